@@ -53,8 +53,10 @@ static struct chunk *add_chunk(struct arena *a, size_t size)
 	size_t bytes = size > a->next_size ? size : a->next_size;
 	struct chunk *c;
 
-	if (size > SIZE_MAX / 2 || (a->limit && a->total + bytes > a->limit && a->total + size > a->limit))
+	if (size > SIZE_MAX / 2 || (a->limit && size > a->limit - a->total))
 		return NULL;
+	if (a->limit && bytes > a->limit - a->total)
+		bytes = a->limit - a->total;
 	c = malloc(sizeof(*c) + bytes);
 	if (!c)
 		return NULL;
