@@ -115,12 +115,13 @@ enum store_flags {
 typedef void (*store_done_fn)(void *arg, int result, uint64_t rev);
 
 /*
- * Queues a transaction; everything is copied. `done` (may be NULL) is called once, on the store's thread. Returns
- * -ENOMEM, -E2BIG (a key or value too long) or -ESHUTDOWN, and then `done` is not called.
+ * Queues a transaction; everything is copied. `done` (may be NULL) is called once, on the store's thread. Transactions
+ * are settled in the order of submission. Returns -ENOMEM, -E2BIG (a key or value too long), -EINVAL (an empty key, or
+ * two operations that change the same key) or -ESHUTDOWN, and then `done` is not called.
  */
 int store_submit(struct store *s, const struct store_op *ops, size_t n, unsigned flags, store_done_fn done, void *arg);
 
-/* As store_submit(), and waits. ret_rev may be NULL. Not from a callback. */
+/* As store_submit(), and waits. ret_rev may be NULL. Not from a callback: -EDEADLK. */
 int store_commit(struct store *s, const struct store_op *ops, size_t n, unsigned flags, uint64_t *ret_rev);
 
 /* --- watching --- */
@@ -135,13 +136,15 @@ struct store_watch;
 typedef void (*store_watch_fn)(void *arg, const struct store_change *change);
 
 /*
- * Calls fn for every change of a key below prefix from revision `from` on, each once, in order. -ESTALE when `from`
- * lies before what is remembered (at least the last 10,000 changes): list again and watch from list.rev + 1.
+ * Calls fn for every change of a key that starts with prefix from revision `from` on, each once, in order. -ESTALE
+ * when `from` lies before what is remembered: list again and watch from list.rev + 1. Remembered are the last 10,000
+ * changes of this process, or fewer when the values that they replaced exceed 1 MiB, but always the last 16.
  */
 int store_watch(struct store *s, const char *prefix, uint64_t from, store_watch_fn fn, void *arg,
 		struct store_watch **ret);
 
-/* Ends a watch; when it returns, fn is not running and will not be called again. NULL is fine. */
+/* Ends a watch; when it returns, fn is not running and will not be called again. NULL is fine. Watches must be ended
+ * before store_close(). */
 void store_unwatch(struct store_watch *w);
 
 /* --- figures, for metrics --- */

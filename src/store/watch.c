@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Watches are cursors into the history. The store's thread moves them along change by change, so that watches of
+ * different prefixes also see one order.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/core.h"
+#include "store/entry.h"
+
+struct store_watch {
+	TAILQ_ENTRY(store_watch) link; /* protected by the store's watch_lock */
+	struct store *store;
+	store_watch_fn fn;
+	void *arg;
+	uint64_t from; /* the first revision wanted */
+	uint64_t seq;  /* the next change to look at; protected by watch_lock */
+	bool ended;    /* protected by watch_lock */
+	size_t prefix_len;
+	char prefix[];
+};
+
+int store_watch(struct store *s, const char *prefix, uint64_t from, store_watch_fn fn, void *arg,
+		struct store_watch **ret)
+{
+	_cleanup_free_ struct store_watch *w = NULL;
+	size_t len = strlen(prefix);
+	bool behind = false;
+	int r;
+
+	w = calloc(1, sizeof(*w) + len + 1);
+	if (!w)
+		return -ENOMEM;
+	w->store = s;
+	w->fn = fn;
+	w->arg = arg;
+	w->from = from;
+	w->prefix_len = len;
+	memcpy(w->prefix, prefix, len);
+
+	pthread_rwlock_rdlock(&s->table_lock);
+	r = history_seek(&s->history, from, &w->seq);
+	if (r >= 0) {
+		behind = w->seq < s->history.tail;
+		pthread_mutex_lock(&s->watch_lock);
+		TAILQ_INSERT_TAIL(&s->watches, w, link);
+		pthread_mutex_unlock(&s->watch_lock);
+	}
+	pthread_rwlock_unlock(&s->table_lock);
+	if (r < 0)
+		return r;
+	*ret = w;
+	steal_ptr(w);
+	if (behind) {
+		pthread_mutex_lock(&s->queue_lock);
+		s->catch_up = true;
+		pthread_cond_signal(&s->queue_filled);
+		pthread_mutex_unlock(&s->queue_lock);
+	}
+	return 0;
+}
+
+void store_unwatch(struct store_watch *w)
+{
+	struct store *s = w ? w->store : NULL;
+
+	if (!w)
+		return;
+	pthread_mutex_lock(&s->watch_lock);
+	w->ended = true;
+	while (s->running == w)
+		pthread_cond_wait(&s->watch_idle, &s->watch_lock);
+	TAILQ_REMOVE(&s->watches, w, link);
+	pthread_mutex_unlock(&s->watch_lock);
+	free(w);
+}
+
+void watch_free_all(struct store *s)
+{
+	struct store_watch *w = NULL;
+
+	while ((w = TAILQ_FIRST(&s->watches))) {
+		TAILQ_REMOVE(&s->watches, w, link);
+		free(w);
+	}
+}
+
+/* The cursor that is furthest behind, of watches that go on. Called with watch_lock held. */
+static uint64_t oldest(struct store *s)
+{
+	struct store_watch *w = NULL;
+	uint64_t seq = s->history.tail;
+
+	TAILQ_FOREACH(w, &s->watches, link)
+		if (!w->ended && w->seq < seq)
+			seq = w->seq;
+	return seq;
+}
+
+static bool wants(const struct store_watch *w, const struct store_change *c)
+{
+	const struct store_entry *e = c->now ? c->now : c->old;
+
+	return c->rev >= w->from && strncmp(store_entry_key(e), w->prefix, w->prefix_len) == 0;
+}
+
+/* Shows one change to the watches that have not seen it. Called with watch_lock held, which it drops for callbacks. */
+static void show(struct store *s, uint64_t seq)
+{
+	const struct store_change *c = history_at(&s->history, seq);
+	struct store_watch *w = NULL;
+
+	TAILQ_FOREACH(w, &s->watches, link) {
+		if (w->ended || w->seq != seq)
+			continue;
+		w->seq = seq + 1;
+		if (!wants(w, c))
+			continue;
+		/* While `running` names it, the watch stays in the list: its link is good when the lock is back. */
+		s->running = w;
+		pthread_mutex_unlock(&s->watch_lock);
+		w->fn(w->arg, c);
+		pthread_mutex_lock(&s->watch_lock);
+		s->running = NULL;
+		if (w->ended)
+			pthread_cond_broadcast(&s->watch_idle);
+	}
+}
+
+void watch_deliver(struct store *s)
+{
+	uint64_t seq;
+
+	pthread_mutex_lock(&s->watch_lock);
+	/* A watch that starts meanwhile may lie behind: look again until none does. */
+	while ((seq = oldest(s)) < s->history.tail)
+		for (; seq < s->history.tail; seq++)
+			show(s, seq);
+	pthread_mutex_unlock(&s->watch_lock);
+
+	pthread_rwlock_wrlock(&s->table_lock);
+	pthread_mutex_lock(&s->watch_lock);
+	history_trim(&s->history, oldest(s));
+	pthread_mutex_unlock(&s->watch_lock);
+	pthread_rwlock_unlock(&s->table_lock);
+}
