@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# cppcheck over the sources of the programs; any finding fails.
+cd "$(dirname "$0")/../.." || exit
+command -v cppcheck >/dev/null || { echo "cppcheck is not installed"; exit 77; }
+cppcheck --quiet --std=c11 --language=c --platform=unix64 -j "${JOBS:-$(nproc)}" --error-exitcode=1 --inline-suppr \
+	--enable=warning,performance,portability --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+	--suppressions-list=tests/ci/cppcheck.suppressions \
+	-D_GNU_SOURCE -Isrc --template='{file}:{line}: {severity}: {message} [{id}]' src
