@@ -98,6 +98,8 @@ char *buf_steal(struct buf *b, size_t *ret_len)
 	if (!b->data && !reserve(b, 0))
 		return NULL;
 	data = b->data;
+	if (!data)
+		return NULL;
 	data[len] = '\0';
 	*b = BUF_INIT;
 	if (ret_len)

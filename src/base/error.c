@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define PODFS_BASE_ERROR_IMPLEMENTATION
 #include "base/error.h"
 
 #include <stdarg.h>

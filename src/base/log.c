@@ -49,7 +49,7 @@ void log_write(int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (getenv("JOURNAL_STREAM"))
+	if (getenv("JOURNAL_STREAM")) /* NOLINT(concurrency-mt-unsafe): nothing here changes the environment */
 		prefix = snprintf(line, sizeof(line), "<%d>", level);
 	else
 		prefix = snprintf(line, sizeof(line), "podfs: ");

@@ -53,7 +53,7 @@ int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err)
 {
 	char want[CIDR_TEXT_MAX];
 	const char *p = text;
-	struct cidr c;
+	struct cidr c = { 0 };
 	unsigned prefix;
 	uint32_t addr;
 
