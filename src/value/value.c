@@ -319,6 +319,17 @@ struct value *value_new_strn(struct arena *a, const char *s, size_t len)
 	return v && v->s ? v : NULL;
 }
 
+struct value *value_new_str_borrowed(struct arena *a, const char *s, size_t len)
+{
+	struct value *v = new_value(a, VALUE_STRING);
+
+	if (v) {
+		v->s = s;
+		v->len = (uint32_t)len;
+	}
+	return v;
+}
+
 struct value *value_new_strf(struct arena *a, const char *fmt, ...)
 {
 	struct value *v;
@@ -348,13 +359,9 @@ struct value *value_new_map(struct arena *a)
 	return new_value(a, VALUE_MAP);
 }
 
-/* Makes room for one more item or member; false when memory is out. */
-static bool grow(struct arena *a, struct value *v)
+/* Gives a list or map room for `cap` items or members; false when memory is out. */
+static bool set_cap(struct arena *a, struct value *v, uint32_t cap)
 {
-	uint32_t cap = v->cap ? v->cap * 2 : FIRST_ITEMS;
-
-	if (v->len < v->cap)
-		return true;
 	if (v->type == VALUE_LIST) {
 		struct value **items = arena_alloc(a, cap * sizeof(*items));
 
@@ -378,6 +385,19 @@ static bool grow(struct arena *a, struct value *v)
 	return true;
 }
 
+/* Makes room for one more item or member; false when memory is out. */
+static bool grow(struct arena *a, struct value *v)
+{
+	return v->len < v->cap || set_cap(a, v, v->cap ? v->cap * 2 : FIRST_ITEMS);
+}
+
+int value_reserve(struct arena *a, struct value *v, size_t n)
+{
+	if (value_type(v) < VALUE_LIST || v->cap || n > UINT32_MAX / 2)
+		return -1;
+	return !n || set_cap(a, v, (uint32_t)n) ? 0 : -1;
+}
+
 /* Makes the index of a map that has outgrown linear search, or none if memory is out (slower, still right). */
 static void rebuild_index(struct arena *a, struct value *map)
 {
@@ -395,23 +415,23 @@ static void rebuild_index(struct arena *a, struct value *map)
 		*index_slot(map->map, map->map->members[i].key) = i + 1;
 }
 
-struct value *value_push_member(struct arena *a, struct value *map, const char *key, size_t key_len, struct value *v)
+struct value *value_push_member_borrowed(struct arena *a, struct value *map, const char *key, struct value *v)
 {
-	const char *copy;
-
-	if (value_type(map) != VALUE_MAP || !v)
+	if (value_type(map) != VALUE_MAP || !v || !key || !grow(a, map))
 		return NULL;
-	copy = arena_memdup(a, key, key_len);
-	if (!copy || !grow(a, map))
-		return NULL;
-	map->map->members[map->len++] = (struct member){ .key = copy, .value = v };
+	map->map->members[map->len++] = (struct member){ .key = key, .value = v };
 	if (map->len < INDEX_FROM)
 		return v;
 	if (!map->map->index || map->map->index->mask < map->len * 2)
 		rebuild_index(a, map);
 	else
-		*index_slot(map->map, copy) = map->len;
+		*index_slot(map->map, key) = map->len;
 	return v;
+}
+
+struct value *value_push_member(struct arena *a, struct value *map, const char *key, size_t key_len, struct value *v)
+{
+	return value_push_member_borrowed(a, map, arena_memdup(a, key, key_len), v);
 }
 
 struct value *value_set(struct arena *a, struct value *map, const char *key, struct value *v)

@@ -55,9 +55,6 @@ enum yaml_write_flags {
  */
 void yaml_write(struct buf *b, const struct value *v, unsigned flags);
 
-/* As above for a value that continues at `indent` columns, for writers that print the outer lines themselves. */
-void yaml_write_indented(struct buf *b, const struct value *v, unsigned flags, unsigned indent);
-
 /* What a plain scalar is to YAML 1.1 as go-yaml v2 reads it. */
 struct yaml_scalar {
 	enum value_type type; /* NULL, BOOL, INT, FLOAT or STRING */
