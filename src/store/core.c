@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "store/lmdb.h"
+
 /* --- reading --- */
 
 int store_get(struct store *s, const char *key, struct store_entry **ret)
@@ -261,9 +263,15 @@ int store_open_backend(const struct store_backend_ops *ops, void *be, struct sto
 
 int store_open(const char *uri, struct store **ret, struct error *err)
 {
+	void *be = NULL;
+	int r;
+
 	if (strcmp(uri, "memory:") == 0)
 		return store_open_backend(&store_memory_ops, NULL, ret, err);
-	return error_set(err, -EINVAL, "%s is no store: lmdb:DIRECTORY or memory: is expected", uri);
+	if (strncmp(uri, "lmdb:", 5) != 0 || !uri[5])
+		return error_set(err, -EINVAL, "%s is no store: lmdb:DIRECTORY or memory: is expected", uri);
+	r = store_lmdb_open(uri + 5, 0, &be, err);
+	return r < 0 ? r : store_open_backend(&store_lmdb_ops, be, ret, err);
 }
 
 void store_close(struct store *s)
