@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of net.h's room share; nobody else includes it. */
+#ifndef PODFS_NET_INTERNAL_H
+#define PODFS_NET_INTERNAL_H
+
+#include <pthread.h>
+
+#include "net/link.h"
+#include "net/net.h"
+
+#define NET_WARNINGS_MAX 8
+
+/* Wraps *err, which may be NULL, and yields `code`. */
+#define NET_WRAP(code, err, ...) (error_wrap((err), __VA_ARGS__), (code))
+
+struct net_detach_request;
+
+struct net {
+	char bridge[LINK_NAME_MAX];
+	char table[64];
+	char *nft_helper; /* owned; NULL for the installed one */
+	struct cidr cidr;
+	struct cidr cluster;
+	uint32_t index; /* of the bridge */
+	unsigned mtu;
+	bool ipv6;	   /* the kernel has it and the MTU allows it */
+	bool masquerade;   /* the table is installed */
+	int old_forward;   /* what ip_forward was before podfs: 0 or 1; -1 when it could not be read */
+	char *warnings[NET_WARNINGS_MAX];
+	size_t n_warnings;
+
+	pthread_mutex_t lock;
+	pthread_cond_t done;		  /* a detach request was answered, or nobody is deleting any more */
+	struct net_detach_request *queue; /* protected by lock */
+	bool deleting;			  /* protected by lock: some caller works the queue off */
+};
+
+/* "pfs" and 11 hexadecimal digits of a hash of the key: the same for the same key, always. */
+void net_port_name(const char *key, char ret_name[static LINK_NAME_MAX]);
+
+/* Whether a pod's key may stand in an alias. */
+bool net_key_is_good(const char *key);
+
+/* Aliases, there and back. The readers return false for what is not of podfs's form. */
+void net_bridge_alias(struct cidr cidr, int old_forward, char ret_alias[static LINK_ALIAS_MAX]);
+bool net_bridge_alias_read(const char *alias, struct cidr *ret_cidr, int *ret_old_forward);
+void net_port_alias(const char *key, uint32_t addr, char ret_alias[static LINK_ALIAS_MAX]);
+bool net_port_alias_read(const char *alias, struct net_port *ret_port);
+
+/* An rtnl_fn that keeps the one link that is answered; data is a struct link whose index is 0 until then. */
+int net_keep_link(void *data, size_t i, const struct nlmsghdr *msg);
+
+/* Deletes links by index in one sweep, by way of a group of their own. Those that are gone already are no failure. */
+int net_delete_links(struct rtnl *rtnl, uint32_t group, const uint32_t *indexes, size_t n, struct error *err);
+
+/* All links of this namespace, or with master != 0 those that are its ports. Free *ret_links with free(). */
+int net_links(struct rtnl *rtnl, uint32_t master, struct link **ret_links, size_t *ret_n);
+
+/* Survey of the host's routes: picks the pod network, or checks the one that was asked for. host.c */
+struct net_route {
+	struct cidr dst;
+	uint32_t oif;
+	uint32_t priority;
+};
+int net_routes(struct rtnl *rtnl, struct net_route **ret_routes, size_t *ret_n);
+/* The first network free of routes. -EADDRNOTAVAIL if there is none. Pure. */
+int net_pick_cidr(const struct net_route *routes, size_t n, struct cidr *ret_cidr);
+/* The route that `cidr` would take traffic from (one that it equals or holds), NULL if there is none. Pure. */
+const struct net_route *net_route_within(const struct net_route *routes, size_t n, struct cidr cidr);
+/* The narrowest route other than the default that holds `cidr` and more, NULL if there is none. Pure. */
+const struct net_route *net_route_around(const struct net_route *routes, size_t n, struct cidr cidr);
+/* The link of the default route with the lowest metric, 0 if there is none. Pure. */
+uint32_t net_default_oif(const struct net_route *routes, size_t n);
+
+/* Reads or writes net.ipv4.ip_forward of the calling thread's namespace. */
+int net_forward_get(int *ret_value);
+int net_forward_set(int value);
+
+#endif
