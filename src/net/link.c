@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* IF_OPER_UP of linux/if.h, which cannot be included beside net/if.h. */
-#define OPER_UP 6
-
 static void copy_str(char *to, size_t size, const struct nlattr *attr)
 {
 	if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
@@ -68,9 +65,6 @@ int link_read(const struct nlmsghdr *msg, struct link *ret_link)
 			break;
 		case IFLA_MASTER:
 			link.master = get_u32(attr);
-			break;
-		case IFLA_OPERSTATE:
-			link.live = mnl_attr_validate(attr, MNL_TYPE_U8) >= 0 && mnl_attr_get_u8(attr) == OPER_UP;
 			break;
 		case IFLA_LINKINFO:
 			read_info(attr, &link);
@@ -174,9 +168,7 @@ void link_put_change(struct rtnl_batch *b, const struct link_change *change)
 
 	info->ifi_index = (int)change->index;
 	if (change->up)
-		info->ifi_flags = IFF_UP;
-	if (change->up || change->down)
-		info->ifi_change = IFF_UP;
+		info->ifi_flags = info->ifi_change = IFF_UP;
 	if (!change->index)
 		mnl_attr_put_strz(msg, IFLA_IFNAME, change->name);
 	if (change->alias)

