@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a back end does for the core, which keeps all entries in memory: give them once at the start, and write
- * batches durably. load() runs before the store's thread starts; after that only that thread calls.
+ * batches durably. One thread at a time calls it, not always the same.
  */
 #ifndef PODFS_STORE_BACKEND_H
 #define PODFS_STORE_BACKEND_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the store's thread does with transactions.
+ * How transactions are settled, by whoever is the runner (core.c).
  *
  * They are settled in groups. Lazy ones at the head of the queue are a group that needs no disk. From the first synced
  * one on, everything queued becomes one group: each is checked against memory and what the group has staged so far, one

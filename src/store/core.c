@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store's thread, its queue, and the public calls. The thread sleeps until something is queued, takes all of it,
- * and lets batch.c settle it; what arrives meanwhile is the next batch.
+ * The store's thread, its queue, and the public calls. One thread at a time, the runner, settles transactions
+ * (batch.c). That is the store's own thread, which sleeps until something is queued and takes all of it, so that what
+ * arrives while it is busy becomes the next batch; or a caller of store_commit() who finds nothing under way, since
+ * waking two threads would take longer than all else but the disk.
  */
 #include "store/core.h"
 
@@ -71,27 +73,72 @@ void store_stats(struct store *s, struct store_stats *ret)
 
 /* --- writing --- */
 
-int store_submit(struct store *s, const struct store_op *ops, size_t n, unsigned flags, store_done_fn done, void *arg)
+/* Queues t and takes ownership of it, or returns -ESHUTDOWN. */
+static int enqueue(struct store *s, struct txn **t)
 {
-	_cleanup_txn_ struct txn *t = NULL;
 	bool wake = false;
-	int r = txn_new(ops, n, flags, done, arg, &t);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	pthread_mutex_lock(&s->queue_lock);
 	if (s->stopping) {
 		r = -ESHUTDOWN;
 	} else {
-		TAILQ_INSERT_TAIL(&s->queue, t, link);
-		steal_ptr(t);
-		wake = s->waiting;
-		s->waiting = false;
+		TAILQ_INSERT_TAIL(&s->queue, *t, link);
+		steal_ptr(*t);
+		wake = !s->busy;
 	}
 	pthread_mutex_unlock(&s->queue_lock);
 	if (wake)
 		pthread_cond_signal(&s->queue_filled);
 	return r;
+}
+
+int store_submit(struct store *s, const struct store_op *ops, size_t n, unsigned flags, store_done_fn done, void *arg)
+{
+	_cleanup_txn_ struct txn *t = NULL;
+	int r = txn_new(ops, n, flags, done, arg, &t);
+
+	return r < 0 ? r : enqueue(s, &t);
+}
+
+/* --- who settles: the store's thread, or a caller of store_commit() who finds nothing under way --- */
+
+/* Whether the caller may settle now what it brings, before anything else. Then end_turn() must follow. */
+static bool begin_turn(struct store *s)
+{
+	bool mine;
+
+	pthread_mutex_lock(&s->queue_lock);
+	mine = !s->busy && !s->stopping && !s->catch_up && TAILQ_EMPTY(&s->queue);
+	if (mine) {
+		s->busy = true;
+		s->runner = pthread_self();
+	}
+	pthread_mutex_unlock(&s->queue_lock);
+	return mine;
+}
+
+static void end_turn(struct store *s)
+{
+	bool wake;
+
+	pthread_mutex_lock(&s->queue_lock);
+	s->busy = false;
+	wake = !TAILQ_EMPTY(&s->queue) || s->catch_up || s->stopping;
+	pthread_mutex_unlock(&s->queue_lock);
+	if (wake)
+		pthread_cond_signal(&s->queue_filled);
+}
+
+/* Whether the caller runs inside a callback of the store. */
+static bool in_callback(struct store *s)
+{
+	bool in;
+
+	pthread_mutex_lock(&s->queue_lock);
+	in = s->busy && pthread_equal(pthread_self(), s->runner);
+	pthread_mutex_unlock(&s->queue_lock);
+	return in;
 }
 
 /* One sleeper: a futex on its stack, which the waker does not touch after the value that lets the sleeper go. */
@@ -114,16 +161,29 @@ static void settle_waiter(void *arg, int result, uint64_t rev)
 
 int store_commit(struct store *s, const struct store_op *ops, size_t n, unsigned flags, uint64_t *ret_rev)
 {
+	_cleanup_txn_ struct txn *t = NULL;
 	struct waiter w = { 0 };
 	int r;
 
-	if (pthread_equal(pthread_self(), s->thread))
+	if (in_callback(s))
 		return -EDEADLK;
-	r = store_submit(s, ops, n, flags, settle_waiter, &w);
+	r = txn_new(ops, n, flags, settle_waiter, &w, &t);
 	if (r < 0)
 		return r;
-	while (!atomic_load_explicit(&w.settled, memory_order_acquire))
-		(void)syscall(SYS_futex, &w.settled, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	if (begin_turn(s)) {
+		struct txn_queue q = TAILQ_HEAD_INITIALIZER(q);
+
+		TAILQ_INSERT_TAIL(&q, t, link);
+		steal_ptr(t);
+		batch_run(s, &q);
+		end_turn(s);
+	} else {
+		r = enqueue(s, &t);
+		if (r < 0)
+			return r;
+		while (!atomic_load_explicit(&w.settled, memory_order_acquire))
+			(void)syscall(SYS_futex, &w.settled, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	}
 	if (w.result >= 0 && ret_rev)
 		*ret_rev = w.rev;
 	return w.result;
@@ -137,12 +197,11 @@ static bool next_batch(struct store *s, struct txn_queue *q)
 	bool more;
 
 	pthread_mutex_lock(&s->queue_lock);
-	while (TAILQ_EMPTY(&s->queue) && !s->catch_up && !s->stopping) {
-		s->waiting = true;
+	while (s->busy || (TAILQ_EMPTY(&s->queue) && !s->catch_up && !s->stopping))
 		pthread_cond_wait(&s->queue_filled, &s->queue_lock);
-	}
-	s->waiting = false;
 	more = !TAILQ_EMPTY(&s->queue) || s->catch_up;
+	s->busy = more;
+	s->runner = pthread_self();
 	s->catch_up = false;
 	TAILQ_CONCAT(q, &s->queue, link);
 	pthread_mutex_unlock(&s->queue_lock);
@@ -157,6 +216,7 @@ static void *store_thread(void *arg)
 	while (next_batch(s, &q)) {
 		watch_deliver(s); /* for watches that have just started in the past */
 		batch_run(s, &q);
+		end_turn(s);
 	}
 	(void)batch_flush(s); /* ignoring: what is lazy may be lost, and nobody is left to be told */
 	return NULL;

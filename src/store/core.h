@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a store, shared by core.c (threads, queue, the public calls), batch.c (what the store's thread does
- * with transactions) and watch.c.
+ * The inside of a store, shared by core.c (threads, queue, the public calls), batch.c (how transactions are
+ * settled) and watch.c.
  *
  * Lock order: table, then watch_lock; queue_lock stands alone. No lock is held across a callback or the disk.
  */
@@ -26,7 +26,7 @@ struct store {
 	const struct store_backend_ops *ops;
 	void *be;
 
-	/* Changed by the store's thread only, which may therefore read it without the lock. */
+	/* Changed by the runner only, which may therefore read it without the lock. */
 	pthread_rwlock_t table_lock;
 	struct table table;	/* protected by table_lock */
 	struct history history; /* protected by table_lock */
@@ -42,11 +42,12 @@ struct store {
 	struct txn_queue queue; /* protected by queue_lock */
 	bool catch_up;		/* a new watch wants old changes; protected by queue_lock */
 	bool stopping;		/* protected by queue_lock */
-	bool waiting;		/* the thread sleeps on queue_filled; protected by queue_lock */
+	bool busy;		/* someone settles transactions: `runner`; protected by queue_lock */
+	pthread_t runner;	/* protected by queue_lock */
 
 	pthread_t thread;
 
-	/* The store's thread's own. */
+	/* Whoever is `busy` owns what follows. */
 	uint64_t next_rev;	   /* the next to give; runs ahead of `rev`, and past failed batches */
 	uint64_t reserved;	   /* durably: no revision above it is in use */
 	struct overlay dirty;	   /* lazy changes not yet written; owns its operations */
@@ -58,7 +59,7 @@ struct store {
 	_Atomic uint64_t transactions, disk_commits, conflicts, lazy_pending;
 };
 
-/* --- batch.c; on the store's thread --- */
+/* --- batch.c; called by the runner --- */
 
 /* Settles every transaction of q, which is empty afterwards: results, callbacks and all. */
 void batch_run(struct store *s, struct txn_queue *q);
@@ -66,7 +67,7 @@ void batch_run(struct store *s, struct txn_queue *q);
 /* Writes what is lazy, and gives back the revisions that were reserved and not used. */
 int batch_flush(struct store *s);
 
-/* --- watch.c; on the store's thread --- */
+/* --- watch.c; called by the runner --- */
 
 /* Gives every watch the changes that it has not had yet, in revision order, then trims the history. */
 void watch_deliver(struct store *s);

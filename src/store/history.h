@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last changes, in order, in a ring. Each has a sequence number that only grows; watches are cursors into it.
- * Not thread-safe: the core's lock protects it; the store's thread alone changes it.
+ * Not thread-safe: the core's lock protects it; only the runner (core.h) changes it.
  */
 #ifndef PODFS_STORE_HISTORY_H
 #define PODFS_STORE_HISTORY_H

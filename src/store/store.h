@@ -13,10 +13,12 @@
  *    visible at once and written with the next synced commit or at store_close(); a crash may lose it. It is for
  *    status that can be observed again. If no synced commit follows, nothing is written: an idle store writes nothing.
  *    A synced transaction never becomes durable before a lazy one that it has seen (same-key order is kept).
- *  - Watch callbacks and completion callbacks run on the store's own thread, in revision order; the completion of
- *    a transaction is called after every watch in this process has been given its changes, so whoever waits for it
- *    reads its own writes from any cache. Callbacks must be quick, and must not call store_commit(), store_close()
- *    or store_unwatch() (deadlock); store_submit(), store_get() and store_list() are fine.
+ *  - Watch callbacks and completion callbacks run on one thread at a time, in revision order: the store's own, or that
+ *    of a store_commit() under way. The completion of a transaction is called after every watch in this process has
+ *    been given its changes, so whoever waits for it reads its own writes from any cache. Callbacks must be quick, and
+ *    must not call store_commit(), store_close() or store_unwatch() (deadlock); store_submit(), store_watch(),
+ *    store_get() and store_list() are fine. Whoever calls store_commit() or store_unwatch() must not hold a lock that
+ *    a callback takes.
  *  - Reads are answered from memory. All functions may be called from any thread, but for open and close.
  */
 #ifndef PODFS_STORE_STORE_H
@@ -115,7 +117,7 @@ enum store_flags {
 typedef void (*store_done_fn)(void *arg, int result, uint64_t rev);
 
 /*
- * Queues a transaction; everything is copied. `done` (may be NULL) is called once, on the store's thread. Transactions
+ * Queues a transaction; everything is copied. `done` (may be NULL) is called once, as a callback. Transactions
  * are settled in the order of submission. Returns -ENOMEM, -E2BIG (a key or value too long), -EINVAL (an empty key, or
  * two operations that change the same key) or -ESHUTDOWN, and then `done` is not called.
  */

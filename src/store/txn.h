@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Transactions on their way: copied at submission with all the memory that committing them takes, so that the
- * store's thread has nothing left to allocate for them. An overlay shows what a batch, or what is lazy, has changed.
+ * runner has nothing left to allocate for them. An overlay shows what a batch, or what is lazy, has changed.
  */
 #ifndef PODFS_STORE_TXN_H
 #define PODFS_STORE_TXN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Watches are cursors into the history. The store's thread moves them along change by change, so that watches of
+ * Watches are cursors into the history. The runner moves them along change by change, so that watches of
  * different prefixes also see one order.
  */
 #include <errno.h>
