@@ -24,13 +24,137 @@ packages() {
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
-	say "Installing ${#missing[@]} packages"
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+	say "Installing ${#missing[@]} packages: ${missing[*]}"
+	mkdir -p build
+	{
+		apt-get update -qq &&
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+	} >build/apt.log 2>&1 || { cat build/apt.log; die "could not install them"; }
+}
+
+# until_true SECONDS CONDITION: looks ten times a second, at most so long.
+until_true() {
+	local end=$((SECONDS + $1))
+	while ! eval "$2" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		read -r -t 0.1 <> <(:) || :
+	done
+}
+
+# show COMMAND: prints it as a person would type it, and what it says.
+show() {
+	printf '\033[32m# %s\033[0m\n' "$*"
+	eval "$*"
+}
+
+build() {
+	[ -x configure ] || ./autogen.sh >/dev/null 2>&1 || die "autogen.sh failed"
+	mkdir -p build
+	[ -f build/Makefile ] || (cd build && ../configure -q)
+	make -s -C build -j"${JOBS:-$(nproc)}"
+}
+
+cluster=/cluster
+state=/var/lib/podfs
+mark=/var/lib/podfs-quickstart # exists while a cluster that this script made does
+podfs=build/podfs
+deployment=$cluster/deployments/nginx-deployment
+
+field() { cat "$deployment/$1" 2>/dev/null; }
+
+# ready COUNT: the deployment has this many pods, all of the newest template, all available.
+ready() {
+	[ "$(field status/observedGeneration)" = "$(field metadata/generation)" ] &&
+		[ "$(field status/replicas)" = "$1" ] && [ "$(field status/updatedReplicas)" = "$1" ] &&
+		[ "$(field status/availableReplicas)" = "$1" ]
+}
+
+wait_ready() {
+	until_true "${2:-120}" "ready $1" && return
+	cat "$deployment/describe" "$cluster/errors" 2>/dev/null || :
+	die "the deployment did not get $1 available pods"
+}
+
+mount_cluster() {
+	if [ -d $mark ]; then
+		! mountpoint -q $cluster || return 0
+	else
+		! mountpoint -q $cluster || die "$cluster is mounted, and not by this script: it stays as it is"
+		[ ! -e $state ] || die "$state holds a cluster that this script did not make: it stays as it is"
+		mkdir -p $mark
+		[ -d $cluster ] || touch $mark/made-cluster
+		[ -d /var/log/pods ] || touch $mark/made-logs
+	fi
+	say "Mounting a cluster at $cluster"
+	show "$podfs mount $cluster"
+}
+
+import_image() { # TAG
+	[ ! -e "$cluster/images/nginx:$1" ] || return 0
+	[ -f build/nginx-"$1".tar ] || contrib/mkimage -t nginx:"$1" -o build/nginx-"$1".tar nginx
+	show "cp build/nginx-$1.tar $cluster/images/"
+}
+
+up() {
+	local pod ip
+	# shellcheck disable=SC2086
+	packages $build_packages $run_packages
+	say "Building"
+	build
+	mount_cluster
+	say "Making images of Debian's own nginx, tagged as the manifests below want them"
+	import_image 1.14.2
+	import_image 1.16.1
+
+	say "Running the nginx Deployment of Kubernetes' documentation"
+	if [ -e $deployment.yaml ]; then
+		rm $deployment.yaml
+		until_true 60 "[ ! -e $deployment ]" || die "$deployment did not go"
+	fi
+	show "cp contrib/examples/nginx-deployment.yaml $deployment.yaml"
+	wait_ready 3
+	say "It is ready. What you can do next:"
+	show "cat $cluster/table/pods"
+	pod=$(find $deployment/pods -type l -printf '%f\n' | sort | head -n 1)
+	ip=$(cat "$cluster/pods/$pod/status/podIP")
+	show "curl -s http://$ip/ | grep title"
+	until_true 10 "grep -q GET $cluster/pods/$pod/logs/nginx" || die "the request is not in the log"
+	show "tail -n 1 $cluster/pods/$pod/logs/nginx"
+	show "echo 5 > $deployment/spec/replicas"
+	wait_ready 5
+	show "cat $deployment/status/readyReplicas"
+	show "echo nginx:1.16.1 > $deployment/spec/template/spec/containers/nginx/image"
+	wait_ready 5
+	show "cat $cluster/table/deployments"
+	printf '\nThe cluster stays at %s: ls it, read its README. To end it: sudo ./quickstart.sh down\n' $cluster
+}
+
+down() {
+	local dirs=
+	if [ ! -d $mark ]; then
+		echo "There is no cluster that this script made."
+		return 0
+	fi
+	if mountpoint -q $cluster; then
+		dirs=$(find $cluster/logs -type l -exec readlink {} + 2>/dev/null | sed -n 's,^\(/var/log/pods/[^/]*\)/.*,\1,p' | sort -u)
+		$podfs umount $cluster
+	fi
+	[ ! -e $mark/made-cluster ] || { chattr -i $cluster 2>/dev/null || :; rmdir $cluster; }
+	if [ -e $mark/made-logs ]; then
+		rm -rf /var/log/pods
+	else
+		while IFS= read -r dir; do
+			case $dir in /var/log/pods/*_*_*) rm -rf -- "$dir" ;; esac
+		done <<<"$dirs"
+	fi
+	rm -rf $state /run/podfs $mark
+	echo "The cluster is gone."
 }
 
 [ "$(id -u)" = 0 ] || die "needs root: run it with sudo"
 case ${1:-up} in
+up) up ;;
+down) down ;;
 check)
 	# shellcheck disable=SC2086
 	packages $build_packages $run_packages $check_packages
@@ -38,7 +162,7 @@ check)
 	exec tests/ci/check "$@"
 	;;
 *)
-	echo "usage: sudo ./quickstart.sh [check]" >&2
+	echo "usage: sudo ./quickstart.sh [down | check]" >&2
 	exit 2
 	;;
 esac

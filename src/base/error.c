@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define PODFS_BASE_ERROR_IMPLEMENTATION
 #include "base/error.h"
 
 #include <stdarg.h>

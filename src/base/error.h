@@ -37,10 +37,4 @@ void error_clear(struct error *err);
 
 #define _cleanup_error_ _cleanup_(error_clear)
 
-#if defined(__clang_analyzer__) && !defined(PODFS_BASE_ERROR_IMPLEMENTATION)
-/* A checker that reads one file at a time is told here that these return their code. */
-#define error_set(err, code, ...) ((void)(error_set)(err, code, __VA_ARGS__), (code))
-#define error_errno(err, code, ...) ((void)(error_errno)(err, code, __VA_ARGS__), (code))
-#endif
-
 #endif
