@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a pod asks for: pure functions of an admitted pod spec, shared by the registry (QoS class), the scheduler
+ * (fit) and the node agent (cgroups).
+ */
+#ifndef PODFS_SCHEMA_RESOURCES_H
+#define PODFS_SCHEMA_RESOURCES_H
+
+#include <stdint.h>
+
+#include "value/value.h"
+
+/*
+ * "Guaranteed": every container, init containers too, has cpu and memory limits, and requests equal to them;
+ * "BestEffort": none has any; else "Burstable". Kubernetes documentation, "Pod Quality of Service Classes".
+ */
+const char *pod_qos_class(const struct value *spec);
+
+struct pod_resources {
+	int64_t milli_cpu; /* thousandths of a CPU, rounded up */
+	int64_t memory;	   /* bytes */
+	int64_t ephemeral_storage;
+};
+
+/*
+ * The effective requests: the sum over the containers and sidecars, or what the heaviest init container needs together
+ * with the sidecars before it, whichever is more, and the overhead. Kubernetes documentation, "Resource sharing within
+ * containers". Sums saturate.
+ */
+struct pod_resources pod_requests(const struct value *spec);
+
+/* The value of one container's request or limit: which is "requests" or "limits", name "cpu" (in thousandths) or
+ * another (in units). -1 when it is not set. */
+int64_t container_resource(const struct value *container, const char *which, const char *name);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A transaction being prepared: operations with their keys and values in an arena of its own.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "store/registry-internal.h"
+
+enum {
+	OBJECT_BYTES_MAX = 3 * 512 * 1024, /* 1.5 MiB, etcd's and the API server's limit for a request */
+	GENERATED_BASE_MAX = 58,	   /* K8S:apiserver/pkg/storage/names: 63 less five random characters */
+	GENERATED_RANDOM = 5,
+};
+
+struct txn {
+	struct registry *registry;
+	struct writer who;
+	struct arena *arena;
+	struct store_op *ops; /* keys and values in the arena */
+	size_t n, cap;
+	bool failed;
+};
+
+struct txn *txn_new(struct registry *r, const struct writer *who)
+{
+	struct txn *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->registry = r;
+	t->who = *who;
+	t->arena = arena_new(0);
+	if (!t->arena) {
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void txn_free(struct txn *t)
+{
+	if (!t)
+		return;
+	arena_free(t->arena);
+	free(t->ops);
+	free(t);
+}
+
+struct arena *txn_arena(struct txn *t)
+{
+	return t->arena;
+}
+
+static int add_op(struct txn *t, enum store_op_type type, const char *key, const void *value, size_t len, uint64_t expect)
+{
+	char *key_copy = arena_strdup(t->arena, key);
+	char *value_copy_ = type == STORE_PUT ? arena_memdup(t->arena, value, len) : NULL;
+
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? t->cap * 2 : 8;
+		struct store_op *ops = reallocarray(t->ops, cap, sizeof(*ops));
+
+		if (!ops)
+			t->failed = true;
+		else {
+			t->ops = ops;
+			t->cap = cap;
+		}
+	}
+	if (t->failed || arena_failed(t->arena)) {
+		t->failed = true;
+		return -ENOMEM;
+	}
+	t->ops[t->n++] = (struct store_op){ type, key_copy, value_copy_, len, expect };
+	return 0;
+}
+
+int txn_put(struct txn *t, const char *key, const void *value, size_t len, uint64_t expect)
+{
+	return add_op(t, STORE_PUT, key, value, len, expect);
+}
+
+int txn_remove(struct txn *t, const char *key, uint64_t expect)
+{
+	return add_op(t, STORE_DELETE, key, NULL, 0, expect);
+}
+
+int txn_check(struct txn *t, const char *key, uint64_t expect)
+{
+	return add_op(t, STORE_CHECK, key, NULL, 0, expect);
+}
+
+bool txn_empty(const struct txn *t)
+{
+	return !t->n;
+}
+
+/* Adds the operation that stores a tree. */
+static int put_object(struct txn *t, const char *key, const struct value *root, uid_t writer, uint64_t expect,
+		      struct diag_list *diags)
+{
+	_cleanup_buf_ struct buf bytes = BUF_INIT;
+	int r;
+
+	if (arena_failed(t->arena))
+		return -ENOMEM;
+	r = object_encode(root, writer, &bytes);
+	if (r < 0)
+		return r;
+	if (bytes.len > OBJECT_BYTES_MAX) {
+		if (diags)
+			diag_add(diags, DIAG_ERROR, -EFBIG, (struct value_mark){ 0, 0 }, "",
+				 "Too long: the object is %zu bytes, the limit is %d", bytes.len, OBJECT_BYTES_MAX);
+		return -EFBIG;
+	}
+	return txn_put(t, key, bytes.data, bytes.len, expect);
+}
+
+static void make_uid(char out[static OBJECT_UID_SIZE])
+{
+	unsigned char b[16];
+
+	if (getrandom(b, sizeof(b), 0) != sizeof(b)) /* cannot be short or fail for 16 bytes once the kernel has booted */
+		memset(b, 0, sizeof(b));
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* version 4, RFC 9562 section 5.4 */
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	(void)snprintf(out, OBJECT_UID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		       b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		       b[15]);
+}
+
+/* The name, made from generateName where there is none; NULL if there is neither. */
+static const char *settle_name(struct arena *a, struct value *meta)
+{
+	/* K8S:apimachinery/pkg/util/rand: no vowels, so no words; no look-alikes. */
+	static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
+	const char *name = value_str(value_get(meta, "name"));
+	const char *base = value_str(value_get(meta, "generateName"));
+	unsigned char random[GENERATED_RANDOM];
+	char tail[GENERATED_RANDOM + 1] = "";
+	int keep;
+
+	if ((name && *name) || !base || !*base)
+		return name && *name ? name : NULL;
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return NULL;
+	for (int i = 0; i < GENERATED_RANDOM; i++)
+		tail[i] = alphabet[random[i] % (sizeof(alphabet) - 1)];
+	keep = strlen(base) > GENERATED_BASE_MAX ? GENERATED_BASE_MAX : (int)strlen(base);
+	return value_str(value_set(a, meta, "name", value_new_strf(a, "%.*s%s", keep, base, tail)));
+}
+
+/* Whether the namespace may take a new object. */
+static int check_namespace(struct txn *t, const char *ns, struct diag_list *diags)
+{
+	const struct schema_kind *kind = schema_kind_by_plural("namespaces");
+	_cleanup_object_ struct object *o = cache_get(t->registry->cache, kind, NULL, ns);
+
+	if (!o) {
+		if (diags)
+			diag_add(diags, DIAG_ERROR, -ENOENT, (struct value_mark){ 0, 0 }, "metadata.namespace",
+				 "Not found: namespace \"%s\" does not exist", ns);
+		return -ENOENT;
+	}
+	if (object_is_deleting(o)) {
+		if (diags)
+			diag_add(diags, DIAG_ERROR, -EPERM, (struct value_mark){ 0, 0 }, "metadata.namespace",
+				 "Forbidden: namespace \"%s\" is being terminated", ns);
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Whether the key is free. */
+static int check_absent(struct txn *t, const char *key, const char *name, struct diag_list *diags)
+{
+	_cleanup_object_ struct object *o = cache_get_key(t->registry->cache, key);
+	bool deleting = o && object_is_deleting(o);
+
+	if (!o)
+		return 0;
+	if (diags)
+		diag_add(diags, DIAG_ERROR, deleting ? -EAGAIN : -EEXIST, (struct value_mark){ 0, 0 }, "metadata.name",
+			 deleting ? "an object of the name \"%s\" is still terminating" : "\"%s\" already exists", name);
+	return deleting ? -EAGAIN : -EEXIST;
+}
+
+/* Sets what only the system may set on a new object. */
+static void stamp_new(struct txn *t, const struct schema_kind *kind, struct value *meta)
+{
+	static const char *const system[] = { "resourceVersion", "selfLink", "deletionTimestamp",
+					      "deletionGracePeriodSeconds", "managedFields", "generation" };
+	char uid[OBJECT_UID_SIZE], time[CLOCK_RFC3339_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
+		value_remove(meta, system[i]);
+	make_uid(uid);
+	value_set_str(t->arena, meta, "uid", uid);
+	value_set_str(t->arena, meta, "creationTimestamp", clock_format_rfc3339(t->registry->now(), time));
+	if (kind->has_generation)
+		value_set_int(t->arena, meta, "generation", 1);
+}
+
+int txn_create(struct txn *t, struct value *root, unsigned flags, const struct object *inherit_from,
+	       struct diag_list *diags)
+{
+	_cleanup_diag_list_ struct diag_list own = DIAG_LIST_INIT;
+	const struct schema_kind *kind = NULL;
+	const char *ns = NULL, *name;
+	char key[STORE_KEY_MAX + 1];
+	struct value *meta;
+	int r = 0;
+
+	if (flags & TXN_ADMIT)
+		r = schema_admit(root, t->arena, diags ? diags : &own, &kind);
+	else
+		kind = schema_kind_find(value_str_or(value_get(root, "apiVersion"), ""),
+					value_str_or(value_get(root, "kind"), ""));
+	if (r < 0)
+		return r;
+	if (!kind)
+		return -EINVAL;
+	meta = value_set_map(t->arena, root, "metadata");
+	if (kind->namespaced) {
+		if (!value_len(value_get(meta, "namespace")))
+			value_set_str(t->arena, meta, "namespace", "default");
+		ns = value_str_or(value_get(meta, "namespace"), "");
+		r = check_namespace(t, ns, diags);
+	} else {
+		value_remove(meta, "namespace");
+	}
+	name = settle_name(t->arena, meta);
+	if (r < 0 || !name)
+		return r < 0 ? r : -EINVAL;
+	r = object_format_key(kind, ns, name, key);
+	if (r >= 0)
+		r = check_absent(t, key, name, diags);
+	if (r < 0)
+		return r;
+	stamp_new(t, kind, meta);
+	strategy_prepare_create(kind, t->arena, root);
+	return put_object(t, key, root, inherit_from ? object_writer(inherit_from) : t->who.uid, STORE_ABSENT, diags);
+}
+
+/* Takes status from one side: TXN_STATUS keeps everything of `old` but the status, else the status of `old`. */
+static struct value *merge_status(struct txn *t, const struct object *old, struct value *root, unsigned flags)
+{
+	const struct value *status = value_get(flags & TXN_STATUS ? root : object_root(old), "status");
+
+	if (flags & TXN_STATUS)
+		root = value_copy(t->arena, object_root(old));
+	if (status)
+		value_set(t->arena, root, "status", value_copy(t->arena, status));
+	else
+		value_remove(root, "status");
+	return root;
+}
+
+/* Puts the system's own metadata back, and the generation forward when the spec has changed. */
+static void restore_metadata(struct txn *t, const struct object *old, struct value *root)
+{
+	static const char *const kept[] = { "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp",
+					    "deletionGracePeriodSeconds", "generation", "generateName",
+					    "resourceVersion" };
+	struct value *meta = value_set_map(t->arena, root, "metadata");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		const struct value *v = object_path(old, "metadata", kept[i]);
+
+		if (v)
+			value_set(t->arena, meta, kept[i], value_copy(t->arena, v));
+		else
+			value_remove(meta, kept[i]);
+	}
+	if (object_kind(old)->has_generation && !value_equal(value_get(root, "spec"), object_path(old, "spec")))
+		value_set_int(t->arena, meta, "generation", value_int(object_path(old, "metadata", "generation"), 0) + 1);
+}
+
+/* Whether a deleting object has nothing left that holds it. */
+static bool is_finished(const struct value *root)
+{
+	const struct value *meta = value_get(root, "metadata");
+
+	return value_get(meta, "deletionTimestamp") && !value_len(value_get(meta, "finalizers")) &&
+	       !strategy_has_spec_finalizers(root) && !value_int(value_get(meta, "deletionGracePeriodSeconds"), 0);
+}
+
+int txn_update(struct txn *t, const struct object *old, struct value *root, unsigned flags, struct diag_list *diags)
+{
+	_cleanup_diag_list_ struct diag_list own = DIAG_LIST_INIT;
+	const struct schema_kind *kind = object_kind(old);
+	bool user = !strcmp(t->who.agent, "mount");
+	int r = 0;
+
+	if (flags & TXN_ADMIT)
+		r = schema_admit(root, t->arena, diags ? diags : &own, &kind);
+	if (r < 0)
+		return r;
+	if (kind != object_kind(old))
+		return -EINVAL;
+	if (!(flags & TXN_BOTH))
+		root = merge_status(t, old, root, flags);
+	restore_metadata(t, old, root);
+	if (arena_failed(t->arena))
+		return -ENOMEM;
+	if (user && !(flags & TXN_STATUS))
+		r = schema_admit_update(kind, object_root(old), root, diags ? diags : &own);
+	if (r < 0 || value_equal(root, object_root(old)))
+		return r;
+	if (is_finished(root) && !is_finished(object_root(old)))
+		return txn_remove(t, object_key(old), object_revision(old));
+	value_remove(value_get(root, "metadata"), "resourceVersion");
+	return put_object(t, object_key(old), root, user ? t->who.uid : object_writer(old), object_revision(old), diags);
+}
+
+/* Adds a finalizer if it is not there. True when it was added. */
+static bool add_finalizer(struct arena *a, struct value *meta, const char *name)
+{
+	struct value *list = value_set_list(a, meta, "finalizers");
+
+	for (size_t i = 0; i < value_len(list); i++)
+		if (!strcmp(value_str_or(value_at(list, i), ""), name))
+			return false;
+	value_append(a, list, value_new_str(a, name));
+	return true;
+}
+
+/* Sets deletionTimestamp and grace; false when neither says more than what is there. */
+static bool mark_deleting(struct txn *t, const struct object *old, struct value *meta, int64_t grace)
+{
+	char time[CLOCK_RFC3339_SIZE];
+
+	if (value_get(meta, "deletionTimestamp") &&
+	    grace >= value_int(value_get(meta, "deletionGracePeriodSeconds"), 0))
+		return false;
+	value_set_str(t->arena, meta, "deletionTimestamp",
+		      clock_format_rfc3339(t->registry->now() + grace * NSEC_PER_SEC, time));
+	value_set_int(t->arena, meta, "deletionGracePeriodSeconds", grace);
+	if (object_kind(old)->has_generation)
+		value_set_int(t->arena, meta, "generation", value_int(value_get(meta, "generation"), 0) + 1);
+	return true;
+}
+
+int txn_delete(struct txn *t, const struct object *old, const struct delete_options *opts)
+{
+	static const struct delete_options defaults = { .grace_seconds = -1, .propagation = PROPAGATE_BACKGROUND };
+	bool changed = false;
+	struct value *root, *meta;
+	int64_t grace;
+
+	if (!opts)
+		opts = &defaults;
+	grace = strategy_delete_grace(old, opts->grace_seconds);
+	root = value_copy(t->arena, object_root(old));
+	if (!root)
+		return -ENOMEM;
+	meta = value_set_map(t->arena, root, "metadata");
+	if (opts->propagation != PROPAGATE_BACKGROUND)
+		changed = add_finalizer(t->arena, meta,
+					opts->propagation == PROPAGATE_ORPHAN ? "orphan" : "foregroundDeletion");
+	if (!grace && !value_len(value_get(meta, "finalizers")) && !strategy_has_spec_finalizers(root))
+		return txn_remove(t, object_key(old), object_revision(old));
+	changed |= mark_deleting(t, old, meta, grace);
+	if (strategy_has_spec_finalizers(root))
+		value_set_str(t->arena, value_set_map(t->arena, root, "status"), "phase", "Terminating");
+	if (!changed)
+		return 0;
+	value_remove(meta, "resourceVersion");
+	return put_object(t, object_key(old), root, object_writer(old), object_revision(old), NULL);
+}
+
+int txn_submit(struct txn *t, unsigned store_flags, store_done_fn done, void *arg)
+{
+	if (t->failed)
+		return -ENOMEM;
+	return store_submit(t->registry->store, t->ops, t->n, store_flags, done, arg);
+}
+
+int txn_commit(struct txn *t, unsigned store_flags, uint64_t *ret_rev)
+{
+	if (t->failed)
+		return -ENOMEM;
+	if (!t->n) {
+		if (ret_rev)
+			*ret_rev = store_revision(t->registry->store);
+		return 0;
+	}
+	return store_commit(t->registry->store, t->ops, t->n, store_flags, ret_rev);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "schema/resources.h"
+#include "store/registry-internal.h"
+
+enum { DEFAULT_GRACE_SECONDS = 30 }; /* Kubernetes' DefaultTerminationGracePeriodSeconds */
+
+static void prepare_pod(struct arena *a, struct value *root)
+{
+	struct value *status = value_new_map(a);
+
+	value_set_str(a, status, "phase", "Pending");
+	value_set_str(a, status, "qosClass", pod_qos_class(value_get(root, "spec")));
+	value_set(a, root, "status", status);
+}
+
+static void prepare_namespace(struct arena *a, struct value *root)
+{
+	struct value *finalizers = value_set_list(a, value_set_map(a, root, "spec"), "finalizers");
+
+	if (!value_len(finalizers))
+		value_append(a, finalizers, value_new_str(a, "kubernetes"));
+	value_set_str(a, value_set_map(a, root, "status"), "phase", "Active");
+}
+
+/* One row a kind that adds something of its own. */
+static const struct {
+	const char *plural;
+	void (*prepare)(struct arena *a, struct value *root);
+} strategies[] = {
+	{ "namespaces", prepare_namespace },
+	{ "pods", prepare_pod },
+};
+
+void strategy_prepare_create(const struct schema_kind *kind, struct arena *a, struct value *root)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(strategies); i++)
+		if (!strcmp(strategies[i].plural, kind->plural))
+			strategies[i].prepare(a, root);
+}
+
+int64_t strategy_delete_grace(const struct object *o, int64_t asked)
+{
+	const char *phase = value_str_or(object_path(o, "status", "phase"), "");
+	int64_t grace = asked;
+
+	if (strcmp(object_kind(o)->plural, "pods") != 0)
+		return 0;
+	/* A pod that is on no node, or whose containers are all done, has nobody to wait for: K8S:pkg/registry/core/pod,
+	 * podStrategy.CheckGracefulDelete. */
+	if (!value_len(object_path(o, "spec", "nodeName")) || !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"))
+		return 0;
+	if (grace < 0)
+		grace = value_int(object_path(o, "spec", "terminationGracePeriodSeconds"), DEFAULT_GRACE_SECONDS);
+	return grace < 0 ? 1 : grace; /* a negative period in the spec means one second, as there */
+}
+
+bool strategy_has_spec_finalizers(const struct value *root)
+{
+	const struct value *spec = value_get(root, "spec");
+
+	return !strcmp(value_str_or(value_get(root, "kind"), ""), "Namespace") && value_len(value_get(spec, "finalizers"));
+}
