@@ -6,6 +6,8 @@
 
 #include "value/path.h"
 
+enum { MOST_KEYED = 4096 }; /* items; longer lists are atomic, since finding items by their keys is linear */
+
 struct merge {
 	struct arena *a;
 	const struct merge_types *ops;
@@ -74,9 +76,11 @@ static bool holds(const struct value *list, const struct value *item)
 	return false;
 }
 
-/* Whether every item has the first key, without which it cannot be told apart. */
+/* Whether the list is not too long and every item has the first key, without which it cannot be told apart. */
 static bool has_keys(const struct value *list, const char *const *keys)
 {
+	if (value_len(list) > MOST_KEYED)
+		return false;
 	for (size_t i = 0; i < value_len(list); i++)
 		if (value_is_null(value_get(value_at(list, i), keys[0])))
 			return false;
@@ -94,7 +98,8 @@ static struct value *unset(const struct merge *m, const void *type, const struct
 	if (value_is_null(previous))
 		return value_copy(m->a, live);
 	if (t != value_type(previous) || t < VALUE_LIST || (t == VALUE_MAP && is_struct(m->ops, type)) ||
-	    (t == VALUE_LIST && !keys && !is_set(m->ops, type)))
+	    (t == VALUE_LIST && !keys && !is_set(m->ops, type)) ||
+	    (t == VALUE_LIST && value_len(live) > MOST_KEYED))
 		return NULL;
 	kept = t == VALUE_MAP ? value_new_map(m->a) : value_new_list(m->a);
 	for (size_t i = 0; i < value_len(live); i++) {
@@ -201,7 +206,7 @@ static struct value *merge(const struct merge *m, const void *type, const struct
 	if (value_type(want) != VALUE_LIST)
 		return value_copy(m->a, want);
 	keys = list_keys(m->ops, type);
-	if (keys && has_keys(want, keys))
+	if (keys && has_keys(want, keys) && value_len(live) <= MOST_KEYED && value_len(previous) <= MOST_KEYED)
 		return merge_lists(m, type, keys, previous, want, live);
 	return is_set(m->ops, type) ? merge_sets(m, previous, want, live) : value_copy(m->a, want);
 }
