@@ -85,9 +85,9 @@ uint64_t image_store_generation(struct image_store *store);
 
 /*
  * Starts an import. `fd` is read from its start when it is a regular file, else to its end: a docker archive, a tar
- * of an OCI layout, either also compressed, or a directory that is an OCI layout. It stays the caller's (who must not
- * read through it meanwhile: the offset moves) and may be closed at once. `name` is a reference that
- * the archive's only image gets in place of its own names, or NULL.
+ * of an OCI layout, either also compressed, or a directory that is an OCI layout. It stays the caller's, who may close
+ * it at once; its offset moves, and nobody may write to the file until the job is done. `name` is a reference that the
+ * archive's only image gets in place of its own names, or NULL.
  *
  * The job's descriptor becomes readable when the job is done; then image_job_finish() must be called, once. The
  * process must not reap foreign children (waitpid(-1), SIGCHLD ignored).
