@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schema/core_rules.h"
+
+#include <string.h>
+
+#include "schema/format.h"
+
+enum { CONFIG_MAP_MAX = 1024 * 1024 }; /* bytes of all values: core.MaxSecretSize */
+
+/* --- Namespace --- */
+
+void namespace_defaults(struct admit *ad, struct value *v)
+{
+	const char *name = value_str(value_path(v, "metadata", "name"));
+	struct value *finalizers;
+
+	if (name && *name)
+		value_set_str(ad->arena, value_make_path(ad->arena, v, "metadata", "labels"),
+			      "kubernetes.io/metadata.name", name);
+	finalizers = value_set_list(ad->arena, value_set_map(ad->arena, v, "spec"), "finalizers");
+	for (size_t i = 0; i < value_len(finalizers); i++)
+		if (strcmp(value_str_or(value_at(finalizers, i), ""), "kubernetes") == 0)
+			return;
+	value_append(ad->arena, finalizers, value_new_str(ad->arena, "kubernetes"));
+}
+
+void namespace_initial_status(struct admit *ad, struct value *root)
+{
+	value_set_str(ad->arena, value_set_map(ad->arena, root, "status"), "phase", "Active");
+}
+
+/* --- Node --- */
+
+/* podCIDR is the first of podCIDRs; each is made from the other. */
+void node_spec_defaults(struct admit *ad, struct value *v)
+{
+	const char *one = value_str(value_get(v, "podCIDR"));
+	const struct value *first = value_at(value_get(v, "podCIDRs"), 0);
+
+	if (one && !first)
+		value_append(ad->arena, value_set_list(ad->arena, v, "podCIDRs"), value_new_str(ad->arena, one));
+	else if (!one && value_str(first))
+		value_set_str(ad->arena, v, "podCIDR", value_str(first));
+}
+
+void node_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *taints = value_get(v, "taints");
+	struct value *seen = value_new_map(ad->arena);
+
+	for (size_t i = 0; i < value_len(taints); i++) {
+		const struct value *taint = value_at(taints, i);
+		const char *key = value_str_or(value_get(taint, "key"), "");
+		const char *effect = value_str_or(value_get(taint, "effect"), "");
+		char *both = arena_printf(ad->arena, "%s:%s", key, effect);
+
+		if (!both)
+			return;
+		if (value_get(seen, both))
+			report_duplicate(ad, AT_ITEM(AT(at, "taints"), i), taint);
+		value_set_bool(ad->arena, seen, both, true);
+	}
+}
+
+void node_status_defaults(struct admit *ad, struct value *v)
+{
+	if (!value_get(v, "allocatable") && value_get(v, "capacity"))
+		value_set(ad->arena, v, "allocatable", value_copy(ad->arena, value_get(v, "capacity")));
+}
+
+void node_check_update(struct admit *ad, const struct value *old, const struct value *new_root)
+{
+	static const char *const once[] = { "podCIDR", "podCIDRs", "providerID" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(once); i++) {
+		const struct value *was = value_path(old, "spec", once[i]);
+		const struct value *is = value_path(new_root, "spec", once[i]);
+
+		if (value_len(was) && !value_equal(was, is))
+			report_immutable(ad, AT(AT(NULL, "spec"), once[i]), is, "may not change once set");
+	}
+}
+
+/* --- ConfigMap --- */
+
+void config_keys_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	for (size_t i = 0; i < value_len(v); i++) {
+		const char *key = value_key_at(v, i);
+		const char *why = format_config_key(key, strlen(key));
+
+		if (why)
+			report_error(ad, AT_KEY(at, key), value_key_mark_at(v, i), "Invalid value: \"%.128s\": %s", key, why);
+	}
+}
+
+void config_map_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *data = value_get(v, "data");
+	const struct value *binary = value_get(v, "binaryData");
+	size_t total = 0;
+
+	for (size_t i = 0; i < value_len(data); i++) {
+		const char *key = value_key_at(data, i);
+
+		total += value_len(value_at(data, i));
+		if (value_get(binary, key))
+			report_error(ad, AT_KEY(AT(at, "data"), key), value_key_mark_at(data, i),
+				     "Invalid value: \"%.128s\": duplicate of key present in binaryData", key);
+	}
+	for (size_t i = 0; i < value_len(binary); i++)
+		total += format_base64_size(value_str_or(value_at(binary, i), ""), value_len(value_at(binary, i)));
+	if (total > CONFIG_MAP_MAX)
+		report_too_long(ad, AT(at, "data"), data ? data : binary, "may not be more than %d bytes, found %zu",
+				CONFIG_MAP_MAX, total);
+}
+
+void config_map_check_update(struct admit *ad, const struct value *old, const struct value *new_root)
+{
+	static const char *const fields[] = { "data", "binaryData", "immutable" };
+
+	if (!value_bool(value_get(old, "immutable"), false))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const struct value *was = value_get(old, fields[i]), *is = value_get(new_root, fields[i]);
+
+		if (was == is || (was && is && value_equal(was, is)))
+			continue;
+		report_error(ad, AT(NULL, fields[i]), value_mark(is), "Forbidden: field is immutable when `immutable` is set");
+	}
+}

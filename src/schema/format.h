@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Grammars of names and other short texts. Each function gives NULL for a good text, else why it is none, as a phrase
+ * that goes after "Invalid value: …: ". A text may hold NULs and any bytes; `len` counts.
+ */
+#ifndef PODFS_SCHEMA_FORMAT_H
+#define PODFS_SCHEMA_FORMAT_H
+
+#include <stddef.h>
+
+typedef const char *(*schema_format_fn)(const char *s, size_t len);
+
+/* RFC 1123 label, 63 characters: namespaces, containers, volumes. */
+const char *format_dns_label(const char *s, size_t len);
+/* RFC 1035 label, 63 characters, begins with a letter. */
+const char *format_dns_1035_label(const char *s, size_t len);
+/* RFC 1123 subdomain, 253 characters: most objects. */
+const char *format_dns_subdomain(const char *s, size_t len);
+/* [prefix/]name: label keys, finalizers, conditions. */
+const char *format_qualified_name(const char *s, size_t len);
+/* A qualified name whose prefix may have upper case letters. */
+const char *format_annotation_key(const char *s, size_t len);
+const char *format_label_value(const char *s, size_t len);
+/* IANA service name: 15 characters, lower case letters, digits and single '-', one letter at least. */
+const char *format_port_name(const char *s, size_t len);
+const char *format_env_name(const char *s, size_t len);
+/* Keys of ConfigMaps and Secrets: 253 characters of [-._a-zA-Z0-9], not "." or ".." nor beginning with "..". */
+const char *format_config_key(const char *s, size_t len);
+const char *format_http_header(const char *s, size_t len);
+const char *format_image(const char *s, size_t len);
+/* IPv4 or IPv6. */
+const char *format_ip(const char *s, size_t len);
+const char *format_sysctl(const char *s, size_t len);
+/* A path without ".." as a component. */
+const char *format_no_dotdot(const char *s, size_t len);
+/* As above, relative. */
+const char *format_local_path(const char *s, size_t len);
+/* As above, and its first component does not begin with "..", which atomic volumes keep for themselves. */
+const char *format_local_nonreserved_path(const char *s, size_t len);
+/* RFC 3339 with a zone; fractions of a second are allowed. */
+const char *format_time(const char *s, size_t len);
+/* Base64 with padding, line breaks ignored. */
+const char *format_base64(const char *s, size_t len);
+
+/* The number of bytes that good base64 text stands for. */
+size_t format_base64_size(const char *s, size_t len);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schema/pod_rules.h"
+
+#include <string.h>
+
+#include "schema/format.h"
+#include "schema/meta_rules.h"
+#include "schema/table.h"
+#include "value/quantity.h"
+
+enum {
+	TOLERATION_SECONDS = 300, /* defaulttolerationseconds: how long a pod stays on a node that is gone */
+	DNS_NAMESERVERS_MAX = 3,
+	DNS_SEARCHES_MAX = 32,
+	HOSTNAME_MAX = 64,
+};
+
+/* --- defaults --- */
+
+static void request_what_is_limited(struct admit *ad, const struct value *containers)
+{
+	for (size_t i = 0; i < value_len(containers); i++) {
+		struct value *resources = value_get(value_at(containers, i), "resources");
+		const struct value *limits = value_get(resources, "limits");
+		struct value *requests;
+
+		if (!value_len(limits))
+			continue;
+		requests = value_set_map(ad->arena, resources, "requests");
+		for (size_t k = 0; k < value_len(limits); k++)
+			if (!value_get(requests, value_key_at(limits, k)))
+				value_set_str(ad->arena, requests, value_key_at(limits, k),
+					      value_str_or(value_at(limits, k), ""));
+	}
+}
+
+static void host_ports(struct admit *ad, const struct value *containers)
+{
+	for (size_t i = 0; i < value_len(containers); i++) {
+		const struct value *ports = value_get(value_at(containers, i), "ports");
+
+		for (size_t k = 0; k < value_len(ports); k++) {
+			struct value *port = value_at(ports, k);
+			int64_t number = value_int(value_get(port, "containerPort"), 0);
+
+			if (number && !value_get(port, "hostPort"))
+				value_set_int(ad->arena, port, "hostPort", number);
+		}
+	}
+}
+
+static bool tolerates(const struct value *tolerations, const char *key)
+{
+	for (size_t i = 0; i < value_len(tolerations); i++) {
+		const struct value *t = value_at(tolerations, i);
+		const char *k = value_str_or(value_get(t, "key"), "");
+		const char *effect = value_str_or(value_get(t, "effect"), "NoExecute");
+
+		if ((!*k || strcmp(k, key) == 0) && strcmp(effect, "NoExecute") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void default_tolerations(struct admit *ad, struct value *spec)
+{
+	static const char *const keys[] = { "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable" };
+	bool missing[ARRAY_SIZE(keys)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		missing[i] = !tolerates(value_get(spec, "tolerations"), keys[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		struct value *t;
+
+		if (!missing[i])
+			continue;
+		t = value_new_map(ad->arena);
+		value_set_str(ad->arena, t, "effect", "NoExecute");
+		value_set_str(ad->arena, t, "key", keys[i]);
+		value_set_str(ad->arena, t, "operator", "Exists");
+		value_set_int(ad->arena, t, "tolerationSeconds", TOLERATION_SECONDS);
+		value_append(ad->arena, value_get(spec, "tolerations") ? value_get(spec, "tolerations") :
+				       value_set_list(ad->arena, spec, "tolerations"), t);
+	}
+}
+
+void pod_defaults(struct admit *ad, struct value *v)
+{
+	struct value *spec = value_get(v, "spec");
+
+	if (!spec)
+		return;
+	request_what_is_limited(ad, value_get(spec, "containers"));
+	request_what_is_limited(ad, value_get(spec, "initContainers"));
+	if (!value_get(spec, "enableServiceLinks"))
+		value_set_bool(ad->arena, spec, "enableServiceLinks", true);
+	if (value_bool(value_get(spec, "hostNetwork"), false)) {
+		host_ports(ad, value_get(spec, "containers"));
+		host_ports(ad, value_get(spec, "initContainers"));
+	}
+	default_tolerations(ad, spec);
+}
+
+void pod_spec_defaults(struct admit *ad, struct value *v)
+{
+	const char *account = value_str(value_get(v, "serviceAccountName"));
+
+	if (!account)
+		account = value_str(value_get(v, "serviceAccount"));
+	if (account) {
+		value_set_str(ad->arena, v, "serviceAccountName", account);
+		value_set_str(ad->arena, v, "serviceAccount", account);
+	}
+}
+
+/* --- status of a new pod --- */
+
+static bool is_positive(const struct value *list, const char *resource)
+{
+	const char *s = value_str(value_get(list, resource));
+
+	return s && strcmp(s, "0") != 0 && *s != '-';
+}
+
+static bool same_quantity(const struct value *a, const struct value *b)
+{
+	struct quantity qa, qb;
+
+	return quantity_parse(value_str_or(a, ""), value_len(a), &qa, NULL) == 0 &&
+	       quantity_parse(value_str_or(b, ""), value_len(b), &qb, NULL) == 0 && quantity_compare(&qa, &qb) == 0;
+}
+
+const char *pod_qos_class(const struct value *spec)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	static const char *const resources[] = { "cpu", "memory" };
+	bool guaranteed = true, any = false;
+
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
+		const struct value *containers = value_get(spec, lists[l]);
+
+		for (size_t i = 0; i < value_len(containers) * ARRAY_SIZE(resources); i++) {
+			const struct value *c = value_at(containers, i / ARRAY_SIZE(resources));
+			const char *r = resources[i % ARRAY_SIZE(resources)];
+			const struct value *limits = value_path(c, "resources", "limits");
+			const struct value *requests = value_path(c, "resources", "requests");
+
+			any = any || is_positive(limits, r) || is_positive(requests, r);
+			guaranteed = guaranteed && is_positive(limits, r) &&
+				     same_quantity(value_get(limits, r), value_get(requests, r));
+		}
+	}
+	return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
+}
+
+void pod_initial_status(struct admit *ad, struct value *root)
+{
+	struct value *status = value_set_map(ad->arena, root, "status");
+
+	value_set_str(ad->arena, status, "phase", "Pending");
+	value_set_str(ad->arena, status, "qosClass", pod_qos_class(value_get(root, "spec")));
+}
+
+/* --- rules --- */
+
+static void check_names(struct admit *ad, const struct value *containers, struct value *seen,
+			const struct schema_path *at)
+{
+	for (size_t i = 0; i < value_len(containers); i++) {
+		const struct value *name = value_get(value_at(containers, i), "name");
+
+		if (seen_before(ad, seen, name))
+			report_duplicate(ad, AT(AT_ITEM(at, i), "name"), name);
+	}
+}
+
+/* One host port can be given once in a pod: by protocol, address and number. */
+static void check_host_ports(struct admit *ad, const struct value *containers, const struct schema_path *at)
+{
+	struct value *seen = value_new_map(ad->arena);
+
+	for (size_t i = 0; i < value_len(containers); i++) {
+		const struct value *ports = value_get(value_at(containers, i), "ports");
+
+		for (size_t k = 0; k < value_len(ports); k++) {
+			const struct value *port = value_at(ports, k);
+			const struct value *host = value_get(port, "hostPort");
+			struct value *key;
+
+			if (!host)
+				continue;
+			key = value_new_strf(ad->arena, "%s/%s/%lld", value_str_or(value_get(port, "protocol"), ""),
+					     value_str_or(value_get(port, "hostIP"), ""), (long long)value_int(host, 0));
+			if (!key || !seen_before(ad, seen, key))
+				continue;
+			value_set_mark(key, value_mark(host));
+			report_duplicate(ad, AT(AT_ITEM(AT(AT_ITEM(at, i), "ports"), k), "hostPort"), key);
+		}
+	}
+}
+
+static void check_dns(struct admit *ad, const struct value *spec, const struct schema_path *at)
+{
+	const struct value *policy = value_get(spec, "dnsPolicy");
+	const struct value *config = value_get(spec, "dnsConfig");
+	const struct value *servers = value_get(config, "nameservers");
+	const struct value *searches = value_get(config, "searches");
+	bool none = strcmp(value_str_or(policy, ""), "None") == 0;
+
+	if (none && !config)
+		report_required(ad, AT(at, "dnsConfig"), policy, "must provide `dnsConfig` when `dnsPolicy` is None");
+	else if (none && !value_len(servers))
+		report_required(ad, AT(AT(at, "dnsConfig"), "nameservers"), config,
+				"must provide at least one DNS nameserver when `dnsPolicy` is None");
+	if (value_len(servers) > DNS_NAMESERVERS_MAX)
+		report_invalid(ad, AT(AT(at, "dnsConfig"), "nameservers"), servers, "must not have more than %d nameservers",
+			       DNS_NAMESERVERS_MAX);
+	if (value_len(searches) > DNS_SEARCHES_MAX)
+		report_invalid(ad, AT(AT(at, "dnsConfig"), "searches"), searches,
+			       "must not have more than %d search paths", DNS_SEARCHES_MAX);
+}
+
+static void check_hostname(struct admit *ad, const struct value *spec, const struct schema_path *at)
+{
+	const struct value *name = value_get(spec, "hostnameOverride");
+
+	if (!name)
+		return;
+	if (value_bool(value_get(spec, "setHostnameAsFQDN"), false))
+		report_forbidden(ad, AT(at, "hostnameOverride"), name, "may not be specified when setHostnameAsFQDN is true");
+	if (value_bool(value_get(spec, "hostNetwork"), false))
+		report_forbidden(ad, AT(at, "hostnameOverride"), name, "may not be specified when hostNetwork is true");
+	if (value_len(name) > HOSTNAME_MAX)
+		report_too_long(ad, AT(at, "hostnameOverride"), name, "may not be more than %d bytes", HOSTNAME_MAX);
+}
+
+static void check_spread(struct admit *ad, const struct value *constraints, const struct schema_path *at)
+{
+	struct value *seen = value_new_map(ad->arena);
+
+	for (size_t i = 0; i < value_len(constraints); i++) {
+		const struct value *c = value_at(constraints, i);
+		struct value *key = value_new_strf(ad->arena, "%s, %s", value_str_or(value_get(c, "topologyKey"), ""),
+						   value_str_or(value_get(c, "whenUnsatisfiable"), ""));
+
+		if (!key || !seen_before(ad, seen, key))
+			continue;
+		value_set_mark(key, value_mark(c));
+		report_duplicate(ad, AT(AT_ITEM(at, i), "{topologyKey, whenUnsatisfiable}"), key);
+	}
+}
+
+static void check_namespaces(struct admit *ad, const struct value *spec, const struct schema_path *at)
+{
+	const struct value *share = value_get(spec, "shareProcessNamespace");
+	const struct value *grace = value_get(spec, "terminationGracePeriodSeconds");
+
+	if (value_bool(share, false) && value_bool(value_get(spec, "hostPID"), false))
+		report_invalid(ad, AT(at, "shareProcessNamespace"), share,
+			       "shareProcessNamespace and hostPID cannot both be true");
+	if (value_get(spec, "schedulingGates") && value_get(spec, "nodeName"))
+		report_forbidden(ad, AT(at, "nodeName"), value_get(spec, "nodeName"),
+				 "cannot be set until all schedulingGates have been cleared");
+	if (value_int(grace, 0) < 0)
+		report_warning(ad, AT(at, "terminationGracePeriodSeconds"), value_mark(grace),
+			       "must be >= 0; negative values are invalid and will be treated as 1");
+}
+
+static void check_containers(struct admit *ad, const struct value *spec, const struct schema_path *at)
+{
+	const struct value *main = value_get(spec, "containers");
+	const struct value *init = value_get(spec, "initContainers");
+	const struct value *volumes = value_get(spec, "volumes");
+	struct value *names = value_new_map(ad->arena);
+	struct value *volume_names = value_new_map(ad->arena);
+
+	for (size_t i = 0; i < value_len(volumes); i++)
+		(void)seen_before(ad, volume_names, value_get(value_at(volumes, i), "name"));
+	check_names(ad, main, names, AT(at, "containers"));
+	check_names(ad, init, names, AT(at, "initContainers"));
+	for (size_t i = 0; i < value_len(main); i++)
+		container_check_in_pod(ad, value_at(main, i), CONTAINER_MAIN, spec, volume_names,
+				       AT_ITEM(AT(at, "containers"), i));
+	for (size_t i = 0; i < value_len(init); i++) {
+		const struct value *c = value_at(init, i);
+		bool sidecar = strcmp(value_str_or(value_get(c, "restartPolicy"), ""), "Always") == 0;
+
+		container_check_in_pod(ad, c, sidecar ? CONTAINER_SIDECAR : CONTAINER_INIT, spec, volume_names,
+				       AT_ITEM(AT(at, "initContainers"), i));
+	}
+	check_host_ports(ad, main, AT(at, "containers"));
+	if (value_get(spec, "ephemeralContainers"))
+		report_forbidden(ad, AT(at, "ephemeralContainers"), value_get(spec, "ephemeralContainers"),
+				 "cannot be set on create");
+}
+
+void pod_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	check_containers(ad, v, at);
+	check_dns(ad, v, at);
+	check_hostname(ad, v, at);
+	check_namespaces(ad, v, at);
+	check_spread(ad, value_get(v, "topologySpreadConstraints"), AT(at, "topologySpreadConstraints"));
+}
+
+void pod_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *name = value_path(v, "metadata", "name");
+
+	if (value_len(name) && format_dns_label(value_str_or(name, ""), value_len(name)) &&
+	    !format_dns_subdomain(value_str_or(name, ""), value_len(name)))
+		report_warning(ad, AT(AT(at, "metadata"), "name"), value_mark(name),
+			       "this is used in the Pod's hostname; a DNS label of 63 characters without dots is recommended");
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The defaults and rules of a pod that join several fields: hooks for the tables in pod*.c, each for the struct that
+ * it is named after. Private to this floor.
+ */
+#ifndef PODFS_SCHEMA_POD_RULES_H
+#define PODFS_SCHEMA_POD_RULES_H
+
+#include "schema/report.h"
+
+/* pod_rules.c */
+void pod_defaults(struct admit *ad, struct value *v);
+void pod_spec_defaults(struct admit *ad, struct value *v);
+void pod_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void pod_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void pod_initial_status(struct admit *ad, struct value *root);
+/* "Guaranteed", "Burstable" or "BestEffort". */
+const char *pod_qos_class(const struct value *spec);
+
+/* container_rules.c */
+void container_defaults(struct admit *ad, struct value *v);
+void env_list_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void env_var_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void env_var_source_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void env_from_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void field_ref_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void resource_ref_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void container_ports_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void probe_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void lifecycle_handler_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void volume_mounts_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+
+enum container_kind { CONTAINER_MAIN, CONTAINER_INIT, CONTAINER_SIDECAR };
+
+/* The rules that depend on where a container stands, and on the rest of its pod. `volumes`: a map whose keys are the
+ * names of the pod's volumes. */
+void container_check_in_pod(struct admit *ad, const struct value *container, enum container_kind kind,
+			    const struct value *pod_spec, const struct value *volumes, const struct schema_path *at);
+/* What an image's tag implies: "Always" for :latest and for none, else "IfNotPresent". */
+const char *image_pull_policy(const char *image);
+
+/* resource_rules.c */
+void resource_requirements_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void resource_list_defaults(struct admit *ad, struct value *v);
+
+/* volume_rules.c */
+void volume_defaults(struct admit *ad, struct value *v);
+void volume_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void volumes_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void empty_dir_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void downward_file_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void projection_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+
+/* placement_rules.c: affinity, tolerations, spreading, security profiles */
+void node_requirement_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void toleration_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void spread_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void profile_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void security_context_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+
+#endif

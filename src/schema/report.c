@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schema/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "value/json.h"
+#include "value/nearest.h"
+
+enum { SHOWN_MAX = 128 }; /* bytes of a value in a message */
+
+static void format_steps(const struct schema_path *at, struct buf *out)
+{
+	if (!at)
+		return;
+	format_steps(at->up, out);
+	if (!at->key)
+		buf_printf(out, "[%zu]", at->index);
+	else if (at->is_map_key)
+		buf_printf(out, "[%.*s%s]", SHOWN_MAX, at->key, strlen(at->key) > SHOWN_MAX ? "…" : "");
+	else
+		buf_printf(out, "%s%s", out->len ? "." : "", at->key);
+}
+
+void schema_path_format(const struct schema_path *at, struct buf *out)
+{
+	format_steps(at, out);
+}
+
+void report_value(const struct value *v, struct buf *out)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	size_t n;
+
+	if (!v) {
+		buf_puts(out, "null");
+		return;
+	}
+	json_write(&text, v, 0);
+	n = text.len;
+	if (n > SHOWN_MAX) {
+		for (n = SHOWN_MAX; n > 0 && ((unsigned char)text.data[n] & 0xc0) == 0x80; n--)
+			;
+	}
+	buf_append(out, buf_str(&text), n);
+	if (n < text.len)
+		buf_puts(out, value_str(v) ? "…\"" : "…");
+}
+
+static void add(struct admit *ad, enum diag_severity severity, int code, const struct schema_path *at,
+		struct value_mark mark, const struct buf *message)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	schema_path_format(at, &path);
+	if (buf_failed(&path) || buf_failed(message))
+		ad->diags->failed = true;
+	diag_add(ad->diags, severity, code, mark, buf_str(&path), "%s", buf_str(message));
+}
+
+static void vappend(struct buf *out, const char *fmt, va_list ap)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	if (text)
+		buf_puts(out, text);
+	else
+		out->failed = true;
+}
+
+/* CLASS[: VALUE][: TEXT] */
+static void vreport(struct admit *ad, int code, const struct schema_path *at, struct value_mark mark,
+		    const char *class, const struct value *shown, const char *fmt, va_list ap)
+{
+	_cleanup_buf_ struct buf message = BUF_INIT;
+
+	buf_puts(&message, class);
+	if (shown) {
+		buf_puts(&message, ": ");
+		report_value(shown, &message);
+	}
+	if (fmt && *fmt) {
+		buf_puts(&message, ": ");
+		vappend(&message, fmt, ap);
+	}
+	add(ad, DIAG_ERROR, code, at, mark, &message);
+}
+
+#define REPORT(code, mark, class, shown)                                      \
+	do {                                                                  \
+		va_list ap;                                                   \
+		va_start(ap, fmt);                                            \
+		vreport(ad, (code), at, (mark), (class), (shown), fmt, ap);   \
+		va_end(ap);                                                   \
+	} while (0)
+
+void report_invalid(struct admit *ad, const struct schema_path *at, const struct value *v, const char *fmt, ...)
+{
+	REPORT(-EINVAL, value_mark(v), "Invalid value", v);
+}
+
+void report_required(struct admit *ad, const struct schema_path *at, const struct value *parent, const char *fmt, ...)
+{
+	REPORT(-EINVAL, value_mark(parent), "Required value", NULL);
+}
+
+void report_forbidden(struct admit *ad, const struct schema_path *at, const struct value *v, const char *fmt, ...)
+{
+	REPORT(-EINVAL, value_mark(v), "Forbidden", NULL);
+}
+
+void report_not_found(struct admit *ad, const struct schema_path *at, const struct value *v, const char *fmt, ...)
+{
+	REPORT(-EINVAL, value_mark(v), "Not found", v);
+}
+
+void report_too_long(struct admit *ad, const struct schema_path *at, const struct value *v, const char *fmt, ...)
+{
+	REPORT(-EINVAL, value_mark(v), "Too long", NULL);
+}
+
+void report_immutable(struct admit *ad, const struct schema_path *at, const struct value *v, const char *fmt, ...)
+{
+	REPORT(-EPERM, value_mark(v), v ? "Invalid value" : "Forbidden", v);
+}
+
+void report_duplicate(struct admit *ad, const struct schema_path *at, const struct value *v)
+{
+	_cleanup_buf_ struct buf message = BUF_INIT;
+
+	buf_puts(&message, "Duplicate value: ");
+	report_value(v, &message);
+	add(ad, DIAG_ERROR, -EINVAL, at, value_mark(v), &message);
+}
+
+void report_unsupported(struct admit *ad, const struct schema_path *at, const struct value *v,
+			const char *const *supported)
+{
+	_cleanup_buf_ struct buf message = BUF_INIT;
+	const char *near = nearest(value_str_or(v, ""), supported, SIZE_MAX);
+
+	buf_puts(&message, "Unsupported value: ");
+	report_value(v, &message);
+	buf_puts(&message, ": supported values: ");
+	for (size_t i = 0; supported[i]; i++)
+		buf_printf(&message, "%s\"%s\"", i ? ", " : "", supported[i]);
+	if (near)
+		buf_printf(&message, "; did you mean \"%s\"?", near);
+	add(ad, DIAG_ERROR, -EINVAL, at, value_mark(v), &message);
+}
+
+void report_error(struct admit *ad, const struct schema_path *at, struct value_mark mark, const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf message = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vappend(&message, fmt, ap);
+	va_end(ap);
+	add(ad, DIAG_ERROR, -EINVAL, at, mark, &message);
+}
+
+void report_warning(struct admit *ad, const struct schema_path *at, struct value_mark mark, const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf message = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vappend(&message, fmt, ap);
+	va_end(ap);
+	add(ad, DIAG_WARNING, 0, at, mark, &message);
+}

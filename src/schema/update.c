@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What may change on an object that exists: fields flagged IMMUTABLE may not, and each kind adds its own rules.
+ */
+#include "schema/update.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "schema/table.h"
+
+static bool same(const struct value *a, const struct value *b)
+{
+	return a == b || (a && b && value_equal(a, b));
+}
+
+static void compare_struct(struct admit *ad, const struct schema_type *t, const struct value *old,
+			   const struct value *is, const struct schema_path *at)
+{
+	for (size_t i = 0; i < t->n_fields; i++) {
+		const struct schema_field *f = &t->fields[i];
+		const struct value *was_member = value_get(old, f->name), *member = value_get(is, f->name);
+
+		if (f->flags & IMMUTABLE && was_member && !same(was_member, member))
+			report_immutable(ad, AT(at, f->name), member, "field is immutable");
+		else if (f->type->form == SCHEMA_STRUCT && was_member && member && !(f->flags & SYSTEM))
+			compare_struct(ad, f->type, was_member, member, AT(at, f->name));
+	}
+}
+
+int schema_admit_update(const struct schema_kind *kind, const struct value *old, const struct value *new_root,
+			struct diag_list *diags)
+{
+	struct admit ad = { .diags = diags, .ops = schema_kind_ops(kind) };
+	size_t errors = diags->errors;
+
+	compare_struct(&ad, kind->type, old, new_root, NULL);
+	if (ad.ops->check_update)
+		ad.ops->check_update(&ad, old, new_root);
+	return diags->errors != errors || diags->failed ? diag_code(diags) : 0;
+}
+
+/* --- Pod --- */
+
+#define POD_RULE                                                                                                    \
+	"may not change on an existing pod: only spec.containers[*].image, spec.initContainers[*].image, "          \
+	"spec.activeDeadlineSeconds, spec.tolerations (additions) and spec.schedulingGates (removals) may; delete " \
+	"the pod and create it anew, or use a Deployment"
+
+static void report_changed(struct admit *ad, const struct schema_path *at, const struct value *near)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	schema_path_format(at, &path);
+	diag_add(ad->diags, DIAG_ERROR, -EPERM, value_mark(near), buf_str(&path), "Forbidden: %s", POD_RULE);
+}
+
+/* Reports each member of two maps that differs, but for those of the NULL-terminated list. */
+static void compare_members(struct admit *ad, const struct value *old, const struct value *is,
+			    const char *const *mutable, const struct schema_path *at)
+{
+	for (size_t i = 0; i < value_len(old) + value_len(is); i++) {
+		bool gone = i < value_len(old);
+		const char *key = gone ? value_key_at(old, i) : value_key_at(is, i - value_len(old));
+		const char *const *m = mutable;
+
+		while (*m && strcmp(*m, key) != 0)
+			m++;
+		if (*m || (!gone && value_get(old, key)) || same(value_get(old, key), value_get(is, key)))
+			continue;
+		report_changed(ad, AT(at, key), value_get(is, key) ? value_get(is, key) : is);
+	}
+}
+
+static void compare_containers(struct admit *ad, const struct value *old, const struct value *is, const char *list)
+{
+	static const char *const mutable[] = { "image", NULL };
+	const struct value *was = value_get(old, list), *now = value_get(is, list);
+	const struct schema_path *at = AT(AT(NULL, "spec"), list);
+
+	if (value_len(was) != value_len(now)) {
+		report_immutable(ad, at, NULL, "pod updates may not add or remove containers");
+		return;
+	}
+	for (size_t i = 0; i < value_len(now); i++) {
+		compare_members(ad, value_at(was, i), value_at(now, i), mutable, AT_ITEM(at, i));
+		if (!value_len(value_get(value_at(now, i), "image")))
+			report_required(ad, AT(AT_ITEM(at, i), "image"), value_at(now, i), "%s", "");
+	}
+}
+
+static void check_deadline(struct admit *ad, const struct value *was, const struct value *now)
+{
+	const struct schema_path *at = AT(AT(NULL, "spec"), "activeDeadlineSeconds");
+
+	if (was && !now)
+		report_immutable(ad, at, NULL, "must not update from a positive integer to nil value");
+	else if (was && value_int(now, 0) > value_int(was, 0))
+		report_immutable(ad, at, now, "must be less than or equal to previous value");
+}
+
+/* Whether an item of `list` equals v; for tolerations but for their seconds, which may change. */
+static bool has_item(const struct value *list, const struct value *v, const char *but)
+{
+	for (size_t i = 0; i < value_len(list); i++) {
+		const struct value *item = value_at(list, i);
+		bool equal = true;
+
+		for (size_t k = 0; k < value_len(item) && equal; k++)
+			equal = strcmp(value_key_at(item, k), but) == 0 ||
+				same(value_at(item, k), value_get(v, value_key_at(item, k)));
+		for (size_t k = 0; k < value_len(v) && equal; k++)
+			equal = strcmp(value_key_at(v, k), but) == 0 || value_get(item, value_key_at(v, k));
+		if (equal)
+			return true;
+	}
+	return false;
+}
+
+static void check_only_added(struct admit *ad, const struct value *was, const struct value *now)
+{
+	if (same(was, now))
+		return;
+	for (size_t i = 0; i < value_len(was); i++) {
+		if (has_item(now, value_at(was, i), "tolerationSeconds"))
+			continue;
+		report_immutable(ad, AT(AT(NULL, "spec"), "tolerations"), NULL,
+				 "existing toleration can not be modified except its tolerationSeconds");
+		return;
+	}
+}
+
+static void check_only_removed(struct admit *ad, const struct value *was, const struct value *now)
+{
+	for (size_t i = 0; i < value_len(now); i++)
+		if (!has_item(was, value_at(now, i), ""))
+			report_immutable(ad, AT_ITEM(AT(AT(NULL, "spec"), "schedulingGates"), i), NULL,
+					 "only deletion is allowed, but found new scheduling gate");
+}
+
+void pod_check_update(struct admit *ad, const struct value *old, const struct value *new_root)
+{
+	static const char *const mutable[] = { "activeDeadlineSeconds", "containers", "initContainers",
+					       "schedulingGates", "tolerations", NULL };
+	const struct value *was = value_get(old, "spec"), *now = value_get(new_root, "spec");
+
+	compare_containers(ad, was, now, "containers");
+	compare_containers(ad, was, now, "initContainers");
+	check_deadline(ad, value_get(was, "activeDeadlineSeconds"), value_get(now, "activeDeadlineSeconds"));
+	check_only_added(ad, value_get(was, "tolerations"), value_get(now, "tolerations"));
+	check_only_removed(ad, value_get(was, "schedulingGates"), value_get(now, "schedulingGates"));
+	compare_members(ad, was, now, mutable, AT(NULL, "spec"));
+}
