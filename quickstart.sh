@@ -11,7 +11,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 build_packages="gcc libc6-dev make autoconf automake pkgconf xz-utils libfuse3-dev liblmdb-dev libyaml-dev libcap-dev
 libseccomp-dev libmnl-dev libnftables-dev libarchive-dev nettle-dev libbsd-dev libcmocka-dev uthash-dev"
-run_packages="ca-certificates curl iproute2 procps"
+run_packages="ca-certificates curl iproute2 procps mmdebstrap"
 check_packages="busybox-static clang clang-tidy cppcheck groff-base mandoc shellcheck libclang-rt-dev nftables rsync git jq"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
@@ -89,10 +89,10 @@ mount_cluster() {
 	show "$podfs mount $cluster"
 }
 
-import_image() { # TAG
-	[ ! -e "$cluster/images/nginx:$1" ] || return 0
-	[ -f build/nginx-"$1".tar ] || contrib/mkimage -t nginx:"$1" -o build/nginx-"$1".tar nginx
-	show "cp build/nginx-$1.tar $cluster/images/"
+import_images() {
+	local tar=build/nginx.tar
+	[ -f $tar ] || contrib/mkimage -t nginx:1.14.2 -t nginx:1.16.1 -o $tar nginx
+	[ -e $cluster/images/nginx.tar ] || show "cp $tar $cluster/images/"
 }
 
 up() {
@@ -102,9 +102,8 @@ up() {
 	say "Building"
 	build
 	mount_cluster
-	say "Making images of Debian's own nginx, tagged as the manifests below want them"
-	import_image 1.14.2
-	import_image 1.16.1
+	say "Making an image of Debian's own nginx, under the names that the manifests want"
+	import_images
 
 	say "Running the nginx Deployment of Kubernetes' documentation"
 	if [ -e $deployment.yaml ]; then

@@ -111,6 +111,9 @@ diag() { sed 's/^/# /' <<<"$*"; }
 skip() { local why=$1; shift; test_count=$((test_count + 1)); echo "ok $test_count - $* # SKIP $why"; }
 skip_all() { test_done=1; trap - EXIT; echo "1..0 # SKIP $*"; exit 0; }
 
+# need_image NAME: skips the whole test where $IMAGES/NAME.tar could not be made.
+need_image() { [ -s "$IMAGES/$1.tar" ] || skip_all "there is no image of $1"; }
+
 # t NAME COMMAND...: the command must succeed; it runs in this shell, and what it prints is shown when it fails.
 t() {
 	local name=$1 status=0
