@@ -3,8 +3,8 @@
 # clang-tidy over the sources of the programs, with the checks that .clang-tidy names; any warning fails.
 cd "$(dirname "$0")/../.." || exit
 command -v clang-tidy >/dev/null || { echo "clang-tidy is not installed"; exit 77; }
-[ -f build/config.h ] || { echo "needs a build in build/"; exit 1; }
-flags="-std=gnu17 -D_GNU_SOURCE -DHAVE_CONFIG_H -DPODFS_LIBEXECDIR=\"\" -Isrc -Ibuild -Ibuild/src $(pkg-config --cflags \
+[ -f build/Makefile ] || { echo "needs a build in build/"; exit 1; }
+flags="-std=gnu17 -D_GNU_SOURCE -DPACKAGE_VERSION=\"0\" -DPODFS_LIBEXECDIR=\"\" -Isrc $(pkg-config --cflags \
 	fuse3 lmdb yaml-0.1 libcap libseccomp libmnl libnftables libarchive nettle)"
 # shellcheck disable=SC2086
 find src -name '*.c' -print0 | sort -z |
