@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables of inodes and handles. An inode is there while somebody holds it: the kernel (nlookup), a child, a
+ * handle, a caller. Both tables double when full and are only touched on the loop.
+ */
+#include "fs/frame.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "fs/siphash.h"
+
+enum { TABLE_START = 256 };
+
+int fs_nodes_init(struct fs *fs)
+{
+	struct fs_tables *t = fs_loop_tables(fs);
+
+	t->nodes = calloc(TABLE_START, sizeof(struct fs_node *));
+	t->handles = calloc(TABLE_START, sizeof(struct fs_handle *));
+	if (!t->nodes || !t->handles)
+		return -ENOMEM;
+	t->node_mask = t->handle_mask = TABLE_START - 1;
+	t->next_handle = 1;
+	return 0;
+}
+
+void fs_nodes_free(struct fs *fs)
+{
+	struct fs_tables *t = fs_loop_tables(fs);
+
+	/* The kernel is gone: whatever it held is given back, handles first, since they hold nodes. */
+	for (size_t i = 0; t->handles && i <= t->handle_mask; i++)
+		while (t->handles[i])
+			fs_handle_unref(t->handles[i]);
+	for (size_t i = 0; t->nodes && i <= t->node_mask; i++)
+		for (struct fs_node *n = t->nodes[i]; n;) {
+			if (!n->nlookup) {
+				n = n->hash_next;
+				continue;
+			}
+			fs_node_forget(n, n->nlookup);
+			n = t->nodes[i]; /* the chain may have changed */
+		}
+	fs_node_unref(fs->root);
+	fs->root = NULL;
+	while (t->texts) {
+		struct fs_text *text = t->texts;
+
+		t->texts = text->next;
+		free(text);
+	}
+	free(t->nodes);
+	free(t->handles);
+	t->nodes = NULL;
+	t->handles = NULL;
+}
+
+uint64_t fs_ino(const struct fs *fs, const char *id, const char *path)
+{
+	size_t a = strlen(id), b = strlen(path);
+	_cleanup_free_ char *heap = NULL;
+	char stack[512], *p = stack;
+	uint64_t ino;
+
+	if (a + b + 1 > sizeof(stack)) {
+		heap = malloc(a + b + 1);
+		p = heap;
+	}
+	if (!p) /* still the thing's own number, made of two: memory is out and a number is due */
+		return fs_siphash(fs->seed, id, a) ^ (fs_siphash(fs->seed, path, b) << 1);
+	memcpy(p, id, a + 1);
+	memcpy(p + a + 1, path, b);
+	ino = fs_siphash(fs->seed, p, a + 1 + b);
+	return ino > FUSE_ROOT_ID ? ino : ino + 2;
+}
+
+struct fs_node *fs_node_find(struct fs *fs, uint64_t ino)
+{
+	struct fs_tables *t = fs_loop_tables(fs);
+	struct fs_node *n = t->nodes[ino & t->node_mask];
+
+	while (n && n->ino != ino)
+		n = n->hash_next;
+	return n;
+}
+
+static void grow_nodes(struct fs_tables *t)
+{
+	size_t mask = t->node_mask * 2 + 1;
+	struct fs_node **bigger = calloc(mask + 1, sizeof(*bigger));
+
+	if (!bigger)
+		return; /* ignoring: longer chains still work */
+	for (size_t i = 0; i <= t->node_mask; i++)
+		while (t->nodes[i]) {
+			struct fs_node *n = t->nodes[i];
+
+			t->nodes[i] = n->hash_next;
+			n->hash_next = bigger[n->ino & mask];
+			bigger[n->ino & mask] = n;
+		}
+	free(t->nodes);
+	t->nodes = bigger;
+	t->node_mask = mask;
+}
+
+int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const struct fs_ops *ops, struct fs_node **ret,
+		bool *ret_new)
+{
+	struct fs *fs = parent->fs;
+	struct fs_tables *t = fs_loop_tables(fs);
+	struct fs_node *n = fs_node_find(fs, ino);
+
+	if (n) {
+		int r;
+
+		if (n->ops != ops)
+			return -EIO;
+		r = fs_node_move(n, parent, name);
+		if (r < 0)
+			return r;
+		if (ret_new)
+			*ret_new = false;
+		*ret = fs_node_ref(n);
+		return 0;
+	}
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	n->name = strdup(name);
+	if (!n->name) {
+		free(n);
+		return -ENOMEM;
+	}
+	*n = (struct fs_node){ .ino = ino, .ops = ops, .fs = fs, .parent = fs_node_ref(parent), .name = n->name,
+			       .ns = parent->ns, .kind = parent->kind, .refs = 1 };
+	if (t->n_nodes > t->node_mask)
+		grow_nodes(t);
+	n->hash_next = t->nodes[ino & t->node_mask];
+	t->nodes[ino & t->node_mask] = n;
+	t->n_nodes++;
+	if (ret_new)
+		*ret_new = true;
+	*ret = n;
+	return 0;
+}
+
+struct fs_node *fs_node_ref(struct fs_node *n)
+{
+	n->refs++;
+	return n;
+}
+
+void fs_node_unref(struct fs_node *n)
+{
+	while (n && --n->refs == 0) { /* the parent next, without recursion */
+		struct fs_tables *t = fs_loop_tables(n->fs);
+		struct fs_node **p = &t->nodes[n->ino & t->node_mask], *parent = n->parent;
+
+		while (*p && *p != n)
+			p = &(*p)->hash_next;
+		if (*p) {
+			*p = n->hash_next;
+			t->n_nodes--;
+		}
+		if (n->ops->destroy)
+			n->ops->destroy(n);
+		free(n->name);
+		free(n);
+		n = parent;
+	}
+}
+
+void fs_node_lookup_add(struct fs_node *n)
+{
+	if (n->nlookup++ == 0)
+		fs_node_ref(n);
+}
+
+void fs_node_forget(struct fs_node *n, uint64_t count)
+{
+	if (n->nlookup == 0)
+		return;
+	n->nlookup = count < n->nlookup ? n->nlookup - count : 0;
+	if (n->nlookup == 0)
+		fs_node_unref(n);
+}
+
+int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name)
+{
+	if (strcmp(n->name, name) != 0) {
+		char *copy = strdup(name);
+
+		if (!copy)
+			return -ENOMEM;
+		free(n->name);
+		n->name = copy;
+	}
+	if (n->parent != parent) {
+		struct fs_node *old = n->parent;
+
+		n->parent = fs_node_ref(parent);
+		n->ns = parent->ns;
+		n->kind = parent->kind;
+		fs_node_unref(old);
+	}
+	return 0;
+}
+
+void fs_node_path(const struct fs_node *n, struct buf *out)
+{
+	if (!n->parent)
+		return;
+	fs_child_path(n->parent, n->name, out);
+}
+
+void fs_child_path(const struct fs_node *dir, const char *name, struct buf *out)
+{
+	size_t before = out->len;
+
+	fs_node_path(dir, out);
+	if (out->len > before)
+		buf_putc(out, '/');
+	buf_puts(out, name);
+}
+
+const char *fs_intern(struct fs *fs, const char *s)
+{
+	struct fs_tables *t = fs_loop_tables(fs);
+	size_t len = strlen(s);
+	struct fs_text *text;
+
+	for (text = t->texts; text; text = text->next)
+		if (strcmp(text->text, s) == 0)
+			return text->text;
+	text = malloc(sizeof(*text) + len + 1);
+	if (!text)
+		return NULL;
+	memcpy(text->text, s, len + 1);
+	text->next = t->texts;
+	t->texts = text;
+	return text->text;
+}
+
+/* --- attributes --- */
+
+int fs_node_attr(struct fs_node *n, struct fs_attr *a)
+{
+	*a = (struct fs_attr){ .ttl = FS_TTL };
+	return n->ops->getattr(n, a);
+}
+
+static struct timespec to_timespec(int64_t t)
+{
+	int64_t sec = t / NSEC_PER_SEC, ns = t % NSEC_PER_SEC;
+
+	if (ns < 0) {
+		ns += NSEC_PER_SEC;
+		sec--;
+	}
+	return (struct timespec){ .tv_sec = (time_t)sec, .tv_nsec = (long)ns };
+}
+
+void fs_attr_to_stat(const struct fs_node *n, const struct fs_attr *a, struct stat *st)
+{
+	*st = (struct stat){ .st_ino = n->ino,
+			     .st_mode = a->mode,
+			     .st_nlink = a->nlink ? a->nlink : S_ISDIR(a->mode) ? 2 : 1,
+			     .st_uid = a->uid,
+			     .st_gid = a->gid,
+			     .st_size = (off_t)a->size,
+			     .st_blksize = 4096,
+			     .st_blocks = (blkcnt_t)((a->size + 511) / 512),
+			     .st_mtim = to_timespec(a->mtime),
+			     .st_ctim = to_timespec(a->ctime ? a->ctime : a->mtime) };
+	st->st_atim = st->st_mtim;
+}
+
+void fs_attr_file(const struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime)
+{
+	a->mode = mode;
+	a->mtime = mtime;
+	fs_ns_owner(n->fs, n->ns, &a->uid, &a->gid);
+}
+
+void fs_attr_dir(const struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime)
+{
+	fs_attr_file(n, a, S_IFDIR | (mode & 07777), mtime);
+}
+
+int fs_attr_render(struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r = n->ops->render(n, &text);
+
+	if (r < 0)
+		return r;
+	if (buf_failed(&text))
+		return -ENOMEM;
+	fs_attr_file(n, a, S_IFREG | (mode & 07777), mtime);
+	a->size = text.len;
+	return 0;
+}
+
+void fs_attr_link(const struct fs_node *n, struct fs_attr *a, size_t target_len, int64_t mtime)
+{
+	fs_attr_file(n, a, S_IFLNK | 0777, mtime);
+	a->size = target_len;
+}
+
+/* --- listings --- */
+
+int fs_listing_add(struct fs_listing *l, const char *name, mode_t mode, uint64_t ino)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 32;
+		struct fs_listing_entry *bigger = reallocarray(l->entries, cap, sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		l->entries = bigger;
+		l->cap = cap;
+	}
+	l->entries[l->n] = (struct fs_listing_entry){ .name = l->names.len, .ino = ino, .mode = mode };
+	buf_append(&l->names, name, strlen(name) + 1);
+	if (buf_failed(&l->names))
+		return -ENOMEM;
+	l->n++;
+	return 0;
+}
+
+void fs_listing_clear(struct fs_listing *l)
+{
+	buf_clear(&l->names);
+	free(l->entries);
+	*l = (struct fs_listing){ .names = BUF_INIT };
+}
+
+const char *fs_listing_name(const struct fs_listing *l, size_t i)
+{
+	return l->names.data + l->entries[i].name;
+}
+
+/* --- handles --- */
+
+static void grow_handles(struct fs_tables *t)
+{
+	size_t mask = t->handle_mask * 2 + 1;
+	struct fs_handle **bigger = calloc(mask + 1, sizeof(*bigger));
+
+	if (!bigger)
+		return; /* ignoring: longer chains still work */
+	for (size_t i = 0; i <= t->handle_mask; i++)
+		while (t->handles[i]) {
+			struct fs_handle *h = t->handles[i];
+
+			t->handles[i] = h->hash_next;
+			h->hash_next = bigger[h->number & mask];
+			bigger[h->number & mask] = h;
+		}
+	free(t->handles);
+	t->handles = bigger;
+	t->handle_mask = mask;
+}
+
+struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct fuse_ctx *ctx, int flags)
+{
+	struct fs_tables *t = fs_loop_tables(fs);
+	struct fs_handle *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	*h = (struct fs_handle){ .fs = fs, .node = n ? fs_node_ref(n) : NULL, .flags = flags, .uid = ctx->uid, .gid = ctx->gid,
+				 .snap = BUF_INIT, .number = t->next_handle++, .refs = 1 };
+	if (t->n_handles > t->handle_mask)
+		grow_handles(t);
+	h->hash_next = t->handles[h->number & t->handle_mask];
+	t->handles[h->number & t->handle_mask] = h;
+	t->n_handles++;
+	return h;
+}
+
+struct fs_handle *fs_handle_find(struct fs *fs, uint64_t number)
+{
+	struct fs_tables *t = fs_loop_tables(fs);
+	struct fs_handle *h = t->handles[number & t->handle_mask];
+
+	while (h && h->number != number)
+		h = h->hash_next;
+	return h;
+}
+
+struct fs_handle *fs_handle_ref(struct fs_handle *h)
+{
+	if (h)
+		h->refs++;
+	return h;
+}
+
+void fs_handle_unref(struct fs_handle *h)
+{
+	struct fs_tables *t;
+	struct fs_handle **p;
+
+	if (!h || --h->refs > 0)
+		return;
+	t = fs_loop_tables(h->fs);
+	for (p = &t->handles[h->number & t->handle_mask]; *p && *p != h;)
+		p = &(*p)->hash_next;
+	if (*p) {
+		*p = h->hash_next;
+		t->n_handles--;
+	}
+	if (h->data && h->node && h->node->ops->release)
+		h->node->ops->release(h);
+	fs_node_unref(h->node);
+	if (h->listing)
+		fs_listing_clear(h->listing);
+	free(h->listing);
+	buf_clear(&h->snap);
+	free(h);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame of the mount: inodes, handles, requests, and the table of operations that a region of the tree fills in.
+ *
+ * Everything here belongs to the loop thread, but for fs_post(), fs_work() bodies and fs_notify_*(). A region never
+ * waits: what needs the disk is parked. An operation that takes a struct fs_req must see to it that the request is
+ * answered exactly once, at once or later, by one of the fs_reply_*() functions, on the loop.
+ *
+ * How a region is written
+ *  - its lookup() finds the child and returns fs_node_get(dir, name, ino, ops), with `ino` from fs_ino() over what
+ *    identifies the thing for ever (an object's uid and the path within it), and sets node->data when ret_new says so;
+ *  - getattr() fills in an fs_attr; the size of a rendered file is exact: fs_attr_render() does it by rendering;
+ *  - render() appends the text of a read-only file; the frame snapshots it at open and serves reads from there;
+ *  - what can be written has open/write/flush/… of its own and commits with fs_txn_submit() or fs_work().
+ * A missing operation has the refusal of the frame: see struct fs_ops.
+ */
+#ifndef PODFS_FS_NODE_H
+#define PODFS_FS_NODE_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "fs/session.h"
+#include "schema/schema.h"
+#include "store/registry.h"
+
+struct fs_node;
+struct fs_handle;
+struct fs_req;
+struct fs_listing;
+struct fs_errors;
+struct fs_decl;
+struct fs_prune;
+struct fs_images;
+struct fs_loop;
+struct fuse_pollhandle;
+
+/* How long the kernel may keep attributes and names, in seconds. */
+#define FS_TTL 1.0	 /* what changes by itself: never staler than the contract's second */
+#define FS_TTL_NONE 0.0	 /* what must never be stale */
+
+struct fs_attr {
+	mode_t mode; /* with the type */
+	uid_t uid;
+	gid_t gid;
+	uint64_t size;
+	uint32_t nlink; /* 0: 1 for files, 2 for directories */
+	int64_t mtime;	/* ns since 1970 UTC; atime is the same */
+	int64_t ctime;	/* 0: mtime */
+	double ttl;	/* of the attributes and of the name; starts as FS_TTL */
+};
+
+/* Which members a setattr() is to change. */
+enum fs_set {
+	FS_SET_MODE = 1 << 0,
+	FS_SET_UID = 1 << 1,
+	FS_SET_GID = 1 << 2,
+	FS_SET_SIZE = 1 << 3,
+	FS_SET_MTIME = 1 << 4,
+	FS_SET_CTIME = 1 << 5,
+};
+
+struct fs_ops {
+	const char *region; /* for messages and traces */
+
+	/* --- any node --- */
+	/* Fills in *a, which holds zeros and ttl FS_TTL. -ENOENT (-ESTALE): it is gone. Required. */
+	int (*getattr)(struct fs_node *n, struct fs_attr *a);
+	/* Frees n->data; the node is going. Missing: nothing is freed. */
+	void (*destroy)(struct fs_node *n);
+	/* Changes attributes: `set` says which of *a; h is the handle of ftruncate(2) and the like, or NULL. Answers by
+	 * fs_reply_attr(). Missing: times and unchanged values are taken and dropped, ftruncate() of a handle that has
+	 * write() is taken and dropped (the value is judged at write), all else is EPERM. */
+	void (*setattr)(struct fs_req *r, struct fs_node *n, const struct fs_attr *a, unsigned set, struct fs_handle *h);
+	/* Extended attributes: the frame has dealt with all but the "user." class. getxattr appends the value, -ENODATA;
+	 * listxattr appends names, each with its NUL. Missing: none, and EPERM to set. */
+	int (*getxattr)(struct fs_node *n, const char *name, struct buf *out);
+	int (*listxattr)(struct fs_node *n, struct buf *out);
+	void (*setxattr)(struct fs_req *r, struct fs_node *n, const char *name, const void *value, size_t size,
+			 int flags);
+	void (*removexattr)(struct fs_req *r, struct fs_node *n, const char *name);
+
+	/* --- directories; all but lookup and readdir: missing is EPERM --- */
+	/* The child, as a new reference; -ENOENT. */
+	int (*lookup)(struct fs_node *dir, const char *name, struct fs_node **ret);
+	/* Appends every child with fs_listing_add(), in any order that does not depend on chance. */
+	int (*readdir)(struct fs_node *dir, struct fs_listing *l);
+	/* Makes and opens a file. Answers by fs_reply_create(). flags as open(2). */
+	void (*create)(struct fs_req *r, struct fs_node *dir, const char *name, mode_t mode, int flags);
+	void (*mkdir)(struct fs_req *r, struct fs_node *dir, const char *name, mode_t mode);
+	void (*unlink)(struct fs_req *r, struct fs_node *dir, const char *name);
+	void (*rmdir)(struct fs_req *r, struct fs_node *dir, const char *name);
+	/* flags: RENAME_NOREPLACE or 0; the frame refuses others. The old directory's operation is called. */
+	void (*rename)(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
+		       const char *newname, unsigned flags);
+	void (*symlink)(struct fs_req *r, struct fs_node *dir, const char *name, const char *target);
+	/* The new directory's operation is called. */
+	void (*link)(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, const char *newname);
+
+	/* --- links --- */
+	int (*readlink)(struct fs_node *n, struct buf *out);
+
+	/* --- files --- */
+	/* Appends the whole text. */
+	int (*render)(struct fs_node *n, struct buf *out);
+	/* Opens: h is complete and may be given h->data; answers by fs_reply_open(). Missing: reading snapshots
+	 * render() into h->snap, writing is EROFS unless write() is there. */
+	void (*open)(struct fs_req *r, struct fs_node *n, struct fs_handle *h);
+	/* Answers by fs_reply_buf(). Missing: from h->snap. May park: then the handle is kept alive by the frame. */
+	void (*read)(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t off);
+	/* Answers by fs_reply_write(). For O_APPEND (h->flags) `off` means nothing. Missing: EBADF. */
+	void (*write)(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off);
+	/* A descriptor was closed; `same_process`: by the process that opened it. Missing: 0. */
+	void (*flush)(struct fs_req *r, struct fs_handle *h, bool same_process);
+	void (*fsync)(struct fs_req *r, struct fs_handle *h);
+	/* The last descriptor went: free h->data. Nobody sees a result. */
+	void (*release)(struct fs_handle *h);
+	/* Which of POLLIN | POLLOUT … hold. When none of `wanted` does and ph is not NULL, the region keeps ph until it
+	 * calls fs_poll_wake(); it may be given several. Missing: always ready. */
+	unsigned (*poll)(struct fs_handle *h, unsigned wanted, struct fuse_pollhandle *ph);
+};
+
+/*
+ * An inode that the kernel, a child, a handle or a caller holds. The number is the identity: fs_ino() makes it from what
+ * never changes and is never used again.
+ */
+struct fs_node {
+	uint64_t ino;
+	const struct fs_ops *ops;
+	struct fs *fs;
+	struct fs_node *parent;	 /* owned; NULL for the root only */
+	char *name;		 /* owned; its name in the parent, "" for the root */
+	const char *ns;		 /* the namespace whose tree it is in (interned); "default" for the root */
+	const struct schema_kind *kind; /* of the kind's directory that it is in or below, or NULL */
+	void *data;		 /* the region's own */
+	uint64_t nlookup;	 /* references of the kernel */
+	unsigned refs;		 /* nlookup counts as one while it is not 0 */
+	struct fs_node *hash_next;
+};
+
+struct fs_node *fs_node_ref(struct fs_node *n);
+void fs_node_unref(struct fs_node *n);
+DEFINE_CLEANUP(struct fs_node *, fs_node_unref);
+#define _cleanup_fs_node_ _cleanup_(fs_node_unrefp)
+
+/* A number from the store's secret and two texts that identify the thing: (an object's uid or a fixed word, the path
+ * within it). Never 0 or 1. Keyed SipHash-2-4: nobody can make two names meet. */
+uint64_t fs_ino(const struct fs *fs, const char *id, const char *path);
+
+/*
+ * The node of that number, new or known, as a new reference in *ret. ns and kind are the parent's. *ret_new (may be NULL)
+ * says whether the region has to set data. A known node gets this parent and name if it has moved. -ENOMEM; -EIO if
+ * the number is another region's.
+ */
+int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const struct fs_ops *ops, struct fs_node **ret,
+		bool *ret_new);
+/* The node of that number if it is known; no reference is taken. */
+struct fs_node *fs_node_find(struct fs *fs, uint64_t ino);
+/* Gives a node another place (after a rename). -ENOMEM. */
+int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name);
+/* The path from the mount's root, "deployments/web/spec", appended; for messages. */
+void fs_node_path(const struct fs_node *n, struct buf *out);
+/* As above with a further name. */
+void fs_child_path(const struct fs_node *dir, const char *name, struct buf *out);
+/* One copy of each text for the life of the session (namespaces' names). NULL when memory is out. */
+const char *fs_intern(struct fs *fs, const char *s);
+
+/* --- attributes --- */
+
+/* Owner and group of what lies in a namespace, as its directory has them ("default": the mount's root). */
+void fs_ns_owner(struct fs *fs, const char *ns, uid_t *ret_uid, gid_t *ret_gid);
+/* A generated file of the node's namespace: mode (with S_IFREG), owner, mtime. */
+void fs_attr_file(const struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime);
+void fs_attr_dir(const struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime);
+/* fs_attr_file() with the size of what render() gives. */
+int fs_attr_render(struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime);
+/* A link (0777) to `target`'s length. */
+void fs_attr_link(const struct fs_node *n, struct fs_attr *a, size_t target_len, int64_t mtime);
+
+/* --- listings --- */
+
+/* Adds a child; mode gives the type. `ino` may be 0 (unknown): the kernel then shows none but asks at stat. -ENOMEM. */
+int fs_listing_add(struct fs_listing *l, const char *name, mode_t mode, uint64_t ino);
+
+/* --- handles --- */
+
+struct fs_handle {
+	struct fs *fs;
+	struct fs_node *node; /* owned */
+	int flags;	      /* of open(2) */
+	pid_t pid;	      /* the opener's process (thread group), 0 when it is outside our PID namespace */
+	uid_t uid;
+	gid_t gid;
+	struct buf snap;      /* what the default read() serves */
+	void *data;	      /* the region's own, freed by release() */
+	struct fs_listing *listing; /* the frame's: of a directory */
+	bool cached;	      /* set in open(): the kernel may cache pages of it (immutable or plain files) */
+	bool stream;	      /* set in open(): no seeking */
+	uint64_t number;
+	unsigned refs;	      /* the kernel's, and those of parked requests */
+	struct fs_handle *hash_next;
+};
+
+static inline bool fs_handle_writes(const struct fs_handle *h)
+{
+	return (h->flags & 03) != 0; /* O_ACCMODE: O_WRONLY or O_RDWR */
+}
+
+/* --- requests --- */
+
+struct fs *fs_req_fs(const struct fs_req *r);
+/* Who asks. agent is "mount". The pid is the calling thread's. */
+struct writer fs_req_writer(const struct fs_req *r);
+/* The caller's name from /proc, "?" when it is gone. */
+void fs_req_comm(const struct fs_req *r, char out[static 16]);
+/* Whether the caller may write to something of that owner, group and mode, its other groups counted. */
+bool fs_req_may_write(const struct fs_req *r, uid_t uid, gid_t gid, mode_t mode);
+/* Whether the calling process is being ended by a signal. */
+bool fs_req_is_killed(const struct fs_req *r);
+
+/*
+ * Says that the request will be answered later, and what to do when the caller is interrupted by then: `cancel` (on the
+ * loop) must answer it, usually with -EINTR, or leave it if its end is near. Without a cancel function the
+ * frame answers -EINTR when the caller is being killed, and the later reply is dropped. The request, and a
+ * handle it came with, stay valid until it is answered.
+ */
+void fs_req_park(struct fs_req *r, void (*cancel)(struct fs_req *r, void *arg), void *arg);
+
+void fs_reply_err(struct fs_req *r, int err); /* 0 or a negative errno */
+void fs_reply_entry(struct fs_req *r, struct fs_node *n); /* lookup, mkdir, symlink, link */
+/* A handle on n with that data; when it fails the frame calls n's release(). Flags and owner are the request's. */
+void fs_reply_create(struct fs_req *r, struct fs_node *n, void *data);
+void fs_reply_attr(struct fs_req *r, struct fs_node *n);
+void fs_reply_open(struct fs_req *r, struct fs_handle *h); /* as h says */
+void fs_reply_buf(struct fs_req *r, const void *data, size_t len);
+void fs_reply_write(struct fs_req *r, size_t size);
+
+/* --- what happens elsewhere --- */
+
+/* Runs fn(arg) on the loop, soon. Any thread; order is kept. `task` is the caller's and must live until fn runs. */
+struct fs_task {
+	STAILQ_ENTRY(fs_task) entry;
+	void (*fn)(struct fs_task *t);
+};
+void fs_post(struct fs *fs, struct fs_task *task);
+
+/*
+ * Submits a transaction; fn gets the outcome (see store_done_fn) on the loop. -ENOMEM, -E2BIG, …: then fn is not called.
+ * The txn may be freed at once.
+ */
+int fs_txn_submit(struct fs *fs, struct txn *t, unsigned store_flags,
+		  void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev), void *arg);
+
+/* Runs work(arg) on the one worker thread, then done(fs, arg) on the loop. For parsing of more than 64 KiB and for what
+ * reads many files. -ENOMEM. */
+int fs_work(struct fs *fs, void (*work)(void *arg), void (*done)(struct fs *fs, void *arg), void *arg);
+enum { FS_WORK_BYTES = 64 * 1024 };
+
+/* A timer on the loop; when it has run out fn is called once. `at` is monotonic ns; 0 disarms. Set up once. */
+struct fs_timer;
+int fs_timer_new(struct fs *fs, void (*fn)(struct fs *fs, void *arg), void *arg, struct fs_timer **ret);
+void fs_timer_set(struct fs_timer *t, int64_t at);
+void fs_timer_free(struct fs_timer *t);
+
+/* Has the loop call fn when fd is readable, until fs_unwatch_fd(). */
+struct fs_fdwatch;
+int fs_watch_fd(struct fs *fs, int fd, void (*fn)(struct fs *fs, void *arg), void *arg, struct fs_fdwatch **ret);
+void fs_unwatch_fd(struct fs_fdwatch *w);
+
+/* Tell the kernel, from the notifier's thread, that what it holds is old. Any thread; advice: dropped when too many
+ * wait, since nothing lives longer than FS_TTL. */
+void fs_notify_inode(struct fs *fs, uint64_t ino);
+void fs_notify_entry(struct fs *fs, uint64_t parent, const char *name);
+/* Wakes a poll(2) and destroys ph. Any thread. */
+void fs_poll_wake(struct fs *fs, struct fuse_pollhandle *ph);
+/* Gives ph up without waking. */
+void fs_poll_drop(struct fuse_pollhandle *ph);
+
+/* --- errors: the file of refused writes --- */
+
+/*
+ * Adds an entry to `errors`, of the namespace and of the root: time, uid, pid and program, path, the text. Made of
+ * diagnostics: fs_errors_diags(). The text is escaped and cut. r may be NULL (nobody asked: prune, release).
+ */
+void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+/* Each diagnostic with its place and, where `text` is given, the line with a caret. Returns the text that was added, less
+ * its header (for user.podfs.error), to be freed, or NULL. */
+char *fs_errors_diags(struct fs *fs, const struct writer *who, const char *comm, const char *ns, const char *path,
+		      const struct diag_list *diags, const char *text, size_t len);
+/* Refuses a request on a directory's child: notes the reason in errors and answers `err`. */
+void fs_refuse(struct fs_req *r, int err, const struct fs_node *dir, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* --- the session, for regions --- */
+
+struct fs {
+	struct registry *registry;
+	struct store *store;
+	struct cache *cache;
+	struct fs_config config; /* strings owned */
+	struct fs_node *root;	 /* owned */
+	int64_t started;	 /* real time of the mount, ns: mtime of what never changes */
+	uint8_t seed[16];	 /* of fs_ino(); kept in the store */
+	int state_fd;		 /* of config.state_dir, owned */
+	struct fs_loop *loop;	 /* owned: fs/loop.c */
+	pid_t asking;		 /* during getattr(): the calling thread, 0 otherwise: who wrote sees what he wrote */
+	struct fs_errors *errors;
+	struct fs_decl *decl;	 /* which manifest declares what: fs/decl.c */
+	struct fs_prune *prune;	 /* fs/prune.c */
+	struct fs_images *images;
+	struct fs_dirs *dirs;	 /* attributes of directories: fs/dirattr.c */
+};
+
+#endif
