@@ -4,11 +4,11 @@
  *
  * The order within an attach is chosen so that no packet is lost afterwards. Of a veth's two ends the one that comes
  * up first is activated by the kernel's link watch, later; the other at once. The pod's end comes up last, so eth0 is
- * live at once, and a query of the host's end, before which the kernel settles its carrier (since Linux 6.8), makes
- * the bridge port forward. On older kernels its notification is awaited.
+ * live at once. A query of the host's end, before which the kernel settles its carrier (since Linux 6.8), makes the
+ * bridge port forward; with the first port the bridge itself gets a carrier, and is settled by a query in the same
+ * way, or what the host sends to its first pod would be lost. On older kernels the notifications are awaited.
  */
 #include <linux/if_bridge.h>
-#include <net/if.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,6 +30,15 @@
 int net_keep_link(void *data, size_t i, const struct nlmsghdr *msg)
 {
 	(void)link_read(msg, data); /* ignoring: the index stays 0 */
+	return 0;
+}
+
+/* An rtnl_fn for a batch of queries: data is an array with a link for each. */
+static int keep_nth_link(void *data, size_t i, const struct nlmsghdr *msg)
+{
+	struct link *links = data;
+
+	(void)link_read(msg, &links[i]); /* ignoring: the index stays 0 */
 	return 0;
 }
 
@@ -146,23 +155,25 @@ static int set_up_pod_end(struct net *net, struct rtnl *pod, const struct link *
 	return 0;
 }
 
-static int port_is_live(struct rtnl *rtnl, uint32_t index, struct error *err)
+/* Whether the port forwards and the bridge has a carrier: 1 or 0, or a negative errno. */
+static int port_is_live(const struct net *net, struct rtnl *rtnl, uint32_t index, struct error *err)
 {
-	struct link link = { 0 };
+	struct link links[RTNL_BATCH_MAX] = { 0 };
 	struct rtnl_batch b;
 	int r;
 
 	rtnl_batch_init(&b);
 	link_put_get(&b, index, NULL);
-	r = rtnl_run_all(rtnl, &b, net_keep_link, &link, err);
-	return r < 0 ? r : link.port_state == BR_STATE_FORWARDING;
+	link_put_get(&b, net->index, NULL);
+	r = rtnl_run_all(rtnl, &b, keep_nth_link, links, err);
+	return r < 0 ? r : links[0].port_state == BR_STATE_FORWARDING && links[1].live;
 }
 
 /* Waits until the port forwards: at once on kernels that settle the carrier before they answer. */
 static int wait_for_port(const struct net *net, struct rtnl *rtnl, const struct link *link, struct error *err)
 {
 	_cleanup_rtnl_ struct rtnl news = RTNL_INIT;
-	int group = RTNLGRP_LINK, r = port_is_live(rtnl, link->index, err);
+	int group = RTNLGRP_LINK, r = port_is_live(net, rtnl, link->index, err);
 	int64_t end;
 
 	if (r == 0) {
@@ -171,7 +182,7 @@ static int wait_for_port(const struct net *net, struct rtnl *rtnl, const struct 
 			r = -errno;
 		if (r < 0)
 			return error_errno(err, r, "listen to links");
-		r = port_is_live(rtnl, link->index, err);
+		r = port_is_live(net, rtnl, link->index, err);
 	}
 	end = clock_monotonic() + PORT_WAIT_NS;
 	while (r == 0) {
@@ -180,12 +191,12 @@ static int wait_for_port(const struct net *net, struct rtnl *rtnl, const struct 
 		char sink[256];
 
 		if (now >= end)
-			return error_set(err, -ETIMEDOUT, "port %s of %s does not forward; is the bridge up?", link->name,
+			return error_set(err, -ETIMEDOUT, "port %s of %s does not forward: is the bridge up?", link->name,
 					 net->bridge);
 		(void)poll(&p, 1, (int)((end - now) / NSEC_PER_MSEC + 1)); /* ignoring: the port is looked at whatever came */
 		while (recv(news.fd, sink, sizeof(sink), MSG_DONTWAIT) > 0)
 			;
-		r = port_is_live(rtnl, link->index, err);
+		r = port_is_live(net, rtnl, link->index, err);
 	}
 	return r < 0 ? NET_WRAP(r, err, "wait for port %s", link->name) : 0;
 }
@@ -245,14 +256,6 @@ struct net_detach_request {
 	struct error err;
 };
 
-
-static int keep_nth_link(void *data, size_t i, const struct nlmsghdr *msg)
-{
-	struct link *links = data;
-
-	(void)link_read(msg, &links[i]); /* ignoring: the index stays 0 */
-	return 0;
-}
 
 /* Finds the links of the requests and adds their indexes. A link that serves another pod is not this one's. */
 static int find_links(struct rtnl *rtnl, struct net_detach_request *list, uint32_t *indexes, size_t *n,

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/rtnetlink.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "net/internal.h"
+#include "net/ipam.h"
 
 #define FORWARD_PATH "/proc/sys/net/ipv4/ip_forward" /* of the namespace of the thread that opens it */
 
@@ -31,11 +33,29 @@ bool net_key_is_good(const char *key)
 	return n > 0;
 }
 
-void net_bridge_alias(struct cidr cidr, int old_forward, char ret_alias[static LINK_ALIAS_MAX])
+void net_warn(struct net *net, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (r < 0)
+		return; /* ignoring: out of memory, and it is only a warning */
+	if (net->n_warnings < NET_WARNINGS_MAX)
+		net->warnings[net->n_warnings++] = text;
+	else
+		free(text);
+}
+
+void net_bridge_alias(const struct net_bridge *bridge, char ret_alias[static LINK_ALIAS_MAX])
 {
 	char text[CIDR_TEXT_MAX];
 
-	(void)snprintf(ret_alias, LINK_ALIAS_MAX, "podfs bridge %s ip_forward=%d", cidr_text(cidr, text), old_forward);
+	(void)snprintf(ret_alias, LINK_ALIAS_MAX, "podfs bridge %s ip_forward=%d %s", cidr_text(bridge->cidr, text),
+		       bridge->old_forward, bridge->owner);
 }
 
 /* Splits at single spaces into at most `max` words; returns how many there are, or 0 if there are more. */
@@ -52,17 +72,20 @@ static size_t split(char *text, char *words[], size_t max)
 	return n;
 }
 
-bool net_bridge_alias_read(const char *alias, struct cidr *ret_cidr, int *ret_old_forward)
+bool net_bridge_alias_read(const char *alias, struct net_bridge *ret_bridge)
 {
-	char text[LINK_ALIAS_MAX], *word[4];
-	struct cidr cidr;
+	char text[LINK_ALIAS_MAX], *word[5];
+	struct net_bridge b = { .old_forward = -1 };
 
 	(void)snprintf(text, sizeof(text), "%s", alias);
-	if (split(text, word, 4) != 4 || strcmp(word[0], "podfs") != 0 || strcmp(word[1], "bridge") != 0 ||
-	    cidr_parse(word[2], &cidr, NULL) < 0 || strncmp(word[3], "ip_forward=", 11) != 0)
+	if (split(text, word, 5) != 5 || strcmp(word[0], "podfs") != 0 || strcmp(word[1], "bridge") != 0 ||
+	    cidr_parse(word[2], &b.cidr, NULL) < 0 || b.cidr.prefix < IPAM_PREFIX_MIN ||
+	    b.cidr.prefix > IPAM_PREFIX_MAX || strncmp(word[3], "ip_forward=", 11) != 0 ||
+	    strlen(word[4]) > NET_OWNER_MAX)
 		return false;
-	*ret_cidr = cidr;
-	*ret_old_forward = strcmp(word[3] + 11, "0") == 0 ? 0 : strcmp(word[3] + 11, "1") == 0 ? 1 : -1;
+	b.old_forward = strcmp(word[3] + 11, "0") == 0 ? 0 : strcmp(word[3] + 11, "1") == 0 ? 1 : -1;
+	(void)snprintf(b.owner, sizeof(b.owner), "%s", word[4]);
+	*ret_bridge = b;
 	return true;
 }
 

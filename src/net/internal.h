@@ -13,11 +13,20 @@
 /* Wraps *err, which may be NULL, and yields `code`. */
 #define NET_WRAP(code, err, ...) (error_wrap((err), __VA_ARGS__), (code))
 
+/* The least that IPv4 must carry (RFC 791) and the most that an Ethernet link takes (ETH_MAX_MTU). */
+#define NET_MTU_MIN 68
+#define NET_MTU_MAX 65535
+
+#define NET_TABLE_MAX 31
+#define NET_OWNER_MAX 100
+#define NET_BRIDGE_AUTO "podfs" /* and a number */
+
 struct net_detach_request;
 
 struct net {
 	char bridge[LINK_NAME_MAX];
-	char table[64];
+	char table[NET_TABLE_MAX + 1];
+	char owner[NET_OWNER_MAX + 1];
 	char *nft_helper; /* owned; NULL for the installed one */
 	struct cidr cidr;
 	struct cidr cluster;
@@ -41,11 +50,28 @@ void net_port_name(const char *key, char ret_name[static LINK_NAME_MAX]);
 /* Whether a pod's key may stand in an alias. */
 bool net_key_is_good(const char *key);
 
+/* What the bridge's alias holds. */
+struct net_bridge {
+	struct cidr cidr;
+	int old_forward; /* as in struct net */
+	char owner[NET_OWNER_MAX + 1];
+};
+
 /* Aliases, there and back. The readers return false for what is not of podfs's form. */
-void net_bridge_alias(struct cidr cidr, int old_forward, char ret_alias[static LINK_ALIAS_MAX]);
-bool net_bridge_alias_read(const char *alias, struct cidr *ret_cidr, int *ret_old_forward);
+void net_bridge_alias(const struct net_bridge *bridge, char ret_alias[static LINK_ALIAS_MAX]);
+bool net_bridge_alias_read(const char *alias, struct net_bridge *ret_bridge);
 void net_port_alias(const char *key, uint32_t addr, char ret_alias[static LINK_ALIAS_MAX]);
 bool net_port_alias_read(const char *alias, struct net_port *ret_port);
+
+/* Adds a warning. */
+void net_warn(struct net *net, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Finds or makes the bridge and sets what of `net` depends on it: bridge, index, cidr, mtu, ipv6, old_forward. */
+int net_bridge_open(struct net *net, const struct net_config *config, struct rtnl *rtnl, struct error *err);
+/* What the bridge's alias says now: another cluster that closed may have handed its old value on to it. */
+int net_bridge_old_forward(const struct net *net, struct rtnl *rtnl);
+/* Deletes the bridge and its ports. */
+int net_bridge_delete(struct net *net, struct rtnl *rtnl, struct error *err);
 
 /* An rtnl_fn that keeps the one link that is answered; data is a struct link whose index is 0 until then. */
 int net_keep_link(void *data, size_t i, const struct nlmsghdr *msg);

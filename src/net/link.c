@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* IF_OPER_UP of linux/if.h, which cannot be included beside net/if.h. */
+#define OPER_UP 6
+
 static void copy_str(char *to, size_t size, const struct nlattr *attr)
 {
 	if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
@@ -66,6 +69,13 @@ int link_read(const struct nlmsghdr *msg, struct link *ret_link)
 		case IFLA_MASTER:
 			link.master = get_u32(attr);
 			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(attr) == sizeof(link.mac))
+				memcpy(link.mac, mnl_attr_get_payload(attr), sizeof(link.mac));
+			break;
+		case IFLA_OPERSTATE:
+			link.live = mnl_attr_validate(attr, MNL_TYPE_U8) >= 0 && mnl_attr_get_u8(attr) == OPER_UP;
+			break;
 		case IFLA_LINKINFO:
 			read_info(attr, &link);
 			break;
@@ -110,6 +120,15 @@ void link_mac(uint32_t addr, uint8_t ret_mac[static 6])
 	ret_mac[1] = 0x58;
 	for (int i = 0; i < 4; i++)
 		ret_mac[2 + i] = (uint8_t)(addr >> (24 - 8 * i));
+}
+
+uint32_t link_mac_addr(const uint8_t mac[static 6])
+{
+	uint32_t addr = 0;
+
+	for (int i = 2; i < 6; i++)
+		addr = addr << 8 | mac[i];
+	return mac[0] == 0x0a && mac[1] == 0x58 ? addr : 0;
 }
 
 void link_put_bridge(struct rtnl_batch *b, const char *name, const uint8_t mac[static 6], uint32_t mtu)
@@ -168,7 +187,9 @@ void link_put_change(struct rtnl_batch *b, const struct link_change *change)
 
 	info->ifi_index = (int)change->index;
 	if (change->up)
-		info->ifi_flags = info->ifi_change = IFF_UP;
+		info->ifi_flags = IFF_UP;
+	if (change->up || change->down)
+		info->ifi_change = IFF_UP;
 	if (!change->index)
 		mnl_attr_put_strz(msg, IFLA_IFNAME, change->name);
 	if (change->alias)

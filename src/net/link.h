@@ -22,7 +22,9 @@ struct link {
 	uint32_t master; /* 0 if none */
 	uint32_t mtu;
 	bool up;         /* administratively */
+	bool live;       /* operationally: IF_OPER_UP of linux/if.h */
 	int port_state;  /* of a bridge port: BR_STATE_… of linux/if_bridge.h; -1 if it is none */
+	uint8_t mac[6];
 	char name[LINK_NAME_MAX];
 	char kind[16];   /* "bridge", "veth", "" for hardware and lo */
 	char alias[LINK_ALIAS_MAX];
@@ -38,6 +40,8 @@ int link_read_route(const struct nlmsghdr *msg, struct cidr *ret_dst, uint32_t *
 /* The address's MAC: the four bytes of the address after a fixed locally administered prefix, so that an address
  * that is given again has the MAC that its neighbours remember. */
 void link_mac(uint32_t addr, uint8_t ret_mac[static 6]);
+/* The other way; 0 if it is not such a MAC. */
+uint32_t link_mac_addr(const uint8_t mac[static 6]);
 
 /* A bridge without STP, forward delay and multicast snooping (no timers run in it, ports forward at once). */
 void link_put_bridge(struct rtnl_batch *b, const char *name, const uint8_t mac[static 6], uint32_t mtu);
@@ -52,6 +56,7 @@ struct link_change {
 	const char *name;
 	const char *alias; /* NULL: leave it */
 	bool up;
+	bool down;
 	bool no_ipv6_addr; /* no link-local address is made: no duplicate address detection to wait for */
 	bool hairpin;      /* of a bridge port: a pod may reach itself by way of a service */
 	uint32_t group;    /* 0: leave it */

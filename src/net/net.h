@@ -32,11 +32,14 @@ struct net;
 #define NET_KEY_MAX 200
 
 struct net_config {
-	const char *bridge;       /* NULL: NET_BRIDGE_DEFAULT; at most 15 bytes of [A-Za-z0-9_.-] */
+	const char *owner;        /* names the cluster (its store, or a uid): a bridge is adopted or removed only by
+	                           * its owner; NULL: all who give none are one */
+	const char *bridge;       /* at most 15 bytes of [A-Za-z0-9_.-]; NULL: the owner's own from before, else the
+	                           * first of podfs0, podfs1, … that is free */
 	const char *cidr;         /* this node's pod network, /16 … /30; NULL: that of an adopted bridge, else the
 	                           * first /24 from 10.244.0.0 on that shares no address with a route of the host */
 	const char *cluster_cidr; /* what is reached without masquerading; NULL: cidr */
-	const char *table;        /* nft table of family ip; NULL: NET_TABLE_DEFAULT */
+	const char *table;        /* nft table of family ip; NULL: NET_TABLE_DEFAULT for podfs0, podfs_NAME for others */
 	const char *nft_helper;   /* path of podfs-nft; NULL: the installed one */
 	unsigned mtu;             /* of the bridge and the pods' links; 0: that of the host's default route, else 1500 */
 	bool adopt;               /* keep the bridge and the pods' links that an earlier daemon left; without it they
@@ -48,8 +51,9 @@ struct net_config {
  * without (masquerading, ip_forward) is survived when it fails and told by net_warning(). On failure nothing that
  * this call made is left.
  *
- * -EINVAL: a bad name, network or MTU. -EEXIST: a link of that name exists and is not podfs's. -EADDRINUSE: the
- * configured network holds or equals one that the host has a route to. Free with net_close().
+ * -EINVAL: a bad name, network or MTU. -EEXIST: a link of that name exists and is not this owner's. -EADDRINUSE:
+ * the configured network holds or equals one that the host has a route to. -EBUSY: another network is configured
+ * than that of the adopted bridge, which still serves pods. Free with net_close().
  */
 int net_open(const struct net_config *config, struct net **ret_net, struct error *err);
 
@@ -64,6 +68,7 @@ int net_close(struct net *net, bool remove, struct error *err);
 /* What went wrong in net_open() and was survived, one text for each; NULL when i is past the last. */
 const char *net_warning(const struct net *net, size_t i);
 
+const char *net_bridge_name(const struct net *net);
 struct cidr net_cidr(const struct net *net);
 uint32_t net_gateway(const struct net *net);
 unsigned net_mtu(const struct net *net);

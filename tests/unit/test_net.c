@@ -481,6 +481,7 @@ static void bad_configurations_are_refused_and_leave_nothing(void **state)
 		{ { .bridge = "" }, "bridge \"\"" },
 		{ { .bridge = "a-name-too-long-" }, "1 to 15" },
 		{ { .bridge = "a b" }, "bridge \"a b\"" },
+		{ { .table = "0" }, "begins with a digit" },
 		{ { .bridge = ".." }, "bridge \"..\"" },
 		{ { .table = "x; flush ruleset" }, "nft table" },
 		{ { .cidr = "10.0.0.0" }, "not an IPv4 network" },
@@ -507,7 +508,7 @@ static void bad_configurations_are_refused_and_leave_nothing(void **state)
 static void a_bridge_that_is_not_ours_is_left_alone(void **state)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
-	struct net_config config = { .nft_helper = helper, .adopt = true };
+	struct net_config config = { .nft_helper = helper, .adopt = true, .bridge = "podfs0" };
 	struct net *net = NULL;
 
 	foreign_bridge("podfs0", 0xc0a84d01, 1500);
@@ -515,6 +516,76 @@ static void a_bridge_that_is_not_ours_is_left_alone(void **state)
 	assert_non_null(strstr(error_text(&err), "podfs0 exists and is not podfs's"));
 	assert_int_not_equal(index_of("podfs0"), 0);
 	assert_int_equal(forwarding(), 0);
+	config.bridge = NULL;
+	net = open_net(config);
+	assert_string_equal(net_bridge_name(net), "podfs1");
+	close_net(net, true);
+	assert_int_equal(count_links(), 1);
+}
+
+static void each_owner_has_a_bridge_of_its_own(void **state)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct net_config a = { .owner = "lmdb:/var/lib/a", .adopt = true, .nft_helper = helper };
+	struct net_config b = { .owner = "a name with spaces", .adopt = true, .nft_helper = helper };
+	struct net_config theirs = { .owner = "c", .bridge = "podfs0", .nft_helper = helper };
+	struct net *net_a = open_net(a), *net_b = open_net(b), *net = NULL;
+	_cleanup_close_ int pod = pod_ns();
+	_cleanup_free_ char *tables = nft("list tables\n");
+
+	assert_string_equal(net_bridge_name(net_a), "podfs0");
+	assert_string_equal(net_bridge_name(net_b), "podfs1");
+	assert_string_equal(tables, "table ip podfs\ntable ip podfs_podfs1\n");
+	assert_int_not_equal(net_cidr(net_a).net, net_cidr(net_b).net);
+	attach(net_b, pod, "uid", net_gateway(net_b) + 1);
+	close_net(net_a, true);
+	close_net(net_b, false);
+	net_b = open_net(b);
+	assert_string_equal(net_bridge_name(net_b), "podfs1");
+	assert_int_equal(count_ports(net_b), 1);
+	net_a = open_net(a);
+	assert_int_equal(net_open(&theirs, &net, &err), -EEXIST);
+	assert_non_null(strstr(error_text(&err), "belongs to another cluster (lmdb:/var/lib/a)"));
+	close_net(net_a, true);
+	close_net(net_b, true);
+	assert_nothing_left();
+}
+
+struct starter {
+	char owner[16];
+	struct net *net;
+};
+
+static void *start_cluster(void *data)
+{
+	struct starter *s = data;
+	struct net_config config = { .owner = s->owner, .adopt = true, .nft_helper = helper };
+
+	(void)net_open(&config, &s->net, NULL);
+	return NULL;
+}
+
+static void clusters_that_start_together_share_nothing(void **state)
+{
+	struct starter s[6] = { 0 };
+	pthread_t threads[ARRAY_SIZE(s)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(s); i++) {
+		(void)snprintf(s[i].owner, sizeof(s[i].owner), "owner-%zu", i);
+		assert_int_equal(pthread_create(&threads[i], NULL, start_cluster, &s[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(s); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(s); i++) {
+		assert_non_null(s[i].net);
+		for (size_t k = 0; k < i; k++) {
+			assert_string_not_equal(net_bridge_name(s[i].net), net_bridge_name(s[k].net));
+			assert_false(cidr_overlaps(net_cidr(s[i].net), net_cidr(s[k].net)));
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(s); i++)
+		close_net(s[i].net, true);
+	assert_nothing_left();
 }
 
 static void networks_that_the_host_routes_are_kept_clear_of(void **state)
@@ -709,7 +780,7 @@ static void fifty_pods_come_and_go_side_by_side(void **state)
 	assert_nothing_left();
 }
 
-static void a_bridge_that_is_gone_or_down_is_told(void **state)
+static void a_bridge_that_is_gone_is_told(void **state)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct net *net = open_net((struct net_config){ 0 });
@@ -722,6 +793,48 @@ static void a_bridge_that_is_gone_or_down_is_told(void **state)
 	assert_true(net_attach(net, pod, "uid", net_gateway(net) + 1, &err) < 0);
 	assert_non_null(strstr(error_text(&err), "on podfs0"));
 	assert_int_equal(count_links(), 0);
+	close_net(net, true);
+	assert_nothing_left();
+}
+
+static void set_bridge(struct net *net, bool up)
+{
+	_cleanup_rtnl_ struct rtnl rtnl = RTNL_INIT;
+	struct rtnl_batch b;
+
+	rtnl_batch_init(&b);
+	link_put_change(&b, &(struct link_change){ .index = net->index, .up = up, .down = !up });
+	if (rtnl_open(&rtnl) < 0 || rtnl_run_all(&rtnl, &b, NULL, NULL, NULL) < 0)
+		abort();
+}
+
+static void *bring_bridge_up(void *data)
+{
+	char name[LINK_NAME_MAX];
+
+	net_port_name("late", name);
+	while (!index_of(name))
+		(void)sched_yield();
+	set_bridge(data, true);
+	return NULL;
+}
+
+/* As on kernels that settle a carrier in their own time: the port's notification is awaited. */
+static void a_port_that_does_not_forward_is_waited_for(void **state)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct net *net = open_net((struct net_config){ 0 });
+	_cleanup_close_ int pod = pod_ns(), late = pod_ns(), here = ns_open(), listener = listen_in(late);
+	pthread_t thread;
+
+	set_bridge(net, false);
+	assert_int_equal(net_attach(net, pod, "uid", net_gateway(net) + 1, &err), -ETIMEDOUT);
+	assert_non_null(strstr(error_text(&err), "is the bridge up?"));
+	assert_int_equal(count_ports(net), 0);
+	assert_int_equal(pthread_create(&thread, NULL, bring_bridge_up, net), 0);
+	attach(net, late, "late", net_gateway(net) + 2);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(connect_from(here, net_gateway(net) + 2, NULL), 0);
 	close_net(net, true);
 	assert_nothing_left();
 }
@@ -739,6 +852,8 @@ int main(void)
 		cmocka_unit_test_setup(bad_descriptors_keys_and_addresses_are_refused, fresh_host),
 		cmocka_unit_test_setup(bad_configurations_are_refused_and_leave_nothing, fresh_host),
 		cmocka_unit_test_setup(a_bridge_that_is_not_ours_is_left_alone, fresh_host),
+		cmocka_unit_test_setup(each_owner_has_a_bridge_of_its_own, fresh_host),
+		cmocka_unit_test_setup(clusters_that_start_together_share_nothing, fresh_host),
 		cmocka_unit_test_setup(networks_that_the_host_routes_are_kept_clear_of, fresh_host),
 		cmocka_unit_test_setup(the_mtu_follows_the_default_route, fresh_host),
 		cmocka_unit_test_setup(what_leaves_the_node_is_masqueraded, fresh_host),
@@ -746,7 +861,8 @@ int main(void)
 		cmocka_unit_test_setup(a_firewall_that_drops_is_told_or_passed, fresh_host),
 		cmocka_unit_test_setup(ip_forward_stays_on_for_another_bridge, fresh_host),
 		cmocka_unit_test_setup(fifty_pods_come_and_go_side_by_side, fresh_host),
-		cmocka_unit_test_setup(a_bridge_that_is_gone_or_down_is_told, fresh_host),
+		cmocka_unit_test_setup(a_bridge_that_is_gone_is_told, fresh_host),
+		cmocka_unit_test_setup(a_port_that_does_not_forward_is_waited_for, fresh_host),
 	};
 	const char *builddir = getenv("top_builddir");
 
