@@ -20,6 +20,7 @@
 #ifndef PODFS_POD_PROTOCOL_H
 #define PODFS_POD_PROTOCOL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -158,6 +159,37 @@ struct pod_event {
 	char name[POD_NAME_SIZE];
 	char text[POD_TEXT_SIZE];
 };
+
+/* A received message with its descriptors, which the receiver owns. */
+struct pod_message {
+	union {
+		struct pod_header header;
+		struct pod_setup setup;
+		struct pod_start start;
+		struct pod_stop stop;
+		struct pod_name name;
+		struct pod_ready ready;
+		struct pod_event event;
+		unsigned char bytes[POD_MESSAGE_MAX];
+	};
+	int fds[POD_FDS_MAX];
+	size_t n_fds;
+};
+
+/* Sends one message; `size` is that of its struct, and the header is filled in except for type and id. Descriptors are
+ * borrowed. 0, -EAGAIN (the receiver does not drain its socket), or another negative errno. */
+int pod_message_send(int sock, void *message, size_t size, const int *fds, size_t n_fds);
+
+/* Receives one message. 1: stored; 0: the other end has hung up; -EAGAIN: none now; -EBADMSG, -EPROTONOSUPPORT: what
+ * came is no message (ret_message->header says as much as is known, descriptors are closed). */
+int pod_message_receive(int sock, struct pod_message *ret_message);
+
+/* The check behind pod_message_receive(): `size` bytes were received into m. Zero-fills what a shorter message lacks
+ * and ends every string. 0, -EBADMSG or -EPROTONOSUPPORT. */
+int pod_message_check(struct pod_message *m, size_t size);
+
+/* Closes the descriptors that are still in the message. */
+void pod_message_clear(struct pod_message *m);
 
 /* RUNDIR/pods/UID/state: this header, then one struct pod_event for each container, header.type POD_STATUS. */
 enum { POD_STATE_MAGIC = 0x70644653 };

@@ -34,8 +34,6 @@ enum spec_type {
 	SPEC_HOSTNAME = 16, /* string; POD_SETUP */
 	SPEC_SYSCTL = 17,   /* string name=value, dots or slashes; POD_SETUP */
 	SPEC_TMPFS = 18,    /* struct spec_tmpfs, then its name as a string; POD_SETUP */
-	SPEC_DEVICE = 19,   /* struct spec_device, then its path as a string */
-	SPEC_TERMINATION = 20, /* two strings: host file, path in the container (/dev/termination-log) */
 };
 
 enum { SPEC_CRITICAL = 1 << 0 };
@@ -59,7 +57,7 @@ enum spec_security_flags {
 	SPEC_OOM_SCORE = 1 << 2,     /* oom_score_adj is to be set */
 	SPEC_PRIVILEGED = 1 << 3,    /* all of the host's devices, /sys and cgroups writable */
 	SPEC_VOLATILE = 1 << 4,      /* overlayfs may skip syncing the upper directory, which dies with the container */
-	SPEC_UNMASKED_PROC = 1 << 5, /* procMount: Unmasked; informative, the masks are records */
+	SPEC_STRICT_GROUPS = 1 << 5, /* supplementalGroupsPolicy: Strict: the image's /etc/group gives none */
 };
 
 /* Capability sets as bit masks of the kernel's numbers. */
@@ -106,13 +104,6 @@ struct spec_tmpfs {
 	uint64_t size; /* bytes, 0: the kernel's default */
 	uint32_t mode;
 	uint32_t gid;
-};
-
-struct spec_device {
-	uint32_t mode; /* S_IFCHR or S_IFBLK and permissions */
-	uint32_t major;
-	uint32_t minor;
-	uint32_t reserved;
 };
 
 struct spec {

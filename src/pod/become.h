@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From root's child to the container's program: user, capabilities, limits, filter, execve. Each step reports its
+ * failure to the supervisor and returns it.
+ */
+#ifndef PODFS_POD_BECOME_H
+#define PODFS_POD_BECOME_H
+
+#include "pod/spec.h"
+#include "pod/user.h"
+
+struct become {
+	int report;
+	const struct spec *spec;
+	struct spec_security security;
+	struct user user;
+	char **argv;
+	char **env;
+	char program[4096];
+};
+
+/* Looks the user up in the image that is the root now, and lays out argv and env. */
+int become_prepare(struct become *b);
+
+/* Hands the pipes or terminal of standard input, output and error to the user, so that /dev/stdout can be opened. */
+void become_own_stdio(const struct become *b);
+
+/* Everything that is given up, in the order that the kernel wants; the working directory, too. What is left after it
+ * is become_exec(). */
+int become_drop(struct become *b);
+
+/* Says that all is ready and runs the program; returns only on failure. */
+int become_exec(struct become *b);
+
+#endif

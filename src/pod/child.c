@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Defences of the moments before execve:
+ *   - the process is not dumpable (podfs-pod set that at its start), so that nobody in a shared PID namespace can
+ *     look into it or follow its /proc/PID/exe, fd or root without CAP_SYS_PTRACE;
+ *   - a program run beside a container enters the container's PID namespace last, with the container's own rights
+ *     already, so that even CAP_SYS_PTRACE in there gains nothing from it;
+ *   - podfs-pod itself was executed through a detached read-only mount, so that a container that runs or opens
+ *     /proc/self/exe (CVE-2019-5736) meets a file it cannot write, whatever its rights.
+ */
+#include "pod/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "pod/become.h"
+#include "pod/mounts.h"
+#include "pod/report.h"
+#include "pod/rootfs.h"
+#include "pod/sys.h"
+
+enum { NOBODY = 65535 }; /* the user that Kubernetes' own pause process runs as */
+
+int child_join_cgroups(const int *dirs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_close_ int fd = openat(dirs[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			return -errno;
+	}
+	return 0;
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < _NSIG; i++) {
+		struct sigaction sa = { .sa_handler = SIG_DFL };
+
+		(void)sigaction(i, &sa, NULL); /* ignoring: SIGKILL, SIGSTOP and libc's own cannot be set */
+	}
+	(void)sigemptyset(&none); /* ignoring: cannot fail */
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Best effort: a machine without CAP_SYS_RESOURCE cannot lower the score. */
+static void set_oom_score(const struct child *c, const struct spec_security *s)
+{
+	_cleanup_close_ int fd = -1;
+	char text[16];
+	int n;
+
+	if (!(s->flags & SPEC_OOM_SCORE))
+		return;
+	n = snprintf(text, sizeof(text), "%d", s->oom_score_adj);
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		report_warn(c->report, -errno, "set oom_score_adj %s", text);
+}
+
+static int begin(const struct child *c, struct spec *spec, struct spec_security *security)
+{
+	struct spec_item item;
+	int r;
+
+	(void)umask(0022);
+	reset_signals();
+	r = child_join_cgroups(c->cgroups, c->n_cgroups);
+	if (r < 0)
+		return report_fail(c->report, r, "join the cgroup");
+	r = spec_map(c->spec, spec);
+	if (r == -EOPNOTSUPP)
+		return report_fail_text(c->report, r, "this pod's podfs-pod is too old for what is asked");
+	if (r < 0)
+		return report_fail(c->report, r, "read the spec");
+	*security = (struct spec_security){ 0 };
+	if (spec_next(spec, 0, SPEC_SECURITY, &item))
+		memcpy(security, item.data, sizeof(*security));
+	set_oom_score(c, security);
+	if (sys_join_session_keyring(NULL) < 0 && errno != ENOSYS)
+		report_warn(c->report, -errno, "make a session keyring");
+	return 0;
+}
+
+/* Puts the given descriptors at 0, 1, 2. podfs-pod's own 0 to 2 are open, so none of them is below 3. */
+static int set_stdio(const struct child *c)
+{
+	_cleanup_close_ int null = -1;
+
+	for (int i = 0; i < 3; i++) {
+		int fd = c->stdio[i];
+
+		if (fd < 0) {
+			if (null < 0)
+				null = open("/dev/null", O_RDWR | O_CLOEXEC);
+			fd = null;
+		}
+		if (fd < 0 || dup2(fd, i) < 0)
+			return report_fail(c->report, -errno, "set standard input and output");
+	}
+	return 0;
+}
+
+/* A terminal in the container's own devpts, found below root. The master goes to the supervisor. */
+static int set_tty(const struct child *c, int root)
+{
+	const struct report said = { .kind = REPORT_TTY };
+	_cleanup_close_ int master = -1, slave = -1;
+	struct statfs fs;
+	int unlock = 0, r;
+
+	master = sys_openat2(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC, 0,
+			     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	if (master < 0 || fstatfs(master, &fs) < 0)
+		return report_fail(c->report, -errno, "open /dev/pts/ptmx");
+	if (fs.f_type != DEVPTS_SUPER_MAGIC)
+		return report_fail_text(c->report, -ENOTTY, "/dev/pts is no file system of terminals");
+	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
+		return report_fail(c->report, -errno, "unlock the terminal");
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return report_fail(c->report, -errno, "open the terminal");
+	for (int i = 0; i < 3; i++)
+		if (dup2(slave, i) < 0)
+			return report_fail(c->report, -errno, "set standard input and output");
+	r = report_send(c->report, &said, master);
+	return r < 0 ? r : 0;
+}
+
+/* The container's /dev/console is its terminal. */
+static int set_console(const struct child *c, int root)
+{
+	_cleanup_close_ int tree = mounts_clone(0, "", false);
+	int r = tree < 0 ? tree : mounts_attach(tree, root, "/dev/console", RESOLVE_NO_SYMLINKS);
+
+	return r < 0 ? report_fail(c->report, r, "mount /dev/console") : 0;
+}
+
+static int run_container(const struct child *c)
+{
+	static struct become b;
+	struct spec spec;
+	struct rootfs_config fs;
+	int root, r;
+
+	r = begin(c, &spec, &b.security);
+	if (r < 0)
+		return r;
+	if (setsid() < 0)
+		return report_fail(c->report, -errno, "start a session");
+	if (!c->tty) {
+		r = set_stdio(c);
+		if (r < 0)
+			return r;
+	}
+	b.report = c->report;
+	b.spec = &spec;
+	fs = (struct rootfs_config){
+		.report = c->report,
+		.spec = &spec,
+		.security = &b.security,
+		.podns = c->podns,
+		.dir = c->dir,
+		.sources = c->sources,
+		.n_sources = c->n_sources,
+		.cgroup_ns = c->cgroup_ns,
+		.cgroup_v2 = c->cgroup_v2,
+	};
+	r = rootfs_build(&fs, &root);
+	if (r == 0 && c->tty)
+		r = set_tty(c, root);
+	if (r == 0 && c->tty)
+		r = set_console(c, root);
+	if (r == 0 && c->tty && ioctl(0, TIOCSCTTY, 0) < 0)
+		r = report_fail(c->report, -errno, "set the controlling terminal");
+	if (r == 0)
+		r = rootfs_pivot(&fs, root);
+	if (r == 0)
+		r = become_prepare(&b);
+	if (r < 0)
+		return r;
+	become_own_stdio(&b);
+	r = become_drop(&b);
+	return r < 0 ? r : become_exec(&b);
+}
+
+void child_container(const struct child *c)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* ignoring: set again, and checked, before execve */
+	(void)run_container(c); /* ignoring: it has reported */
+	_exit(1);
+}
+
+/* The second of two processes: in the container's PID namespace, with the container's rights. */
+static _Noreturn void exec_inside(const struct child *c, struct become *b, int go[2])
+{
+	char byte;
+
+	/* The supervisor must have heard of this process before it can end: the parent says when. */
+	if (close(go[1]) < 0 || read(go[0], &byte, 1) != 1)
+		_exit(1);
+	if (setsid() < 0 || (c->tty && ioctl(0, TIOCSCTTY, 0) < 0)) {
+		(void)report_fail(c->report, -errno, "start a session");
+		_exit(1);
+	}
+	(void)become_exec(b); /* ignoring: it has reported */
+	_exit(1);
+}
+
+static int enter_container(const struct child *c)
+{
+	int flags = CLONE_NEWNS | CLONE_NEWPID | (c->cgroup_ns ? CLONE_NEWCGROUP : 0);
+
+	if (setns(c->target, flags) < 0)
+		return report_fail(c->report, -errno, "enter the container");
+	return 0;
+}
+
+static int run_exec(const struct child *c)
+{
+	static struct become b;
+	struct report said = { .kind = REPORT_PID };
+	struct spec spec;
+	int go[2], r;
+
+	r = begin(c, &spec, &b.security);
+	if (r == 0 && !c->tty)
+		r = set_stdio(c);
+	if (r == 0)
+		r = enter_container(c);
+	if (r == 0 && c->tty) {
+		int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		r = root < 0 ? report_fail(c->report, -errno, "open /") : set_tty(c, root);
+	}
+	if (r < 0)
+		return r;
+	b.report = c->report;
+	b.spec = &spec;
+	r = become_prepare(&b);
+	if (r < 0)
+		return r;
+	become_own_stdio(&b);
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return report_fail(c->report, -errno, "pipe");
+	r = become_drop(&b);
+	if (r < 0)
+		return r;
+	/* CLONE_PARENT: podfs-pod is to reap it. The old clone: filters answer clone3 with ENOSYS. */
+	said.pid = (int32_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (said.pid < 0)
+		return report_fail(c->report, -errno, "clone");
+	if (said.pid == 0)
+		exec_inside(c, &b, go);
+	r = report_send(c->report, &said, -1);
+	if (r < 0)
+		return r;
+	return write(go[1], "", 1) == 1 ? 0 : -EPIPE;
+}
+
+void child_exec(const struct child *c)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* ignoring: set again, and checked, before execve */
+	_exit(run_exec(c) < 0 ? 1 : 0);
+}
+
+void child_reaper(int podns)
+{
+	const struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct nothing[2] = { 0 };
+	sigset_t all;
+
+	/* Its root would be the host's to whoever may look into /proc/1/root: give it the pod's empty one. */
+	if (setns(podns, CLONE_NEWNS) < 0 || close_range(0, ~0U, 0) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || sys_capset(&header, nothing) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		_exit(1);
+	(void)prctl(PR_SET_NAME, "pause", 0, 0, 0); /* ignoring: a name for people */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	for (;;) {
+		siginfo_t info;
+
+		(void)sigwaitinfo(&all, &info); /* ignoring: whatever woke it, there may be children to reap */
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The child of podfs-pod that becomes a container's first process, or a program run beside it.
+ */
+#ifndef PODFS_POD_CHILD_H
+#define PODFS_POD_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct child {
+	int report;         /* socket to the supervisor, close-on-exec */
+	int spec;           /* memfd */
+	const int *cgroups; /* directories to join */
+	size_t n_cgroups;
+	const int *sources; /* mount sources */
+	size_t n_sources;
+	int stdio[3]; /* -1: /dev/null; unused with tty */
+	bool tty;
+	bool cgroup_ns;
+	bool cgroup_v2;
+	/* for a container */
+	int podns;
+	const char *dir;
+	/* for a program beside it */
+	int target; /* pidfd of the container's first process */
+};
+
+/* Run in the process that clone made; they end in execve or _exit. */
+_Noreturn void child_container(const struct child *c);
+_Noreturn void child_exec(const struct child *c);
+
+/* Joins the cgroups by their directories. 0 or negative errno. */
+int child_join_cgroups(const int *dirs, size_t n);
+
+/* The first process of a PID namespace that the pod's containers share: reaps orphans, and has nothing else. */
+_Noreturn void child_reaper(int podns);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A container's output, copied to its log file in the CRI format: "RFC3339Nano stdout|stderr F|P text". Lines longer
+ * than 16 KiB are split, the parts flagged P, as containerd does; so is a last line without newline.
+ *
+ * Text is never copied: it is read into a stream's buffer and written with writev from there. What cannot be written
+ * (full disk, directory gone) is dropped and counted, so that the container is never blocked for good.
+ */
+#ifndef PODFS_POD_CRILOG_H
+#define PODFS_POD_CRILOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+
+enum {
+	CRILOG_LINE_MAX = 16 * 1024,               /* containerd's max_container_log_line_size */
+	CRILOG_BUFFER_SIZE = CRILOG_LINE_MAX + 4096, /* one page more, to see whether a newline follows */
+	CRILOG_TIME_SIZE = sizeof("2006-01-02T15:04:05.000000000Z"),
+};
+
+enum crilog_which { CRILOG_STDOUT = 0, CRILOG_STDERR = 1 };
+
+struct crilog_stream {
+	char *buffer; /* CRILOG_BUFFER_SIZE bytes, borrowed */
+	size_t fill;
+};
+
+struct crilog {
+	int fd; /* the file, opened for appending; -1: output is thrown away */
+	bool failing; /* the last write failed */
+	uint64_t lost; /* lines dropped */
+	struct crilog_stream streams[2];
+};
+
+/* Opens `path` for appending, 0640, made if it is missing. A descriptor or negative errno. */
+int crilog_open(const char *path);
+
+/* Reads once from fd into the stream and writes the whole lines. Returns the bytes read, 0 at end of file, negative
+ * errno of read (-EAGAIN). Write failures are not returned: see failing and lost. */
+ssize_t crilog_copy(struct crilog *log, enum crilog_which which, int fd);
+
+/* Takes `len` bytes that the caller put at streams[which].buffer + fill; eof flushes an unfinished line. */
+void crilog_feed(struct crilog *log, enum crilog_which which, size_t len, bool eof, int64_t now);
+
+/* Real time `t` (ns since 1970) in UTC with nine digits of fraction. Like clock_format_rfc3339nano(), but loads no
+ * time zone and allocates nothing. */
+void crilog_format_time(int64_t t, char out[static CRILOG_TIME_SIZE]);
+
+#endif

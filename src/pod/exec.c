@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs run beside a container: probes, hooks, `podfs exec`. Two processes: the first enters the container and gives
+ * up its rights, the second, its sibling, is the program.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "pod/child.h"
+#include "pod/pod.h"
+#include "pod/report.h"
+#include "pod/sys.h"
+
+enum { START_ERROR = 128 };
+
+static void tell(struct pod *p, struct exec *x, enum pod_message_type type, int status)
+{
+	struct pod_event e = {
+		.pid = x->pid,
+		.code = x->code,
+		.exec_id = x->id,
+		.started_at = x->started_at,
+	};
+
+	pod_copy_text(e.name, sizeof(e.name), p->slots[x->slot].told.name);
+	if (type == POD_EXEC_EXITED) {
+		e.finished_at = clock_realtime();
+		e.exit_code = x->told ? pod_exit_code(status, &e.signal) : START_ERROR;
+		pod_copy_text(e.text, sizeof(e.text), x->text);
+	}
+	pod_tell(p, x->client, &e, type, x->id, type == POD_EXEC_STARTED ? x->tty : -1);
+}
+
+static void forget(struct exec *x)
+{
+	close_fdp(&x->report);
+	close_fdp(&x->tty);
+	x->id = 0;
+}
+
+static struct exec *find(struct pod *p, uint64_t id)
+{
+	for (size_t i = 0; i < POD_EXECS_MAX; i++)
+		if (p->execs[i].id == id)
+			return &p->execs[i];
+	return NULL;
+}
+
+static int run(struct pod *p, struct exec *x, struct pod_message *m, int report)
+{
+	const struct pod_start *start = &m->start;
+	const int *stdio = m->fds + 1 + start->n_cgroups;
+	struct child c = {
+		.report = report,
+		.spec = m->fds[0],
+		.cgroups = m->fds + 1,
+		.n_cgroups = start->n_cgroups,
+		.stdio = { -1, -1, -1 },
+		.tty = start->flags & POD_TTY,
+		.cgroup_ns = start->n_cgroups > 0,
+		.podns = -1,
+		.target = p->slots[x->slot].pidfd,
+	};
+	pid_t pid;
+
+	if (!c.tty)
+		memcpy(c.stdio, stdio, sizeof(c.stdio));
+	pid = sys_clone3(0, SIGCHLD, -1, NULL);
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		child_exec(&c);
+	x->first = pid;
+	return 0;
+}
+
+int pod_exec(struct pod *p, int client, struct pod_message *m)
+{
+	const struct pod_start *start = &m->start;
+	size_t n_stdio = start->flags & POD_TTY ? 0 : 3;
+	struct slot *s = pod_find(p, start->name);
+	struct exec *x = find(p, 0);
+	int ends[2], r;
+
+	if (start->n_cgroups > POD_CGROUPS_MAX || m->n_fds != 1 + start->n_cgroups + n_stdio || m->header.id == 0)
+		return -EBADMSG;
+	if (!s || s->told.state != POD_STATE_RUNNING)
+		return -ENOENT;
+	if (find(p, m->header.id))
+		return -EEXIST;
+	if (!x)
+		return -EAGAIN;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	*x = (struct exec){
+		.id = m->header.id,
+		.client = client,
+		.slot = (int)(s - p->slots),
+		.report = ends[0],
+		.tty = -1,
+		.kill_on_close = start->flags & POD_KILL_ON_CLOSE,
+	};
+	r = pod_watch(p, x->report, SOURCE_EXEC, (size_t)(x - p->execs));
+	if (r == 0)
+		r = run(p, x, m, ends[1]);
+	close_fdp(&ends[1]);
+	if (r < 0)
+		forget(x);
+	return r < 0 ? r : 1;
+}
+
+void pod_exec_input(struct pod *p, size_t index)
+{
+	struct exec *x = &p->execs[index];
+
+	while (x->id != 0 && x->report >= 0) {
+		_cleanup_close_ int fd = -1;
+		struct report r;
+		int n = report_receive(x->report, &r, &fd);
+
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) {
+			close_fdp(&x->report);
+			if (n == 0 && x->ready && !x->failed) {
+				x->started_at = clock_realtime();
+				tell(p, x, POD_EXEC_STARTED, 0);
+				x->told = true;
+				close_fdp(&x->tty);
+			}
+			return;
+		}
+		if (r.kind == REPORT_PID && x->pid == 0)
+			x->pid = r.pid;
+		else if (r.kind == REPORT_READY)
+			x->ready = true;
+		else if (r.kind == REPORT_WARNING)
+			pod_warn(p, p->slots[x->slot].told.name, r.text, 0);
+		else if (r.kind == REPORT_TTY && x->tty < 0)
+			x->tty = steal_fd(&fd);
+		else if (r.kind == REPORT_FAILED && !x->failed) {
+			x->failed = true;
+			x->code = r.code < 0 ? r.code : -EIO;
+			pod_copy_text(x->text, sizeof(x->text), r.text);
+		}
+	}
+}
+
+bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
+{
+	for (size_t i = 0; i < POD_EXECS_MAX; i++) {
+		struct exec *x = &p->execs[i];
+
+		if (x->id == 0 || (x->first != pid && x->pid != pid))
+			continue;
+		pod_exec_input(p, i);
+		if (x->first == pid)
+			x->first = 0;
+		/* The first one's end matters only when there will be no second. */
+		if (x->pid != pid && x->pid != 0)
+			return true;
+		if (!x->told && x->code == 0) {
+			x->code = -ECHILD;
+			pod_copy_text(x->text, sizeof(x->text), "ended while it was set up");
+		}
+		tell(p, x, POD_EXEC_EXITED, status);
+		forget(x);
+		return true;
+	}
+	return false;
+}
+
+static void kill_exec(const struct exec *x, int sig)
+{
+	pid_t pid = x->pid > 0 ? x->pid : x->first;
+
+	if (x->id != 0 && pid > 0)
+		(void)kill(pid, sig); /* ignoring: our child, not reaped yet */
+}
+
+int pod_exec_stop(struct pod *p, const struct pod_stop *m)
+{
+	struct exec *x = find(p, m->exec_id);
+	int64_t deadline = clock_monotonic() + m->grace_ms * NSEC_PER_MSEC;
+
+	if (!x)
+		return -ENOENT;
+	if (m->signal < 0 || m->signal >= _NSIG)
+		return -EINVAL;
+	if (x->deadline == 0 || deadline < x->deadline)
+		x->deadline = deadline;
+	if (m->grace_ms > 0)
+		kill_exec(x, m->signal ? m->signal : SIGTERM);
+	pod_deadlines(p);
+	return 0;
+}
+
+void pod_exec_hung_up(struct pod *p, int client)
+{
+	for (size_t i = 0; i < POD_EXECS_MAX; i++) {
+		struct exec *x = &p->execs[i];
+
+		if (x->id == 0 || x->client != client)
+			continue;
+		x->client = -1;
+		if (x->kill_on_close)
+			kill_exec(x, SIGKILL);
+	}
+}
+
+int64_t pod_exec_deadlines(struct pod *p, int64_t now)
+{
+	int64_t next = 0;
+
+	for (size_t i = 0; i < POD_EXECS_MAX; i++) {
+		const struct exec *x = &p->execs[i];
+
+		if (x->id == 0 || x->deadline == 0)
+			continue;
+		if (x->deadline <= now)
+			kill_exec(x, SIGKILL);
+		else if (next == 0 || x->deadline < next)
+			next = x->deadline;
+	}
+	return next;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor: what one podfs-pod knows. Everything is in fixed memory; pages that are never needed are never
+ * touched, so the limits cost nothing.
+ */
+#ifndef PODFS_POD_POD_H
+#define PODFS_POD_POD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "pod/crilog.h"
+#include "pod/protocol.h"
+
+enum {
+	POD_CLIENTS_MAX = 8,
+	POD_EXECS_MAX = 64,
+};
+
+/* A container: its running process, if any, and what was last told of it. */
+struct slot {
+	struct pod_event told; /* also the record in the state file; name "" = free */
+	pid_t pid;             /* 0: no process */
+	int pidfd;
+	int report; /* while it starts */
+	int out[2]; /* read ends of stdout and stderr, or the terminal's master in out[0] */
+	int input;  /* write end of stdin */
+	int cgroup; /* a directory of its cgroup, to find what it leaves behind; -1: its PID namespace ends all */
+	bool tty;
+	bool ready;  /* said that it will execve */
+	bool failed; /* said why it will not */
+	bool stdin_once;
+	int32_t stop_signal;
+	int32_t pending_signal; /* asked for while it started */
+	int64_t deadline;       /* SIGKILL at this monotonic time; 0: none */
+	struct crilog log;
+	char *buffers; /* of its log; mapped while it runs */
+};
+
+/* A program beside a container. */
+struct exec {
+	uint64_t id; /* 0 = free */
+	int client;  /* whom to tell, -1: hung up */
+	int slot;
+	pid_t first; /* enters the container */
+	pid_t pid;   /* the program; 0: not known yet */
+	int report;
+	int tty; /* master, until it was handed over */
+	bool ready, failed, told, kill_on_close;
+	int32_t code;
+	int64_t deadline;
+	int64_t started_at;
+	char text[POD_TEXT_SIZE];
+};
+
+struct client {
+	int fd; /* -1 = free */
+	bool subscribed;
+	bool first; /* the one that spawned this podfs-pod */
+};
+
+struct pod {
+	int epoll, signals, timer, listener;
+	int dir;   /* RUNDIR/pods/UID */
+	int state; /* its state file */
+	int netns, podns;
+	uint32_t flags; /* enum pod_setup_flags */
+	bool cgroup_v2;
+	bool leaving; /* exit once nothing runs */
+	int64_t started_at;
+	struct client clients[POD_CLIENTS_MAX];
+	struct exec execs[POD_EXECS_MAX];
+	size_t n_slots; /* slots in use, from the first */
+	struct slot slots[POD_CONTAINERS_MAX];
+	char logs[POD_CONTAINERS_MAX][POD_PATH_SIZE];
+	char path[POD_PATH_SIZE]; /* of dir */
+	struct pod_message message;
+};
+
+/* What an epoll event is about. */
+enum pod_source { SOURCE_SIGNAL = 1, SOURCE_TIMER, SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_REPORT, SOURCE_OUT, SOURCE_ERR,
+		  SOURCE_EXEC };
+
+/* main.c: watches fd for input. 0 or negative errno. */
+int pod_watch(struct pod *p, int fd, enum pod_source source, size_t index);
+
+/* setup.c: makes the sandbox that a POD_SETUP describes. On failure *ret_step names what failed. */
+int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step);
+void pod_state_write(struct pod *p, size_t index);
+void pod_state_remove(struct pod *p);
+
+/* client.c: the sockets. */
+int pod_client_add(struct pod *p, int fd, bool first);
+void pod_client_accept(struct pod *p);
+void pod_client_input(struct pod *p, size_t index);
+/* Tells every subscriber. The event's header.id is 0. */
+void pod_broadcast(struct pod *p, const struct pod_event *e, enum pod_message_type type);
+/* Tells one client, with a descriptor unless fd is -1. */
+void pod_tell(struct pod *p, int client, const struct pod_event *e, enum pod_message_type type, uint64_t id, int fd);
+void pod_warn(struct pod *p, const char *name, const char *text, int code);
+
+/* container.c: what clients ask for and what becomes of it. Those that return int: 0 or the negative errno that the
+ * client is answered with. */
+struct slot *pod_find(struct pod *p, const char *name);
+int pod_start_container(struct pod *p, struct pod_message *m);
+int pod_stop(struct pod *p, const struct pod_stop *m);
+int pod_ack(struct pod *p, const struct pod_name *m);
+int pod_reopen_log(struct pod *p, const struct pod_name *m);
+int pod_attach(struct pod *p, int client, const struct pod_name *m);
+void pod_shutdown(struct pod *p, uint32_t grace_ms);
+void pod_report_input(struct pod *p, size_t index);
+void pod_output(struct pod *p, size_t index, enum crilog_which which);
+void pod_reap(struct pod *p);
+void pod_deadlines(struct pod *p);
+bool pod_idle(const struct pod *p);
+
+/* exec.c */
+int pod_exec(struct pod *p, int client, struct pod_message *m);
+int pod_exec_stop(struct pod *p, const struct pod_stop *m);
+void pod_exec_input(struct pod *p, size_t index);
+bool pod_exec_reaped(struct pod *p, pid_t pid, int status);
+void pod_exec_hung_up(struct pod *p, int client);
+int64_t pod_exec_deadlines(struct pod *p, int64_t now);
+
+/* Bounded copy of a NUL-terminated text. */
+void pod_copy_text(char *to, size_t size, const char *from);
+/* What Kubernetes shows for a wait status, and its signal (0: none). */
+int pod_exit_code(int status, int32_t *ret_signal);
+
+#endif

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pod/rootfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "pod/mounts.h"
+#include "pod/report.h"
+#include "pod/sys.h"
+
+enum { MOUNTS_MAX = 512 };
+
+struct build {
+	const struct rootfs_config *c;
+	int root;
+	int dev; /* the container's /dev, from which a null device is taken to hide files */
+	int tree[MOUNTS_MAX]; /* detached mounts of the binds, in the order of the spec; -1: none */
+	int n_tree;
+	int host_dev[16]; /* the host's nodes, where no new ones may be made; -1: none */
+};
+
+static const char pod_root[] = "/root";
+
+/* The devices that container runtimes give to every container (OCI runtime spec, "Default Devices"). */
+static const struct device {
+	const char *name;
+	unsigned major, minor;
+} devices[] = {
+	{ "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+};
+
+static const struct link {
+	const char *name, *to;
+} dev_links[] = {
+	{ "fd", "/proc/self/fd" },	 { "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
+	{ "stderr", "/proc/self/fd/2" }, { "ptmx", "pts/ptmx" },	 { "core", "/proc/kcore" },
+};
+
+/* What every container finds mounted, in order; the set and options of the OCI runtime defaults. */
+static const struct fixed {
+	const char *target, *type, *data;
+	unsigned attr;
+	bool optional; /* the kernel may lack it */
+} fixed_mounts[] = {
+	{ "/proc", "proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, false },
+	{ "/dev", "dev", "", 0, false },
+	{ "/dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+	  false },
+	{ "/dev/shm", "pod", "/shm", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, false },
+	{ "/dev/mqueue", "mqueue", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, true },
+	{ "/sys", "sysfs", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, false },
+	{ "/sys/fs/cgroup", "cgroup2", "",
+	  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, true },
+};
+
+static bool privileged(const struct build *b)
+{
+	return b->c->security->flags & SPEC_PRIVILEGED;
+}
+
+/* ---- while still in the host's namespace ---- */
+
+static int open_sources(struct build *b)
+{
+	struct spec_item item;
+
+	for (size_t at = 0; spec_next(b->c->spec, at, SPEC_MOUNT, &item); at = item.next) {
+		struct spec_mount m;
+		const char *source = spec_item_string(&item, sizeof(m), 0);
+		const char *target = spec_item_string(&item, sizeof(m), 1);
+		int fd = -1;
+
+		memcpy(&m, item.data, sizeof(m));
+		if (b->n_tree == MOUNTS_MAX)
+			return report_fail_text(b->c->report, -E2BIG, "more than %d mounts", MOUNTS_MAX);
+		if (strcmp(spec_item_string(&item, sizeof(m), 2), "bind") == 0) {
+			int from = AT_FDCWD;
+
+			if (m.source_fd >= 0) {
+				if ((size_t)m.source_fd >= b->c->n_sources)
+					return report_fail(b->c->report, -EBADF, "mount %s: source", target);
+				from = b->c->sources[m.source_fd];
+				source = "";
+			}
+			fd = mounts_clone(from, source, m.flags & SPEC_MOUNT_RECURSIVE);
+			if (fd < 0)
+				return report_fail(b->c->report, fd, "mount %s: open %s", target, source);
+		}
+		b->tree[b->n_tree++] = fd;
+	}
+	return 0;
+}
+
+/* Opens the overlay's directories and names them by descriptor: short, whatever their paths hold, in one page. */
+static int overlay_names(struct build *b, char *lower, size_t size, char *upper, char *work, size_t small)
+{
+	struct spec_item item;
+	size_t len = 0;
+	const char *path;
+	int fd;
+
+	for (size_t at = 0; spec_next(b->c->spec, at, SPEC_LAYER, &item); at = item.next) {
+		path = (const char *)item.data;
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return report_fail(b->c->report, -errno, "open layer %s", path);
+		len += (size_t)snprintf(lower + len, size - len, len ? ":%d" : "%d", fd);
+		if (len >= size)
+			return report_fail_text(b->c->report, -E2BIG, "too many layers");
+	}
+	path = spec_string(b->c->spec, SPEC_UPPER, "");
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return report_fail(b->c->report, -errno, "open %s", path);
+	(void)snprintf(upper, small, "%d", fd);
+	path = spec_string(b->c->spec, SPEC_WORK, "");
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return report_fail(b->c->report, -errno, "open %s", path);
+	(void)snprintf(work, small, "%d", fd);
+	if (chdir("/proc/self/fd") < 0)
+		return report_fail(b->c->report, -errno, "open /proc/self/fd");
+	return 0;
+}
+
+/* fsconfig takes 255 bytes a value; mount(2) takes a page, but needs a place, which is found in a copy of the host's
+ * namespace that is left at once. */
+static int overlay_by_mount(struct build *b, const char *lower, const char *upper, const char *work)
+{
+	char data[4096];
+	int fd, n;
+
+	n = snprintf(data, sizeof(data), "lowerdir=%s,upperdir=%s,workdir=%s%s", lower, upper, work,
+		     b->c->security->flags & SPEC_VOLATILE ? ",volatile" : "");
+	if (n < 0 || (size_t)n >= sizeof(data))
+		return report_fail_text(b->c->report, -E2BIG, "too many layers");
+	if (mount("overlay", b->c->dir, "overlay", MS_NODEV, data) < 0)
+		return report_fail(b->c->report, -errno, "mount overlay");
+	fd = mounts_clone(AT_FDCWD, b->c->dir, false);
+	if (fd < 0)
+		return report_fail(b->c->report, fd, "mount overlay");
+	return fd;
+}
+
+static int open_overlay(struct build *b)
+{
+	char lower[4096], upper[16], work[16];
+	bool many = spec_count(b->c->spec, SPEC_LAYER) > 60; /* "999:" each would still fit 255 bytes */
+	unsigned attr = privileged(b) ? 0 : MOUNT_ATTR_NODEV;
+	int fd, r;
+
+	if (many && (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+		return report_fail(b->c->report, -errno, "unshare mounts");
+	r = overlay_names(b, lower, sizeof(lower), upper, work, sizeof(upper));
+	if (r < 0)
+		return r;
+	if (many)
+		return overlay_by_mount(b, lower, upper, work);
+	fd = mounts_overlay(lower, upper, work, b->c->security->flags & SPEC_VOLATILE, attr);
+	if (fd < 0)
+		return report_fail(b->c->report, fd, "mount overlay");
+	return fd;
+}
+
+static int open_root(struct build *b)
+{
+	const char *layer = spec_string(b->c->spec, SPEC_LAYER, NULL);
+	int fd, r;
+
+	if (!layer)
+		return report_fail_text(b->c->report, -EINVAL, "no root file system");
+	if (spec_string(b->c->spec, SPEC_UPPER, NULL))
+		return open_overlay(b);
+	if (spec_count(b->c->spec, SPEC_LAYER) != 1)
+		return report_fail_text(b->c->report, -EINVAL, "several layers need a directory for changes");
+	fd = mounts_clone(AT_FDCWD, layer, false);
+	if (fd < 0)
+		return report_fail(b->c->report, fd, "open %s", layer);
+	r = mounts_set(fd, privileged(b) ? 0 : MOUNT_ATTR_NODEV, false, MS_PRIVATE);
+	if (r < 0)
+		return report_fail(b->c->report, r, "mount %s", layer);
+	return fd;
+}
+
+/* Copies the host's device nodes, as container runtimes do for privileged containers. */
+static int copy_devices(int from, int to, unsigned depth)
+{
+	static const char *const not_these[] = { ".", "..", "pts", "shm", "fd", "mqueue", "console", "ptmx" };
+	_cleanup_closedir_ DIR *d = fdopendir(from);
+	struct dirent *e;
+
+	if (!d) {
+		int r = -errno;
+
+		(void)close(from); /* ignoring: opened for reading */
+		return r;
+	}
+	while ((e = readdir(d))) {
+		struct stat st;
+		bool skip = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(not_these); i++)
+			skip |= strcmp(e->d_name, not_these[i]) == 0;
+		if (skip || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode) && depth < 4) {
+			int below = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			_cleanup_close_ int made = -1;
+
+			if (below < 0)
+				continue;
+			(void)mkdirat(to, e->d_name, 0755); /* ignoring: the open tells */
+			made = openat(to, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			if (made < 0)
+				(void)close(below); /* ignoring: opened for reading */
+			else
+				(void)copy_devices(below, made, depth + 1); /* ignoring: as far as it goes */
+		} else if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) &&
+			   mknodat(to, e->d_name, st.st_mode, st.st_rdev) == 0) {
+			/* ignoring: a node with other rights is better than none */
+			(void)fchownat(to, e->d_name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
+			(void)fchmodat(to, e->d_name, st.st_mode & 07777, 0);
+		}
+	}
+	return 0;
+}
+
+/* Where the machine forbids to make nodes (podfs inside a container), the host's own are bound instead. */
+static int borrow_device(struct build *b, int dev, size_t i)
+{
+	_cleanup_close_ int file = -1, host = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (host < 0)
+		return -errno;
+	file = openat(dev, devices[i].name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (file < 0)
+		return -errno;
+	b->host_dev[i] = mounts_clone(host, devices[i].name, false);
+	return b->host_dev[i] < 0 ? b->host_dev[i] : 0;
+}
+
+static int attach_borrowed(struct build *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		int r;
+
+		if (b->host_dev[i] < 0)
+			continue;
+		r = mounts_attach(b->host_dev[i], b->dev, devices[i].name, RESOLVE_NO_SYMLINKS);
+		if (r < 0)
+			return report_fail(b->c->report, r, "mount /dev/%s", devices[i].name);
+	}
+	return 0;
+}
+
+/* A fresh /dev, filled while it is still detached: nothing of the image has a part in it. */
+static int make_dev(struct build *b)
+{
+	_cleanup_close_ int fd = mounts_new("tmpfs", "mode=755,size=65536k", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+
+	if (fd < 0)
+		return report_fail(b->c->report, fd, "mount /dev");
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		const struct device *d = &devices[i];
+
+		if (mknodat(fd, d->name, S_IFCHR | 0666, makedev(d->major, d->minor)) < 0) {
+			int r = errno == EPERM ? borrow_device(b, fd, i) : -errno;
+
+			if (r < 0)
+				return report_fail(b->c->report, r, "make /dev/%s", d->name);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++)
+		if (symlinkat(dev_links[i].to, fd, dev_links[i].name) < 0)
+			return report_fail(b->c->report, -errno, "make /dev/%s", dev_links[i].name);
+	if (mkdirat(fd, "pts", 0755) < 0 || mkdirat(fd, "shm", 0755) < 0 || mkdirat(fd, "mqueue", 0755) < 0)
+		return report_fail(b->c->report, -errno, "make directories of /dev");
+	if (privileged(b)) {
+		int host = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (host >= 0)
+			(void)copy_devices(host, fd, 0); /* ignoring: as far as it goes */
+	}
+	return steal_fd(&fd);
+}
+
+/* ---- in the container's own namespace ---- */
+
+static int enter(struct build *b)
+{
+	int flags = CLONE_NEWNS | (b->c->cgroup_ns ? CLONE_NEWCGROUP : 0);
+
+	if (setns(b->c->podns, CLONE_NEWNS) < 0)
+		return report_fail(b->c->report, -errno, "enter the pod's mount namespace");
+	if (unshare(flags) < 0)
+		return report_fail(b->c->report, -errno, "unshare mounts");
+	if (move_mount(b->root, "", AT_FDCWD, pod_root, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return report_fail(b->c->report, -errno, "mount the root");
+	return 0;
+}
+
+static int mount_fixed(struct build *b, const struct fixed *f)
+{
+	_cleanup_close_ int fd = -1;
+	unsigned attr = f->attr;
+	int r;
+
+	if (privileged(b))
+		attr &= ~(unsigned)MOUNT_ATTR_RDONLY;
+	if (strcmp(f->type, "cgroup2") == 0 && !b->c->cgroup_v2)
+		return 0;
+	if (strcmp(f->type, "dev") == 0) {
+		fd = fcntl(b->dev, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			fd = -errno;
+	} else if (strcmp(f->type, "pod") == 0) {
+		fd = mounts_clone(AT_FDCWD, f->data, false);
+		r = fd < 0 ? fd : mounts_set(fd, attr, false, 0);
+		if (r < 0)
+			return report_fail(b->c->report, r, "mount %s", f->target);
+	} else {
+		fd = mounts_new(f->type, f->data, attr);
+	}
+	if (fd == -ENODEV && f->optional)
+		return 0;
+	if (fd < 0)
+		return report_fail(b->c->report, fd, "mount %s", f->target);
+	r = mounts_attach(fd, b->root, f->target, RESOLVE_NO_SYMLINKS);
+	if (r < 0)
+		return report_fail(b->c->report, r, "mount %s", f->target);
+	return strcmp(f->type, "dev") == 0 ? attach_borrowed(b) : 0;
+}
+
+static unsigned attributes(uint32_t flags)
+{
+	return (flags & (SPEC_MOUNT_RDONLY | SPEC_MOUNT_RRO | SPEC_MOUNT_RRO_IF_POSSIBLE) ? MOUNT_ATTR_RDONLY : 0) |
+	       (flags & SPEC_MOUNT_NOSUID ? MOUNT_ATTR_NOSUID : 0) | (flags & SPEC_MOUNT_NODEV ? MOUNT_ATTR_NODEV : 0) |
+	       (flags & SPEC_MOUNT_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
+}
+
+static int mount_item(struct build *b, const struct spec_item *item, int tree)
+{
+	struct spec_mount m;
+	const char *source = spec_item_string(item, sizeof(m), 0);
+	const char *target = spec_item_string(item, sizeof(m), 1);
+	const char *type = spec_item_string(item, sizeof(m), 2);
+	_cleanup_close_ int fd = tree;
+	unsigned propagation;
+	int r = 0;
+
+	memcpy(&m, item->data, sizeof(m));
+	if (strcmp(type, "pod") == 0) {
+		char path[NAME_MAX + 8];
+
+		if (strchr(source, '/') || snprintf(path, sizeof(path), "/vol/%s", source) >= (int)sizeof(path))
+			return report_fail(b->c->report, -EINVAL, "mount %s: memory volume", target);
+		fd = mounts_clone(AT_FDCWD, path, false);
+	} else if (fd < 0) {
+		fd = mounts_new(type, spec_item_string(item, sizeof(m), 3), attributes(m.flags));
+	}
+	if (fd < 0)
+		return report_fail(b->c->report, fd, "mount %s: %s", target, type);
+	propagation = m.flags & SPEC_MOUNT_RSHARED  ? MS_SHARED
+		      : m.flags & SPEC_MOUNT_RSLAVE ? MS_SLAVE
+						    : MS_PRIVATE;
+	r = mounts_set(fd, 0, true, propagation);
+	if (r == 0)
+		r = mounts_set(fd, attributes(m.flags), m.flags & (SPEC_MOUNT_RRO | SPEC_MOUNT_RRO_IF_POSSIBLE), 0);
+	if (r < 0 && (m.flags & SPEC_MOUNT_RRO_IF_POSSIBLE))
+		r = mounts_set(fd, attributes(m.flags), false, 0);
+	if (r == 0)
+		r = mounts_attach(fd, b->root, target, 0);
+	if (r < 0)
+		return report_fail(b->c->report, r, "mount %s", target);
+	return 0;
+}
+
+/* A file is hidden by the null device, a directory by an empty one. What the kernel has not needs no hiding. */
+static int mask_paths(struct build *b)
+{
+	_cleanup_close_ int empty = -1;
+	struct spec_item item;
+
+	for (size_t at = 0; spec_next(b->c->spec, at, SPEC_MASK, &item); at = item.next) {
+		const char *path = (const char *)item.data;
+		_cleanup_close_ int target = mounts_find(b->root, path);
+		_cleanup_close_ int cover = -1;
+		struct stat st;
+		int use;
+
+		if (target == -ENOENT || target == -ENOTDIR)
+			continue;
+		if (target < 0 || fstat(target, &st) < 0)
+			return report_fail(b->c->report, target < 0 ? target : -errno, "hide %s", path);
+		if (!S_ISDIR(st.st_mode))
+			use = cover = mounts_clone(b->dev, "null", false);
+		else if (empty >= 0)
+			use = cover = mounts_clone(empty, "", false);
+		else
+			use = empty = mounts_new("tmpfs", "mode=755,nr_inodes=1", MOUNT_ATTR_RDONLY);
+		if (use < 0)
+			return report_fail(b->c->report, use, "hide %s", path);
+		if (move_mount(use, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+			return report_fail(b->c->report, -errno, "hide %s", path);
+	}
+	return 0;
+}
+
+static int protect_paths(struct build *b)
+{
+	struct spec_item item;
+
+	for (size_t at = 0; spec_next(b->c->spec, at, SPEC_READONLY, &item); at = item.next) {
+		const char *path = (const char *)item.data;
+		_cleanup_close_ int target = mounts_find(b->root, path);
+		_cleanup_close_ int cover = -1;
+		int r;
+
+		if (target == -ENOENT || target == -ENOTDIR)
+			continue;
+		cover = target < 0 ? target : mounts_clone(target, "", true);
+		r = cover < 0 ? cover : mounts_set(cover, MOUNT_ATTR_RDONLY, true, 0);
+		if (r == 0 && move_mount(cover, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+			r = -errno;
+		if (r < 0)
+			return report_fail(b->c->report, r, "make %s read-only", path);
+	}
+	return 0;
+}
+
+int rootfs_build(const struct rootfs_config *c, int *ret_root)
+{
+	struct build b = { .c = c, .root = -1, .dev = -1 };
+	struct spec_item item;
+	int r, n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(b.host_dev); i++)
+		b.host_dev[i] = -1;
+	r = open_sources(&b);
+	if (r < 0)
+		return r;
+	b.dev = make_dev(&b);
+	if (b.dev < 0)
+		return b.dev;
+	b.root = open_root(&b);
+	if (b.root < 0)
+		return b.root;
+	r = enter(&b);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed_mounts); i++)
+		r = mount_fixed(&b, &fixed_mounts[i]);
+	for (size_t at = 0; r == 0 && spec_next(c->spec, at, SPEC_MOUNT, &item); at = item.next)
+		r = mount_item(&b, &item, b.tree[n++]);
+	if (r == 0)
+		r = protect_paths(&b);
+	if (r == 0)
+		r = mask_paths(&b);
+	if (r == 0)
+		*ret_root = b.root;
+	return r; /* descriptors are left to the end of the process, or to its execve */
+}
+
+int rootfs_pivot(const struct rootfs_config *c, int root)
+{
+	if (c->security->flags & SPEC_READONLY_ROOT) {
+		int r = mounts_set(root, MOUNT_ATTR_RDONLY, false, 0);
+
+		if (r < 0)
+			return report_fail(c->report, r, "make the root read-only");
+	}
+	/* pivot_root(".", ".") puts the old root over the new one, whence it is detached. */
+	if (fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return report_fail(c->report, -errno, "pivot_root");
+	return 0;
+}
+
+static int fill_podns(const struct spec *spec, unsigned long long shm_size, int root)
+{
+	struct spec_item item;
+	char data[96];
+	_cleanup_close_ int shm = -1;
+
+	if (mkdirat(root, "root", 0755) < 0 || mkdirat(root, "shm", 0755) < 0 || mkdirat(root, "vol", 0755) < 0)
+		return -errno;
+	(void)snprintf(data, sizeof(data), "mode=1777,size=%llu", shm_size);
+	shm = mounts_new("tmpfs", data, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (shm < 0)
+		return shm;
+	if (move_mount(shm, "", root, "shm", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	for (size_t at = 0; spec_next(spec, at, SPEC_TMPFS, &item); at = item.next) {
+		struct spec_tmpfs t;
+		const char *name = spec_item_string(&item, sizeof(t), 0);
+		char path[NAME_MAX + 8];
+		_cleanup_close_ int fd = -1;
+		int n;
+
+		memcpy(&t, item.data, sizeof(t));
+		n = snprintf(path, sizeof(path), "vol/%s", name);
+		if (n < 0 || n >= (int)sizeof(path) || *name == '\0' || *name == '.' || strchr(name, '/'))
+			return -EINVAL;
+		if (mkdirat(root, path, 0755) < 0)
+			return -errno;
+		n = snprintf(data, sizeof(data), "mode=%o,gid=%u", t.mode & 07777, t.gid);
+		if (t.size > 0)
+			(void)snprintf(data + n, sizeof(data) - (size_t)n, ",size=%llu", (unsigned long long)t.size);
+		fd = mounts_new("tmpfs", data, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		if (fd < 0)
+			return fd;
+		if (move_mount(fd, "", root, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Called in a copy of the host's namespace: replaces all of it by a small tmpfs. */
+static int empty_namespace(const struct spec *spec, unsigned long long shm_size)
+{
+	_cleanup_close_ int root = -1;
+	int r;
+
+	if (mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -errno;
+	root = mounts_new("tmpfs", "mode=755,size=256k", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (root < 0)
+		return root;
+	/* /proc is where a machine surely has a directory that may be covered. */
+	if (move_mount(root, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	r = fill_podns(spec, shm_size, root);
+	if (r < 0)
+		return r;
+	if (fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+		return -errno;
+	return mounts_set(root, MOUNT_ATTR_RDONLY, false, 0);
+}
+
+int rootfs_make_podns(const struct spec *spec, unsigned long long shm_size, int *ret_podns)
+{
+	/* Kept open, since there is no /proc in the new namespace to look into. */
+	_cleanup_close_ int ns = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int host = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int made = -1;
+	int r;
+
+	if (ns < 0 || host < 0)
+		return -errno;
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	r = empty_namespace(spec, shm_size);
+	if (r == 0) {
+		made = openat(ns, "mnt", O_RDONLY | O_CLOEXEC);
+		if (made < 0)
+			r = -errno;
+	}
+	if (setns(host, CLONE_NEWNS) < 0)
+		return -errno;
+	if (r < 0)
+		return r;
+	*ret_podns = steal_fd(&made);
+	return 0;
+}
