@@ -7,17 +7,6 @@
 
 /* --- defaults --- */
 
-const char *image_pull_policy(const char *image)
-{
-	const char *slash, *colon;
-
-	if (strchr(image, '@'))
-		return "IfNotPresent";
-	slash = strrchr(image, '/');
-	colon = strchr(slash ? slash : image, ':');
-	return !colon || strcmp(colon, ":latest") == 0 ? "Always" : "IfNotPresent";
-}
-
 void container_defaults(struct admit *ad, struct value *v)
 {
 	if (!value_get(v, "imagePullPolicy"))
@@ -149,22 +138,25 @@ void container_ports_check(struct admit *ad, const struct value *v, const struct
 
 /* --- probes and hooks --- */
 
+static bool is_one_of(const char *s, const char *const *list)
+{
+	while (*list && strcmp(*list, s) != 0)
+		list++;
+	return *list != NULL;
+}
+
 static void check_handler(struct admit *ad, const struct value *v, const char *const *kinds,
 			  const struct schema_path *at)
 {
-	bool found = false;
+	const struct value *exec = value_get(v, "exec");
+	size_t found = 0;
 
-	for (; *kinds; kinds++) {
-		const struct value *handler = value_get(v, *kinds);
-
-		if (!handler)
-			continue;
-		if (found)
-			report_forbidden(ad, AT(at, *kinds), handler, "may not specify more than 1 handler type");
-		found = true;
-		if (strcmp(*kinds, "exec") == 0 && !value_len(value_get(handler, "command")))
-			report_required(ad, AT(AT(at, "exec"), "command"), handler, "%s", "");
-	}
+	for (size_t i = 0; i < value_len(v); i++)
+		if (is_one_of(value_key_at(v, i), kinds) && found++ > 0)
+			report_forbidden(ad, AT(at, value_key_at(v, i)), value_at(v, i),
+					 "may not specify more than 1 handler type");
+	if (exec && !value_len(value_get(exec, "command")))
+		report_required(ad, AT(AT(at, "exec"), "command"), exec, "%s", "");
 	if (!found)
 		report_required(ad, at, v, "must specify a handler type");
 }

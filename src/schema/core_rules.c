@@ -100,16 +100,16 @@ void config_map_check(struct admit *ad, const struct value *v, const struct sche
 	const struct value *binary = value_get(v, "binaryData");
 	size_t total = 0;
 
-	for (size_t i = 0; i < value_len(data); i++) {
-		const char *key = value_key_at(data, i);
-
+	for (size_t i = 0; i < value_len(data); i++)
 		total += value_len(value_at(data, i));
-		if (value_get(binary, key))
-			report_error(ad, AT_KEY(AT(at, "data"), key), value_key_mark_at(data, i),
+	for (size_t i = 0; i < value_len(binary); i++) {
+		const char *key = value_key_at(binary, i);
+
+		total += format_base64_size(value_str_or(value_at(binary, i), ""), value_len(value_at(binary, i)));
+		if (value_get(data, key))
+			report_error(ad, AT_KEY(AT(at, "data"), key), value_key_mark_at(binary, i),
 				     "Invalid value: \"%.128s\": duplicate of key present in binaryData", key);
 	}
-	for (size_t i = 0; i < value_len(binary); i++)
-		total += format_base64_size(value_str_or(value_at(binary, i), ""), value_len(value_at(binary, i)));
 	if (total > CONFIG_MAP_MAX)
 		report_too_long(ad, AT(at, "data"), data ? data : binary, "may not be more than %d bytes, found %zu",
 				CONFIG_MAP_MAX, total);

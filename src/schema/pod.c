@@ -113,4 +113,5 @@ static const struct schema_field pod_template_spec_fields[] = {
 	{ "metadata", &schema_object_meta, ALWAYS },
 	{ "spec", &pod_spec, ALWAYS },
 };
-const struct schema_type schema_pod_template_spec = STRUCT("PodTemplateSpec", pod_template_spec_fields);
+const struct schema_type schema_pod_template_spec =
+	STRUCT("PodTemplateSpec", pod_template_spec_fields, .defaults = pod_template_defaults);

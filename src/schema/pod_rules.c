@@ -99,6 +99,7 @@ void pod_defaults(struct admit *ad, struct value *v)
 		host_ports(ad, value_get(spec, "initContainers"));
 	}
 	default_tolerations(ad, spec);
+	pod_annotations_defaults(ad, v);
 }
 
 void pod_spec_defaults(struct admit *ad, struct value *v)

@@ -36,8 +36,13 @@ enum container_kind { CONTAINER_MAIN, CONTAINER_INIT, CONTAINER_SIDECAR };
  * names of the pod's volumes. */
 void container_check_in_pod(struct admit *ad, const struct value *container, enum container_kind kind,
 			    const struct value *pod_spec, const struct value *volumes, const struct schema_path *at);
-/* What an image's tag implies: "Always" for :latest and for none, else "IfNotPresent". */
+
+/* image_rules.c: what an image's tag implies: "Always" for :latest and for none, else "IfNotPresent". */
 const char *image_pull_policy(const char *image);
+
+/* annotation_rules.c: annotations of the past that became fields. `v` has metadata and spec. */
+void pod_annotations_defaults(struct admit *ad, struct value *v);
+void pod_template_defaults(struct admit *ad, struct value *v);
 
 /* resource_rules.c */
 void resource_requirements_check(struct admit *ad, const struct value *v, const struct schema_path *at);
