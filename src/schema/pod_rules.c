@@ -5,8 +5,8 @@
 
 #include "schema/format.h"
 #include "schema/meta_rules.h"
+#include "schema/resources.h"
 #include "schema/table.h"
-#include "value/quantity.h"
 
 enum {
 	TOLERATION_SECONDS = 300, /* defaulttolerationseconds: how long a pod stays on a node that is gone */
@@ -115,44 +115,6 @@ void pod_spec_defaults(struct admit *ad, struct value *v)
 }
 
 /* --- status of a new pod --- */
-
-static bool is_positive(const struct value *list, const char *resource)
-{
-	const char *s = value_str(value_get(list, resource));
-
-	return s && strcmp(s, "0") != 0 && *s != '-';
-}
-
-static bool same_quantity(const struct value *a, const struct value *b)
-{
-	struct quantity qa, qb;
-
-	return quantity_parse(value_str_or(a, ""), value_len(a), &qa, NULL) == 0 &&
-	       quantity_parse(value_str_or(b, ""), value_len(b), &qb, NULL) == 0 && quantity_compare(&qa, &qb) == 0;
-}
-
-const char *pod_qos_class(const struct value *spec)
-{
-	static const char *const lists[] = { "containers", "initContainers" };
-	static const char *const resources[] = { "cpu", "memory" };
-	bool guaranteed = true, any = false;
-
-	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
-		const struct value *containers = value_get(spec, lists[l]);
-
-		for (size_t i = 0; i < value_len(containers) * ARRAY_SIZE(resources); i++) {
-			const struct value *c = value_at(containers, i / ARRAY_SIZE(resources));
-			const char *r = resources[i % ARRAY_SIZE(resources)];
-			const struct value *limits = value_path(c, "resources", "limits");
-			const struct value *requests = value_path(c, "resources", "requests");
-
-			any = any || is_positive(limits, r) || is_positive(requests, r);
-			guaranteed = guaranteed && is_positive(limits, r) &&
-				     same_quantity(value_get(limits, r), value_get(requests, r));
-		}
-	}
-	return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
-}
 
 void pod_initial_status(struct admit *ad, struct value *root)
 {

@@ -14,8 +14,6 @@ void pod_spec_defaults(struct admit *ad, struct value *v);
 void pod_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void pod_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void pod_initial_status(struct admit *ad, struct value *root);
-/* "Guaranteed", "Burstable" or "BestEffort". */
-const char *pod_qos_class(const struct value *spec);
 
 /* container_rules.c */
 void container_defaults(struct admit *ad, struct value *v);

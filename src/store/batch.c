@@ -323,7 +323,7 @@ static void complete(struct store *s, struct txn_queue *settled)
 		s->transactions++;
 		if (t->done)
 			t->done(t->arg, t->result, t->result < 0 ? 0 : t->rev);
-		txn_free(t);
+		transaction_free(t);
 	}
 }
 

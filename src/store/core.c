@@ -96,7 +96,7 @@ static int enqueue(struct store *s, struct txn **t)
 int store_submit(struct store *s, const struct store_op *ops, size_t n, unsigned flags, store_done_fn done, void *arg)
 {
 	_cleanup_txn_ struct txn *t = NULL;
-	int r = txn_new(ops, n, flags, done, arg, &t);
+	int r = transaction_new(ops, n, flags, done, arg, &t);
 
 	return r < 0 ? r : enqueue(s, &t);
 }
@@ -167,7 +167,7 @@ int store_commit(struct store *s, const struct store_op *ops, size_t n, unsigned
 
 	if (in_callback(s))
 		return -EDEADLK;
-	r = txn_new(ops, n, flags, settle_waiter, &w, &t);
+	r = transaction_new(ops, n, flags, settle_waiter, &w, &t);
 	if (r < 0)
 		return r;
 	if (begin_turn(s)) {

@@ -115,7 +115,7 @@ static int check_twice(struct txn *t)
 	return 0;
 }
 
-int txn_new(const struct store_op *ops, size_t n, unsigned flags, store_done_fn done, void *arg, struct txn **ret)
+int transaction_new(const struct store_op *ops, size_t n, unsigned flags, store_done_fn done, void *arg, struct txn **ret)
 {
 	_cleanup_txn_ struct txn *t = NULL;
 
@@ -144,7 +144,7 @@ int txn_new(const struct store_op *ops, size_t n, unsigned flags, store_done_fn 
 	return 0;
 }
 
-void txn_free(struct txn *t)
+void transaction_free(struct txn *t)
 {
 	if (!t)
 		return;

@@ -40,10 +40,10 @@ struct txn {
 TAILQ_HEAD(txn_queue, txn);
 
 /* Copies a transaction. -ENOMEM, -E2BIG, or -EINVAL: an empty key, or one changed twice. */
-int txn_new(const struct store_op *ops, size_t n, unsigned flags, store_done_fn done, void *arg, struct txn **ret);
-void txn_free(struct txn *t);
-DEFINE_CLEANUP(struct txn *, txn_free);
-#define _cleanup_txn_ _cleanup_(txn_freep)
+int transaction_new(const struct store_op *ops, size_t n, unsigned flags, store_done_fn done, void *arg, struct txn **ret);
+void transaction_free(struct txn *t);
+DEFINE_CLEANUP(struct txn *, transaction_free);
+#define _cleanup_txn_ _cleanup_(transaction_freep)
 
 void op_free(struct op *o);
 

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/claim.h"
+
+#include <string.h>
+
+#include "control/pods.h"
+#include "value/selector.h"
+
+enum claim_verdict claim_decide(const struct object *owner, const struct object *o, bool matches)
+{
+	const char *controller = object_controller_uid(o);
+
+	if (!strcmp(controller, object_uid(owner))) {
+		if (matches)
+			return CLAIM_KEEP;
+		return object_is_deleting(owner) ? CLAIM_IGNORE : CLAIM_RELEASE;
+	}
+	if (*controller || !matches || object_is_deleting(owner) || object_is_deleting(o))
+		return CLAIM_IGNORE;
+	return CLAIM_ADOPT;
+}
+
+bool claim_matches(const struct object *owner, const struct object *o)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct selector *selector = NULL;
+
+	return selector_compile(a, object_path(owner, "spec", "selector"), &selector, NULL) == 0 &&
+	       selector_matches(selector, object_labels(o));
+}
+
+static int adopt(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	const struct object *owner = arg;
+
+	if (claim_decide(owner, old, true) != CLAIM_ADOPT)
+		return -ECANCELED;
+	value_append(a, value_set_list(a, value_get(root, "metadata"), "ownerReferences"), controller_reference(a, owner));
+	return 0;
+}
+
+static int release(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	const struct object *owner = arg;
+	struct value *refs = value_path(root, "metadata", "ownerReferences");
+	bool found = false;
+
+	for (size_t i = value_len(refs); i-- > 0;)
+		if (!strcmp(value_str_or(value_get(value_at(refs, i), "uid"), ""), object_uid(owner)))
+			found |= value_remove_at(refs, i);
+	if (found && !value_len(refs))
+		value_remove(value_get(root, "metadata"), "ownerReferences");
+	return found ? 0 : -ECANCELED;
+}
+
+/* Adopts or releases, and takes the object into the list when it is the owner's afterwards. */
+static int settle(struct controller *c, const struct object *owner, const struct object *o, enum claim_verdict verdict,
+		  struct object_list *ret)
+{
+	_cleanup_object_ struct object *now = NULL;
+	int r;
+
+	if (verdict == CLAIM_IGNORE)
+		return 0;
+	if (verdict == CLAIM_KEEP)
+		return object_list_add(ret, o);
+	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(o), object_namespace(o),
+			    object_name(o), object_uid(o), 0, 0, verdict == CLAIM_ADOPT ? adopt : release,
+			    (void *)owner);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	now = cache_get_key(controller_cache(c), object_key(o));
+	if (!now || strcmp(object_controller_uid(now), object_uid(owner)) != 0)
+		return 0;
+	return object_list_add(ret, now);
+}
+
+int claim_objects(struct controller *c, const struct object *owner, const struct schema_kind *kind,
+		  struct object_list *ret)
+{
+	_cleanup_object_list_ struct object_list candidates = OBJECT_LIST_INIT;
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct selector *selector = NULL;
+	int r, first = 0;
+
+	r = selector_compile(a, object_path(owner, "spec", "selector"), &selector, NULL);
+	if (r == 0)
+		r = cache_list_controlled(controller_cache(c), object_uid(owner), &candidates);
+	if (r == 0)
+		r = cache_list_orphans(controller_cache(c), kind, object_namespace(owner), &candidates);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < candidates.n; i++) {
+		const struct object *o = candidates.items[i];
+
+		if (object_kind(o) != kind)
+			continue;
+		r = settle(c, owner, o, claim_decide(owner, o, selector_matches(selector, object_labels(o))), ret);
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	return first;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lock order: the cache's dispatch lock, then a controller's `lock`. A sync runs with no lock held.
+ */
+#include "control/controller.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/workqueue.h"
+
+struct watch {
+	struct controller *controller;
+	controller_notice_fn notice;
+	struct cache_subscription *subscription;
+};
+
+struct controller {
+	const struct controller_type *type;
+	struct registry *registry;
+	struct writer writer;
+	void *data; /* the type's own */
+	struct watch watches[ARRAY_SIZE(((struct controller_type *)0)->watches)];
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* with lock; monotonic clock */
+	struct workqueue *queue; /* protected by lock, as is the next */
+	bool stopping;
+};
+
+struct registry *controller_registry(struct controller *c)
+{
+	return c->registry;
+}
+
+struct cache *controller_cache(struct controller *c)
+{
+	return registry_cache(c->registry);
+}
+
+const struct writer *controller_writer(struct controller *c)
+{
+	return &c->writer;
+}
+
+void *controller_data(struct controller *c)
+{
+	return c->data;
+}
+
+void controller_add(struct controller *c, const char *key)
+{
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	r = workqueue_add(c->queue, key);
+	pthread_cond_signal(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	if (r < 0)
+		log_error("%s: %s: out of memory, not queued", c->type->name, key);
+}
+
+void controller_add_object(struct controller *c, const struct object *o)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(o), object_name(o));
+	controller_add(c, key);
+}
+
+void controller_add_owner(struct controller *c, const struct object *owned, const char *owner_kind)
+{
+	const struct value *refs = object_path(owned, "metadata", "ownerReferences");
+	char key[STORE_KEY_MAX + 1];
+
+	for (size_t i = 0; i < value_len(refs); i++) {
+		const struct value *ref = value_at(refs, i);
+
+		if (!value_bool(value_get(ref, "controller"), false) ||
+		    strcmp(value_str_or(value_get(ref, "kind"), ""), owner_kind) != 0)
+			continue;
+		(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(owned),
+			       value_str_or(value_get(ref, "name"), ""));
+		controller_add(c, key);
+	}
+}
+
+struct object *controller_get(struct controller *c, const struct schema_kind *kind, const char *key)
+{
+	_cleanup_free_ char *ns = strdup(key);
+	char *slash = ns ? strchr(ns, '/') : NULL;
+
+	if (!slash)
+		return NULL;
+	*slash = '\0';
+	return cache_get(controller_cache(c), kind, ns, slash + 1);
+}
+
+static void on_event(void *arg, const struct cache_event *e)
+{
+	struct watch *w = arg;
+
+	w->notice(w->controller, e);
+}
+
+/* Waits for a key that is due; NULL when the controller is to stop. The caller frees it. */
+static char *next_key(struct controller *c)
+{
+	char *key = NULL;
+	int64_t next;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->stopping && !(key = workqueue_pop(c->queue, clock_monotonic(), &next))) {
+		struct timespec until = { .tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC };
+
+		if (next == INT64_MAX)
+			pthread_cond_wait(&c->changed, &c->lock);
+		else
+			pthread_cond_timedwait(&c->changed, &c->lock, &until);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return key;
+}
+
+static void sync_key(struct controller *c, const char *key)
+{
+	int64_t r = c->type->sync(c, key);
+	int e = 0;
+
+	if (r < 0 && r != -ESTALE)
+		log_warning("%s: %s: %s, will be tried again", c->type->name, key, strerrordesc_np((int)-r));
+	pthread_mutex_lock(&c->lock);
+	if (r < 0) {
+		e = workqueue_add_failed(c->queue, key, clock_monotonic());
+	} else {
+		workqueue_forget(c->queue, key);
+		if (r > 0)
+			e = workqueue_add_at(c->queue, key, clock_monotonic() + r);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (e < 0)
+		log_error("%s: %s: out of memory, not queued", c->type->name, key);
+}
+
+static void *run(void *arg)
+{
+	struct controller *c = arg;
+	char *key;
+
+	while ((key = next_key(c))) {
+		sync_key(c, key);
+		free(key);
+	}
+	return NULL;
+}
+
+static int init(struct controller *c)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	c->queue = workqueue_new();
+	return c->queue ? 0 : -ENOMEM;
+}
+
+static int subscribe(struct controller *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(c->watches) && c->type->watches[i].plural && r == 0; i++) {
+		const char *plural = c->type->watches[i].plural;
+
+		c->watches[i] = (struct watch){ .controller = c, .notice = c->type->watches[i].notice };
+		r = cache_subscribe(controller_cache(c), strcmp(plural, "*") ? schema_kind_by_plural(plural) : NULL,
+				    on_event, &c->watches[i], &c->watches[i].subscription);
+	}
+	return r;
+}
+
+int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+{
+	struct controller *c = calloc(1, sizeof(*c));
+	int e;
+
+	if (!c)
+		return error_set(err, -ENOMEM, "%s: out of memory", type->name);
+	c->type = type;
+	c->registry = r;
+	c->writer = (struct writer){ .agent = type->name };
+	e = init(c);
+	if (e == 0 && type->init)
+		e = type->init(c, &c->data);
+	if (e == 0)
+		e = subscribe(c);
+	if (e == 0) {
+		e = -pthread_create(&c->thread, NULL, run, c);
+		c->started = e == 0;
+	}
+	if (e < 0) {
+		controller_stop(c);
+		return error_errno(err, e, "%s: start", type->name);
+	}
+	(void)pthread_setname_np(c->thread, type->name); /* ignoring: names over 15 characters are refused */
+	*ret = c;
+	return 0;
+}
+
+void controller_stop(struct controller *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(c->watches); i++)
+		cache_unsubscribe(c->watches[i].subscription);
+	pthread_mutex_lock(&c->lock);
+	c->stopping = true;
+	pthread_cond_signal(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	if (c->started)
+		pthread_join(c->thread, NULL);
+	if (c->type->fini)
+		c->type->fini(c->data);
+	workqueue_free(c->queue);
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}

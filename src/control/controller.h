@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A controller: a thread that brings one object after another to the state that is asked for. Each kind's
+ * controller is a `sync` of one key ("NAMESPACE/NAME"); this room has what they share: the queue, the back-off, the
+ * subscriptions that feed it, and the wait for its own writes.
+ *
+ * Expectations: the cache shows a transaction before its commit returns (store.h), so a sync that follows a commit of
+ * the same process has seen it; no counts of creations and deletions are needed, and none can be lost.
+ */
+#ifndef PODFS_CONTROL_CONTROLLER_H
+#define PODFS_CONTROL_CONTROLLER_H
+
+#include <stdatomic.h>
+
+#include "store/event.h"
+#include "store/registry.h"
+
+struct controller;
+
+/*
+ * Brings one object to its state. Runs on the controller's thread and may wait. Returns 0; a positive number of
+ * nanoseconds after which the key is to be looked at again; or a negative errno: the key comes back with back-off
+ * (-ESTALE, a lost race, without a word in the log).
+ */
+typedef int64_t (*controller_sync_fn)(struct controller *c, const char *key);
+
+/* Notes which keys of this controller a change concerns (controller_add()). Runs on the store's thread. */
+typedef void (*controller_notice_fn)(struct controller *c, const struct cache_event *e);
+
+struct controller_type {
+	const char *name; /* "replicaset-controller": its thread's, its events', its writes' name */
+	controller_sync_fn sync;
+	/* Optional: makes what the controller keeps for itself (controller_data()), before anything is watched; 0 or a
+	 * negative errno; and frees it, after the thread has ended. */
+	int (*init)(struct controller *c, void **ret_data);
+	void (*fini)(void *data);
+	/* What to watch: plural names and what to do with a change; ends with a NULL name. "*" watches all kinds. */
+	struct {
+		const char *plural;
+		controller_notice_fn notice;
+	} watches[8];
+};
+
+/* Starts the thread. The type and the registry must outlive it. */
+int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err);
+/* Ends the thread after the sync that it is in, and frees it. NULL is fine. */
+void controller_stop(struct controller *c);
+
+struct registry *controller_registry(struct controller *c);
+struct cache *controller_cache(struct controller *c);
+const struct writer *controller_writer(struct controller *c);
+/* What the type's init() made. */
+void *controller_data(struct controller *c);
+
+/* Puts a key in the queue; any thread. Out of memory is logged. */
+void controller_add(struct controller *c, const char *key);
+void controller_add_object(struct controller *c, const struct object *o); /* its own "NAMESPACE/NAME" */
+/* As above for the controller of an object, if that is of the given kind: for watches of what it owns. */
+void controller_add_owner(struct controller *c, const struct object *owned, const char *owner_kind);
+
+/* The object of a key; NULL when it is gone. The caller owns the reference. */
+struct object *controller_get(struct controller *c, const struct schema_kind *kind, const char *key);
+
+/* Records an event under the controller's name. */
+#define controller_event(c, about, type, reason, ...) \
+	event_record(controller_registry(c), controller_writer(c)->agent, about, type, reason, __VA_ARGS__)
+
+/* The controllers of this folder. */
+extern const struct controller_type replicaset_controller;
+extern const struct controller_type deployment_controller;
+extern const struct controller_type garbage_collector;
+extern const struct controller_type namespace_controller;
+extern const struct controller_type scheduler;
+
+#endif

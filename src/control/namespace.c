@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The namespace controller: a namespace that is being deleted loses all that is in it, and then its finalizer.
+ */
+#include <string.h>
+
+#include "control/controller.h"
+
+enum { BATCH_MAX = 64 };
+
+/* Asks for the deletion of everything in the namespace; *ret_left says how much is still there. */
+static int delete_contents(struct controller *c, const char *ns, size_t *ret_left)
+{
+	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+	const struct schema_kind *const *kinds;
+	size_t n;
+	int r = 0;
+
+	kinds = schema_kinds(&n);
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (kinds[i]->namespaced)
+			r = cache_list(controller_cache(c), kinds[i], ns, &list);
+	for (size_t at = 0; at < list.n && r == 0; at += BATCH_MAX) {
+		_cleanup_txn_ struct txn *t = txn_new(controller_registry(c), controller_writer(c));
+
+		r = t ? 0 : -ENOMEM;
+		for (size_t i = at; i < list.n && i < at + BATCH_MAX && r == 0; i++)
+			if (!object_is_deleting(list.items[i]))
+				r = txn_delete(t, list.items[i], NULL);
+		if (r == 0)
+			r = txn_commit(t, 0, NULL);
+	}
+	*ret_left = list.n;
+	return r;
+}
+
+static int drop_finalizer(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	struct value *list = value_path(root, "spec", "finalizers");
+	bool found = false;
+
+	for (size_t i = value_len(list); i-- > 0;)
+		if (!strcmp(value_str_or(value_at(list, i), ""), "kubernetes"))
+			found |= value_remove_at(list, i);
+	return found ? 0 : -ECANCELED;
+}
+
+static int64_t sync_namespace(struct controller *c, const char *key)
+{
+	_cleanup_object_ struct object *o = controller_get(c, schema_kind_by_plural("namespaces"), key);
+	size_t left = 0;
+	int r;
+
+	if (!o || !object_is_deleting(o))
+		return 0;
+	r = delete_contents(c, object_name(o), &left);
+	if (r < 0)
+		return r;
+	if (left) /* what was deleted at once brings no further notice of its own when it was the last */
+		r = delete_contents(c, object_name(o), &left);
+	if (r < 0 || left)
+		return r;
+	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(o), NULL, object_name(o),
+			    object_uid(o), 0, 0, drop_finalizer, NULL);
+	return r == -ENOENT ? 0 : r;
+}
+
+static void notice(struct controller *c, const struct cache_event *e)
+{
+	const struct object *o = e->now ? e->now : e->old;
+	char key[STORE_KEY_MAX + 1];
+
+	if (!strcmp(object_kind(o)->plural, "namespaces")) {
+		if (e->now && object_is_deleting(e->now))
+			controller_add_object(c, e->now);
+	} else if (!e->now && *object_namespace(o)) {
+		_cleanup_object_ struct object *ns =
+			cache_get(controller_cache(c), schema_kind_by_plural("namespaces"), NULL, object_namespace(o));
+
+		if (!ns || !object_is_deleting(ns))
+			return;
+		(void)snprintf(key, sizeof(key), "/%s", object_namespace(o));
+		controller_add(c, key);
+	}
+}
+
+const struct controller_type namespace_controller = {
+	.name = "namespace-controller",
+	.sync = sync_namespace,
+	.watches = { { "*", notice } },
+};

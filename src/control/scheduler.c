@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler: binds each pod that has no node to one that it fits on. What the bound pods of each node ask for
+ * is kept as sums that follow the cache, so that a decision does not look at every pod.
+ *
+ * Pods that fit nowhere are remembered and tried again when a node changes or a bound pod goes, and every five minutes.
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/conditions.h"
+#include "control/controller.h"
+#include "control/scheduler_decide.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+static const int64_t retry_unschedulable = 300 * NSEC_PER_SEC; /* K8S:scheduler, podMaxInUnschedulablePodsDuration */
+
+struct usage {
+	UT_hash_handle hh;
+	struct pod_resources used;
+	struct object_list bound; /* those with host ports only */
+	int64_t pods;
+	char node[];
+};
+
+struct waiting {
+	UT_hash_handle hh;
+	char key[];
+};
+
+struct scheduler {
+	pthread_mutex_t lock;	 /* protects what follows; taken inside the cache's dispatch */
+	struct usage *usage;	 /* by node */
+	struct waiting *waiting; /* keys of pods that fit nowhere */
+};
+
+static int init(struct controller *c, void **ret_data)
+{
+	struct scheduler *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	pthread_mutex_init(&s->lock, NULL);
+	*ret_data = s;
+	return 0;
+}
+
+static void fini(void *data)
+{
+	struct scheduler *s = data;
+	struct usage *u, *next_u;
+	struct waiting *w, *next_w;
+
+	if (!s)
+		return;
+	HASH_ITER(hh, s->usage, u, next_u) {
+		HASH_DEL(s->usage, u);
+		object_list_clear(&u->bound);
+		free(u);
+	}
+	HASH_ITER(hh, s->waiting, w, next_w) {
+		HASH_DEL(s->waiting, w);
+		free(w);
+	}
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static struct usage *get_usage(struct scheduler *s, const char *node)
+{
+	struct usage *u;
+
+	HASH_FIND_STR(s->usage, node, u);
+	if (u)
+		return u;
+	u = calloc(1, sizeof(*u) + strlen(node) + 1);
+	if (!u)
+		return NULL;
+	memcpy(u->node, node, strlen(node) + 1);
+	HASH_ADD_STR(s->usage, node, u);
+	if (!u->hh.tbl) {
+		free(u);
+		return NULL;
+	}
+	return u;
+}
+
+/* Whether the pod holds resources of a node. */
+static const char *bound_node(const struct object *pod)
+{
+	const char *phase, *node;
+
+	if (!pod)
+		return "";
+	phase = value_str_or(object_path(pod, "status", "phase"), "");
+	node = value_str_or(object_path(pod, "spec", "nodeName"), "");
+	return !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed") ? "" : node;
+}
+
+static bool has_host_ports(const struct object *pod)
+{
+	const struct value *containers = object_path(pod, "spec", "containers");
+
+	for (size_t i = 0; i < value_len(containers); i++) {
+		const struct value *ports = value_get(value_at(containers, i), "ports");
+
+		for (size_t k = 0; k < value_len(ports); k++)
+			if (value_get(value_at(ports, k), "hostPort"))
+				return true;
+	}
+	return false;
+}
+
+/* Adds a pod's requests to its node (sign 1), or takes them away (-1). Called with the lock held. */
+static void account(struct scheduler *s, const struct object *pod, int sign)
+{
+	struct usage *u = get_usage(s, bound_node(pod));
+	struct pod_resources r = pod_requests(object_path(pod, "spec"));
+
+	if (!u)
+		return; /* ignoring: out of memory; the node is taken for emptier than it is, and the node agent refuses */
+	u->used.milli_cpu += sign * r.milli_cpu;
+	u->used.memory += sign * r.memory;
+	u->used.ephemeral_storage += sign * r.ephemeral_storage;
+	u->pods += sign;
+	if (!has_host_ports(pod))
+		return;
+	if (sign > 0) {
+		(void)object_list_add(&u->bound, pod); /* ignoring, as above */
+		return;
+	}
+	for (size_t i = 0; i < u->bound.n; i++)
+		if (!strcmp(object_uid(u->bound.items[i]), object_uid(pod))) {
+			object_unref(u->bound.items[i]);
+			u->bound.items[i] = u->bound.items[--u->bound.n];
+			break;
+		}
+}
+
+static void remember_waiting(struct scheduler *s, const char *key)
+{
+	struct waiting *w;
+
+	pthread_mutex_lock(&s->lock);
+	HASH_FIND_STR(s->waiting, key, w);
+	if (!w && (w = calloc(1, sizeof(*w) + strlen(key) + 1))) {
+		memcpy(w->key, key, strlen(key) + 1);
+		HASH_ADD_STR(s->waiting, key, w);
+		if (!w->hh.tbl)
+			free(w); /* ignoring: it is tried again after five minutes */
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void retry_waiting(struct controller *c)
+{
+	struct scheduler *s = controller_data(c);
+	struct waiting *all, *w, *next;
+
+	pthread_mutex_lock(&s->lock);
+	all = s->waiting;
+	s->waiting = NULL;
+	pthread_mutex_unlock(&s->lock);
+	HASH_ITER(hh, all, w, next) {
+		HASH_DEL(all, w);
+		controller_add(c, w->key);
+		free(w);
+	}
+}
+
+/* The nodes with their sums; the array lives in `a`, the nodes in `list`. */
+static int view_nodes(struct controller *c, struct arena *a, struct object_list *list, struct sched_node **ret)
+{
+	struct scheduler *s = controller_data(c);
+	struct sched_node *nodes;
+	int r = cache_list(controller_cache(c), schema_kind_by_plural("nodes"), NULL, list);
+
+	nodes = arena_alloc(a, (list->n + 1) * sizeof(*nodes));
+	if (r < 0 || !nodes)
+		return r < 0 ? r : -ENOMEM;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < list->n; i++) {
+		struct usage *u;
+
+		HASH_FIND_STR(s->usage, object_name(list->items[i]), u);
+		nodes[i].node = list->items[i];
+		if (u) {
+			struct object_list *bound = arena_alloc(a, sizeof(*bound));
+
+			nodes[i].used = u->used;
+			nodes[i].pods = u->pods;
+			for (size_t k = 0; bound && k < u->bound.n; k++)
+				(void)object_list_add(bound, u->bound.items[k]);
+			nodes[i].bound = bound;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	*ret = nodes;
+	return 0;
+}
+
+static void clear_nodes(struct sched_node *nodes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (nodes[i].bound)
+			object_list_clear((struct object_list *)nodes[i].bound);
+}
+
+struct binding {
+	const char *node, *message;
+	int64_t now;
+};
+
+static int bind_pod(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	const struct binding *b = arg;
+
+	if (value_len(object_path(old, "spec", "nodeName")) || object_is_deleting(old))
+		return -ECANCELED;
+	value_set_str(a, value_set_map(a, root, "spec"), "nodeName", b->node);
+	condition_set(a, value_set_map(a, root, "status"), "PodScheduled", "True", "", "", b->now, false);
+	return 0;
+}
+
+static int mark_unschedulable(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	const struct binding *b = arg;
+	const struct value *c = condition_get(object_path(old, "status"), "PodScheduled");
+
+	if (c && !strcmp(value_str_or(value_get(c, "message"), ""), b->message))
+		return -ECANCELED;
+	condition_remove(value_get(root, "status"), "PodScheduled");
+	condition_set(a, value_set_map(a, root, "status"), "PodScheduled", "False", "Unschedulable", b->message, b->now,
+		      false);
+	return 0;
+}
+
+static int64_t refuse(struct controller *c, const struct object *pod, const char *key, struct binding *b)
+{
+	int r;
+
+	remember_waiting(controller_data(c), key);
+	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
+			    object_name(pod), object_uid(pod), TXN_STATUS, STORE_LAZY, mark_unschedulable, b);
+	controller_event(c, pod, EVENT_WARNING, "FailedScheduling", "%s", b->message);
+	return r < 0 && r != -ENOENT ? r : retry_unschedulable;
+}
+
+static int64_t sync_pod(struct controller *c, const char *key)
+{
+	_cleanup_object_ struct object *pod = controller_get(c, schema_kind_by_plural("pods"), key);
+	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct binding b = { .now = registry_now(controller_registry(c)) };
+	struct sched_node *nodes = NULL;
+	const struct object *node = NULL;
+	int r;
+
+	if (!pod || object_is_deleting(pod) || value_len(object_path(pod, "spec", "nodeName")))
+		return 0;
+	r = view_nodes(c, a, &list, &nodes);
+	if (r == 0) {
+		r = schedule_decide(pod, nodes, list.n, a, &node, &b.message);
+		clear_nodes(nodes, list.n);
+	}
+	if (r < 0)
+		return r;
+	if (!node)
+		return refuse(c, pod, key, &b);
+	b.node = object_name(node);
+	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
+			    object_name(pod), object_uid(pod), TXN_BOTH, 0, bind_pod, &b);
+	if (r == 0)
+		controller_event(c, pod, EVENT_NORMAL, "Scheduled", "Successfully assigned %s/%s to %s",
+				 object_namespace(pod), object_name(pod), b.node);
+	return r == -ENOENT ? 0 : r;
+}
+
+static bool is_ours(const struct object *pod)
+{
+	return !strcmp(value_str_or(object_path(pod, "spec", "schedulerName"), ""), "default-scheduler");
+}
+
+static void notice_pod(struct controller *c, const struct cache_event *e)
+{
+	struct scheduler *s = controller_data(c);
+	const char *was = bound_node(e->old), *is = bound_node(e->now);
+
+	if (strcmp(was, is) != 0) {
+		pthread_mutex_lock(&s->lock);
+		if (*was)
+			account(s, e->old, -1);
+		if (*is)
+			account(s, e->now, 1);
+		pthread_mutex_unlock(&s->lock);
+		if (*was)
+			retry_waiting(c);
+	}
+	if (e->now && !value_len(object_path(e->now, "spec", "nodeName")) && !object_is_deleting(e->now) &&
+	    is_ours(e->now) && (!e->old || !value_equal(object_path(e->old, "spec"), object_path(e->now, "spec"))))
+		controller_add_object(c, e->now);
+}
+
+/* What of a node decides where pods fit. */
+static bool node_changed(const struct cache_event *e)
+{
+	if (!e->old || !e->now)
+		return true;
+	return !value_equal(object_path(e->old, "spec"), object_path(e->now, "spec")) ||
+	       !value_equal(object_labels(e->old), object_labels(e->now)) ||
+	       !value_equal(object_path(e->old, "status", "allocatable"), object_path(e->now, "status", "allocatable")) ||
+	       strcmp(condition_status(object_path(e->old, "status"), "Ready"),
+		      condition_status(object_path(e->now, "status"), "Ready")) != 0;
+}
+
+static void notice_node(struct controller *c, const struct cache_event *e)
+{
+	if (node_changed(e))
+		retry_waiting(c);
+}
+
+const struct controller_type scheduler = {
+	.name = "default-scheduler",
+	.sync = sync_pod,
+	.init = init,
+	.fini = fini,
+	.watches = { { "nodes", notice_node }, { "pods", notice_pod } },
+};
