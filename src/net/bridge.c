@@ -113,8 +113,8 @@ static int look_for(struct net *net, const struct net_config *config, const stru
 			*ret_link = &links[i];
 			return 0;
 		}
-	for (int i = 0; i < AUTO_BRIDGES; i++) {
-		(void)snprintf(net->bridge, sizeof(net->bridge), "%s%d", NET_BRIDGE_AUTO, i);
+	for (unsigned i = 0; i < AUTO_BRIDGES; i++) {
+		(void)snprintf(net->bridge, sizeof(net->bridge), NET_BRIDGE_AUTO "%u", i);
 		if (!named(links, n, net->bridge)) {
 			*ret_link = NULL;
 			return 0;

@@ -156,8 +156,12 @@ void link_put_veth(struct rtnl_batch *b, const char *name, uint32_t bridge, cons
 	struct ifinfomsg *info;
 	struct nlmsghdr *msg = rtnl_batch_add(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*info), &info);
 	struct nlattr *linkinfo, *data, *peer;
+	uint8_t mac[6];
 
+	memcpy(mac, peer_mac, sizeof(mac));
+	mac[0] ^= 0x04; /* still locally administered */
 	mnl_attr_put_strz(msg, IFLA_IFNAME, name);
+	mnl_attr_put(msg, IFLA_ADDRESS, sizeof(mac), mac);
 	mnl_attr_put_u32(msg, IFLA_MTU, mtu);
 	mnl_attr_put_u32(msg, IFLA_MASTER, bridge);
 	/* A queue for each processor, the default, buys nothing on a veth without XDP and costs memory. */

@@ -46,7 +46,9 @@ uint32_t link_mac_addr(const uint8_t mac[static 6]);
 /* A bridge without STP, forward delay and multicast snooping (no timers run in it, ports forward at once). */
 void link_put_bridge(struct rtnl_batch *b, const char *name, const uint8_t mac[static 6], uint32_t mtu);
 
-/* A veth pair: `name` as a port of `bridge`, `peer_name` in the namespace of `netns_fd`. Both ends are down. */
+/* A veth pair: `name` as a port of `bridge`, `peer_name` in the namespace of `netns_fd`. Both ends are down. The
+ * host's end has the peer's MAC with another prefix: a MAC of the kernel's choice would be changed by udev (systemd's
+ * MACAddressPolicy=persistent) a moment later, an event more for everybody who listens. */
 void link_put_veth(struct rtnl_batch *b, const char *name, uint32_t bridge, const char *peer_name, int netns_fd,
 		   const uint8_t peer_mac[static 6], uint32_t mtu);
 

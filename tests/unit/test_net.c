@@ -657,6 +657,9 @@ static void without_nftables_there_is_a_warning_and_pods_still_talk(void **state
 	attach(net, pod, "uid", net_gateway(net) + 1);
 	assert_int_equal(connect_from(here, net_gateway(net) + 1, NULL), 0);
 	close_net(net, true);
+	net = open_net((struct net_config){ .nft_helper = "/bin/false" });
+	assert_non_null(strstr(net_warning(net, 0), "no masquerading (/bin/false failed"));
+	close_net(net, true);
 	assert_nothing_left();
 }
 
