@@ -23,8 +23,8 @@ uint64_t security_caps_all(void);
 int security_cap_from_name(const char *name);
 
 /*
- * Starts from *caps, adds and drops by name as container runtimes do for securityContext.capabilities: "ALL" in drop
- * empties, "ALL" in add fills, then single adds, then single drops. An unknown name is an error (-EINVAL) with err.
+ * Starts from *caps, adds and drops by name in the order that CRI runtimes follow: "ALL" in add fills, "ALL" in drop
+ * empties, then single adds, then single drops. An unknown name is an error (-EINVAL) with err, *caps unchanged.
  */
 int security_caps_apply(uint64_t *caps, const char *const *add, size_t n_add, const char *const *drop, size_t n_drop,
 			struct error *err);
