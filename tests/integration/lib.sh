@@ -127,6 +127,13 @@ t() {
 	return $status
 }
 
+# must NAME COMMAND...: as t, and where it fails the test ends there, since the rest would only fail too.
+must() {
+	t "$@" && return
+	diag "the rest of the test needs that: it ends here"
+	done_testing
+}
+
 # fails NAME REGEX COMMAND...: the command must fail, and say something that matches REGEX.
 fails() {
 	local name=$1 want=$2 status=0
