@@ -116,12 +116,19 @@ static int read_escape(struct json_reader *j, struct buf *b)
 	return 0;
 }
 
+static void empty(struct buf *b)
+{
+	b->len = 0;
+	if (b->data)
+		b->data[0] = '\0';
+}
+
 /* Reads a string into `b`, which it empties first. */
 static int read_string(struct json_reader *j, struct buf *b)
 {
 	struct value_mark start = here(j);
 
-	b->len = 0;
+	empty(b);
 	j->p++;
 	for (;;) {
 		const char *from = j->p;
@@ -204,7 +211,7 @@ static int read_number(struct json_reader *j, struct value **ret)
 
 	if (!end)
 		return unexpected(j, "a digit (or no leading zero)");
-	j->str.len = 0;
+	empty(&j->str);
 	buf_append(&j->str, start, (size_t)(end - start));
 	if (buf_failed(&j->str))
 		return out_of_memory(j);

@@ -158,6 +158,7 @@ void pack_write(struct buf *b, const struct value *v)
 struct unpacker {
 	struct arena *arena;
 	const unsigned char *p, *end;
+	size_t room; /* for items: each takes a byte of the text, so that counts in counts cannot add up to more */
 	bool borrow;
 };
 
@@ -185,16 +186,13 @@ static int get_varint(struct unpacker *u, uint64_t *ret)
 	return -EBADMSG;
 }
 
-/* A count of things that take at least `each` bytes. */
-static int get_count(struct unpacker *u, size_t each, uint64_t *ret)
+/* Takes room for n things of at least `each` bytes. */
+static bool take_room(struct unpacker *u, uint64_t n, size_t each)
 {
-	uint64_t n;
-	int rc = get_varint(u, &n);
-
-	if (rc || n > (size_t)(u->end - u->p) / each)
-		return -EBADMSG;
-	*ret = n;
-	return 0;
+	if (n > (size_t)(u->end - u->p) / each || n > u->room / each)
+		return false;
+	u->room -= n * each;
+	return true;
 }
 
 /* `len` bytes and the NUL after them. */
@@ -250,7 +248,7 @@ static int get_list(struct unpacker *u, uint64_t n, unsigned depth, struct value
 {
 	struct value *v = value_new_list(u->arena);
 
-	if (n > (size_t)(u->end - u->p))
+	if (!take_room(u, n, 1))
 		return -EBADMSG;
 	if (!v || value_reserve(u->arena, v, n))
 		return -ENOMEM;
@@ -270,7 +268,7 @@ static int get_map(struct unpacker *u, uint64_t n, unsigned depth, struct value 
 {
 	struct value *v = value_new_map(u->arena);
 
-	if (n > (size_t)(u->end - u->p) / 2)
+	if (!take_room(u, n, 2))
 		return -EBADMSG;
 	if (!v || value_reserve(u->arena, v, n))
 		return -ENOMEM;
@@ -326,13 +324,13 @@ static int get_tagged(struct unpacker *u, int tag, unsigned depth, struct value 
 	case TAG_FLOAT:
 		return get_float(u, ret);
 	case TAG_STRING:
-		rc = get_count(u, 1, &n);
+		rc = get_varint(u, &n);
 		return rc ? rc : get_string(u, n, ret);
 	case TAG_LIST:
-		rc = get_count(u, 1, &n);
+		rc = get_varint(u, &n);
 		return rc ? rc : get_list(u, n, depth, ret);
 	case TAG_MAP:
-		rc = get_count(u, 2, &n);
+		rc = get_varint(u, &n);
 		return rc ? rc : get_map(u, n, depth, ret);
 	case TAG_WORD:
 		tag = get_byte(u);
@@ -371,7 +369,7 @@ static int get_value(struct unpacker *u, unsigned depth, struct value **ret)
 int pack_read(struct arena *a, const void *bytes, size_t len, unsigned flags, struct value **ret)
 {
 	struct unpacker u = { .arena = a, .p = bytes, .end = (const unsigned char *)bytes + len,
-			      .borrow = flags & PACK_BORROW };
+			      .room = len, .borrow = flags & PACK_BORROW };
 	struct value *v = NULL;
 	int rc;
 

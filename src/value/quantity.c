@@ -15,7 +15,7 @@
 typedef unsigned __int128 u128;
 
 static const int64_t NANO = 1000000000;
-static const u128 MOST = (u128)1 << 126; /* of nanos: keeps sums from overflowing */
+static const u128 MOST = (u128)1 << 125; /* of nanos: keeps sums from overflowing */
 
 struct suffix {
 	const char *text;
@@ -273,7 +273,7 @@ static __int128 saturate(__int128 n)
 
 struct quantity quantity_add(const struct quantity *a, const struct quantity *b)
 {
-	/* both are within ±2^126 */
+	/* both are within 2^125 and a nano of 0 */
 	return (struct quantity){ .nanos = saturate(a->nanos + b->nanos), .form = a->nanos ? a->form : b->form };
 }
 

@@ -556,6 +556,8 @@ int yaml_read(const char *text, size_t len, const struct yaml_limits *limits, st
 		*ret_n = y.r.n_docs;
 		return 0;
 	}
+	if (json && yaml_err.code && yaml_err.code != -EINVAL)
+		json = false; /* a limit was passed: that tells more than where the text is no JSON */
 	if (ret_where)
 		*ret_where = json ? json_where : y.r.where;
 	if (json)

@@ -68,9 +68,10 @@ static bool lacks_space(struct span s)
 	       !memmem(s.s, s.len, ": ", 2);
 }
 
-const char *yaml_hint(const char *text, size_t len, uint32_t line)
+/* What was pasted, merged or generated wrongly: hints that hold whatever the parser says. */
+static const char *sure_hint(struct span whole)
 {
-	struct span whole = line_of(text, len, line), s = skip_spaces(whole);
+	struct span s = skip_spaces(whole);
 
 	if (starts(whole, "<<<<<<<") || starts(whole, "=======") || starts(whole, ">>>>>>>"))
 		return ": this line is a conflict marker that a merge left behind";
@@ -81,7 +82,7 @@ const char *yaml_hint(const char *text, size_t len, uint32_t line)
 	if (holds(s, "{{"))
 		return ": this looks like a template (Helm) that was not rendered; unless it is, quote a value that begins "
 		       "with \"{\"";
-	if (starts(s, "\t"))
+	if (starts(s, "\t") || starts(s, "-\t"))
 		return ": YAML is indented by spaces, never by tabs";
 	if (starts(s, "\xC2\xA0"))
 		return ": this line is indented by no-break spaces (pasted from a web page?); use spaces";
@@ -89,6 +90,16 @@ const char *yaml_hint(const char *text, size_t len, uint32_t line)
 		return ": this line begins with a dash that is not \"-\" (pasted from a document?)";
 	if (holds(s, "\xE2\x80\x9C") || holds(s, "\xE2\x80\x9D"))
 		return ": this line has typographic quotes; YAML knows only \" and '";
+	return "";
+}
+
+const char *yaml_hint(const char *text, size_t len, uint32_t line)
+{
+	struct span whole = line_of(text, len, line), s = skip_spaces(whole);
+	const char *hint = sure_hint(whole);
+
+	if (*hint)
+		return hint;
 	if (begins_reserved(s))
 		return ": a value that begins with @, ` or % must be quoted";
 	if (lacks_space(s))
@@ -110,6 +121,9 @@ static const char *advice(const char *problem)
 		{ "found unexpected end of stream", ": the quote that begins here is never closed" },
 		{ "did not find expected ',' or ']'", ": the list's \"[\" is never closed, or an item must be quoted" },
 		{ "did not find expected ',' or '}'", ": the map's \"{\" is never closed, or a value must be quoted" },
+		{ "did not find expected node content", ": is a value missing here, or a \"[\" or \"{\" never closed?" },
+		{ "did not find expected alphabetic or numeric character",
+		  ": a value that begins with \"*\" or \"&\" must be quoted" },
 		{ "found undefined tag handle", ": a value that begins with \"!\" must be quoted" },
 	};
 
@@ -141,8 +155,13 @@ int yaml_fail_parser(struct reader *r, const yaml_parser_t *parser, const char *
 		at = parser->context_mark;
 	line = (uint32_t)at.line + 1;
 	hint = yaml_hint(text, len, line);
-	if (!*hint && line > 1)
-		hint = yaml_hint(text, len, line - 1);
+	if (!*hint && line > 1) {
+		hint = sure_hint(line_of(text, len, line - 1));
+		if (*hint) {
+			line--;
+			at = (yaml_mark_t){ .line = at.line - 1, .column = 0 };
+		}
+	}
 	if (!*hint)
 		hint = advice(problem);
 	if (parser->context && parser->context_mark.line < at.line)
