@@ -34,6 +34,9 @@ struct net {
 	unsigned mtu;
 	bool ipv6;	   /* the kernel has it and the MTU allows it */
 	bool masquerade;   /* the table is installed */
+	int watch;	   /* nftables' notifications; -1 without nftables */
+	bool table_gone;     /* somebody deleted the table: for net_firewall_check() to put back */
+	bool shared_touched; /* somebody changed `ip filter FORWARD` */
 	int old_forward;   /* what ip_forward was before podfs: 0 or 1; -1 when it could not be read */
 	char *warnings[NET_WARNINGS_MAX];
 	size_t n_warnings;
@@ -72,6 +75,15 @@ int net_bridge_open(struct net *net, const struct net_config *config, struct rtn
 int net_bridge_old_forward(const struct net *net, struct rtnl *rtnl);
 /* Deletes the bridge and its ports. */
 int net_bridge_delete(struct net *net, struct rtnl *rtnl, struct error *err);
+
+/* The nft rules, rules.c. Installs the table; *ret_chains, unless ret_chains is NULL, is what `list chains` printed. */
+int net_rules_install(struct net *net, char **ret_chains, struct error *err);
+/* Accepts pods' traffic in the shared forward chain if that exists, drops, and does not accept it yet. */
+int net_rules_accept(struct net *net, struct error *err);
+int net_rules_remove(struct net *net, struct error *err);
+void net_watch_open(struct net *net);
+/* Notes what one of nftables' notifications says of our rules. */
+void net_watch_read(struct net *net, const struct nlmsghdr *msg);
 
 /* An rtnl_fn that keeps the one link that is answered; data is a struct link whose index is 0 until then. */
 int net_keep_link(void *data, size_t i, const struct nlmsghdr *msg);

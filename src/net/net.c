@@ -45,6 +45,7 @@ static void net_free(struct net *net)
 		free(net->warnings[i]);
 	(void)pthread_mutex_destroy(&net->lock);
 	(void)pthread_cond_destroy(&net->done);
+	close_fdp(&net->watch);
 	free(net->nft_helper);
 	free(net);
 }
@@ -108,55 +109,37 @@ static void turn_on_forwarding(struct net *net)
 		     strerrordesc_np(-r));
 }
 
-/* Puts rules at the head of the host's shared forward chain when it drops by default, and tells of other chains. */
-static void pass_host_firewall(struct net *net, const char *chains)
+/* Tells of chains that drop and in which podfs puts nothing. */
+static void warn_of_chains(struct net *net, const char *chains)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
 	struct nft_chain c;
 
-	while (nft_next_dropping(&chains, &c)) {
-		_cleanup_buf_ struct buf b = BUF_INIT;
-		_cleanup_free_ char *listing = NULL;
-		int r;
-
-		if (!nft_chain_is_shared(&c)) {
+	while (nft_next_dropping(&chains, &c))
+		if (!nft_chain_is_shared(&c))
 			net_warn(net, "the host's nft chain %s %s %s drops what it does not accept: let it accept iifname "
-			     "and oifname \"%s\", or pods cannot reach beyond this node", c.family, c.table, c.chain,
-			     net->bridge);
-			continue;
-		}
-		r = nft_run(net->nft_helper, NFT_LIST_SHARED, &listing, &err);
-		if (r == 0) {
-			nft_put_accept_removal(&b, net->bridge, listing);
-			nft_put_accept(&b, net->bridge);
-			r = buf_failed(&b) ? error_errno(&err, -ENOMEM, "rules") :
-					     nft_run(net->nft_helper, buf_str(&b), NULL, &err);
-		}
-		if (r < 0)
-			net_warn(net, "the host's firewall drops what pods send beyond this node, and the rule that accepts "
-			     "it was refused: %s", error_text(&err));
-	}
+				 "and oifname \"%s\", or pods cannot reach beyond this node", c.family, c.table, c.chain,
+				 net->bridge);
 }
 
 static void install_rules(struct net *net)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_free_ char *chains = NULL;
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int r;
+	int r = net_rules_install(net, &chains, &err);
 
-	buf_puts(&b, NFT_LIST_CHAINS);
-	nft_put_table(&b, net->table, net->bridge, net->cidr, net->cluster);
-	r = buf_failed(&b) ? error_errno(&err, -ENOMEM, "nft rules") :
-			     nft_run(net->nft_helper, buf_str(&b), &chains, &err);
 	net->masquerade = r == 0;
 	if (r < 0) {
 		net_warn(net, "no masquerading (%s): what pods send beyond this node gets no answer unless it is routed "
-		     "back here", error_text(&err));
+			 "back here", error_text(&err));
 		r = nft_run(net->nft_helper, NFT_LIST_CHAINS, &chains, NULL);
 	}
-	if (r == 0)
-		pass_host_firewall(net, chains);
+	if (r < 0)
+		return;
+	warn_of_chains(net, chains);
+	r = net_rules_accept(net, &err);
+	if (r < 0)
+		net_warn(net, "the host's firewall drops what pods send beyond this node, and the rule that accepts it was "
+			 "refused: %s", error_text(&err));
 }
 
 int net_open(const struct net_config *config, struct net **ret_net, struct error *err)
@@ -167,6 +150,7 @@ int net_open(const struct net_config *config, struct net **ret_net, struct error
 
 	if (!net)
 		return error_errno(err, -ENOMEM, "pod network");
+	net->watch = -1;
 	(void)pthread_mutex_init(&net->lock, NULL); /* ignoring both: they cannot fail on Linux without attributes */
 	(void)pthread_cond_init(&net->done, NULL);
 	r = take_config(net, config, err);
@@ -188,6 +172,7 @@ int net_open(const struct net_config *config, struct net **ret_net, struct error
 			       strcmp(net->bridge, NET_BRIDGE_DEFAULT) == 0 ? NET_TABLE_DEFAULT : NET_TABLE_DEFAULT "_",
 			       strcmp(net->bridge, NET_BRIDGE_DEFAULT) == 0 ? "" : net->bridge);
 	turn_on_forwarding(net);
+	net_watch_open(net);
 	install_rules(net);
 	*ret_net = steal_ptr(net);
 	return 0;
@@ -228,21 +213,6 @@ static int restore_forwarding(int old_forward, struct rtnl *rtnl, struct error *
 	return r < 0 ? error_errno(err, r, "restore net.ipv4.ip_forward") : 0;
 }
 
-static int remove_rules(struct net *net, struct error *err)
-{
-	_cleanup_free_ char *listing = NULL;
-	_cleanup_buf_ struct buf b = BUF_INIT;
-
-	/* Most hosts have no such chain, and some kernels no nftables: then there is nothing of ours in it. */
-	if (nft_run(net->nft_helper, NFT_LIST_SHARED, &listing, NULL) == 0)
-		nft_put_accept_removal(&b, net->bridge, listing);
-	if (net->masquerade)
-		nft_put_table_removal(&b, net->table);
-	if (buf_failed(&b))
-		return error_errno(err, -ENOMEM, "remove the nft rules");
-	return b.len ? nft_run(net->nft_helper, buf_str(&b), NULL, err) : 0;
-}
-
 int net_close(struct net *net, bool remove, struct error *err)
 {
 	_cleanup_(net_freep) struct net *owned = net;
@@ -256,7 +226,7 @@ int net_close(struct net *net, bool remove, struct error *err)
 		return error_errno(err, first, "pod network: open a netlink socket");
 	old_forward = net_bridge_old_forward(net, &rtnl);
 	first = net_bridge_delete(net, &rtnl, err);
-	r = remove_rules(net, first ? NULL : err);
+	r = net_rules_remove(net, first ? NULL : err);
 	first = first ? first : r;
 	r = restore_forwarding(old_forward, &rtnl, first ? NULL : err);
 	first = first ? first : r;

@@ -68,6 +68,15 @@ int net_close(struct net *net, bool remove, struct error *err);
 /* What went wrong in net_open() and was survived, one text for each; NULL when i is past the last. */
 const char *net_warning(const struct net *net, size_t i);
 
+/*
+ * A descriptor (of `net`, not to be closed) that is readable when somebody changed nftables; -1 without nftables.
+ * Whoever has an event loop waits on it for input and calls net_firewall_check(), which puts the pod network's rules
+ * back if they are gone, as after `systemctl restart nftables`, `iptables -F` or Docker's start. Costs nothing while
+ * nothing changes, and a few tens of milliseconds when rules are put back. The check is for one thread at a time.
+ */
+int net_firewall_fd(const struct net *net);
+int net_firewall_check(struct net *net, struct error *err);
+
 const char *net_bridge_name(const struct net *net);
 struct cidr net_cidr(const struct net *net);
 uint32_t net_gateway(const struct net *net);

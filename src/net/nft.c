@@ -219,17 +219,21 @@ void nft_put_accept(struct buf *b, const char *bridge)
 		   bridge, bridge, bridge, bridge);
 }
 
-void nft_put_accept_removal(struct buf *b, const char *bridge, const char *listing)
+size_t nft_put_accept_removal(struct buf *b, const char *bridge, const char *listing)
 {
 	char mark[64];
 	const char *p = listing;
+	size_t n = 0;
 
 	(void)snprintf(mark, sizeof(mark), "comment \"podfs %s\" # handle ", bridge);
 	while ((p = strstr(p, mark))) {
 		char handle[24];
 
 		p += strlen(mark);
-		if (take_word(&p, handle, sizeof(handle)) && handle[strspn(handle, "0123456789")] == '\0')
-			buf_printf(b, "delete rule ip filter FORWARD handle %s\n", handle);
+		if (!take_word(&p, handle, sizeof(handle)) || handle[strspn(handle, "0123456789")] != '\0')
+			continue;
+		buf_printf(b, "delete rule ip filter FORWARD handle %s\n", handle);
+		n++;
 	}
+	return n;
 }

@@ -45,9 +45,11 @@ bool nft_next_dropping(const char **text, struct nft_chain *ret_chain);
 bool nft_chain_is_shared(const struct nft_chain *chain);
 
 /* Appends the commands that accept what comes from or goes to the bridge at the head of that shared chain, and
- * those that remove the rules found in `listing` (what `list chain ip filter FORWARD` prints) for this bridge. */
+ * those that remove the rules found in `listing` (what `list chain ip filter FORWARD` prints) for this bridge; returns
+ * how many there are. */
+#define NFT_ACCEPT_RULES 2
 void nft_put_accept(struct buf *b, const char *bridge);
-void nft_put_accept_removal(struct buf *b, const char *bridge, const char *listing);
+size_t nft_put_accept_removal(struct buf *b, const char *bridge, const char *listing);
 
 #define NFT_LIST_CHAINS "list chains\n"
 #define NFT_LIST_SHARED "list chain ip filter FORWARD\n"

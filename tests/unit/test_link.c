@@ -251,13 +251,15 @@ static void only_this_bridges_rules_are_removed(void **state)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
-	nft_put_accept_removal(&b, "podfs0",
+	size_t n = nft_put_accept_removal(&b, "podfs0",
 			       "iifname \"podfs0\" counter accept comment \"podfs podfs0\" # handle 4\n"
 			       "iifname \"podfs00\" counter accept comment \"podfs podfs00\" # handle 5\n"
 			       "iifname \"eth0\" accept # handle 6\n"
 			       "oifname \"podfs0\" accept comment \"podfs podfs0\" # handle 7\n"
 			       "oifname \"podfs0\" accept comment \"podfs podfs0\" # handle x8\n"
 			       "oifname \"podfs0\" accept comment \"podfs podfs0\" # handle ");
+
+	assert_int_equal(n, 2);
 	assert_string_equal(buf_str(&b), "delete rule ip filter FORWARD handle 4\n"
 					 "delete rule ip filter FORWARD handle 7\n");
 }
