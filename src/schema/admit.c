@@ -123,9 +123,10 @@ static void check_name(struct admit *ad, const struct value *meta, const struct 
 	if (value_len(prefix)) {
 		/* What is generated ends in a letter or digit, so a '-' at the end of the prefix is fine. */
 		size_t len = value_len(prefix) - (value_str(prefix)[value_len(prefix) - 1] == '-');
+		const char *text = arena_memdup(ad->arena, value_str(prefix), len);
 
-		why = ad->ops->name_format(value_str(prefix), len);
-		if (len && why)
+		why = text && len ? ad->ops->name_format(text, len) : NULL;
+		if (why)
 			report_invalid(ad, AT(at, "generateName"), prefix, "%s", why);
 	}
 }

@@ -95,7 +95,8 @@ static void check_field_path(struct admit *ad, const struct value *path, const s
 		if (strcmp(s, known[i]) == 0)
 			return;
 	if (is_subscript(s, "metadata.labels", &key, &len) || is_subscript(s, "metadata.annotations", &key, &len)) {
-		why = format_annotation_key(key, len);
+		key = arena_memdup(ad->arena, key, len);
+		why = key ? format_annotation_key(key, len) : NULL;
 		if (why)
 			report_invalid(ad, at, path, "%s", why);
 		return;

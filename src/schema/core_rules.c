@@ -126,6 +126,6 @@ void config_map_check_update(struct admit *ad, const struct value *old, const st
 
 		if (was == is || (was && is && value_equal(was, is)))
 			continue;
-		report_error(ad, AT(NULL, fields[i]), value_mark(is), "Forbidden: field is immutable when `immutable` is set");
+		report_fixed(ad, AT(NULL, fields[i]), is ? is : new_root, "field is immutable when `immutable` is set");
 	}
 }

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { LABEL_MAX = 63, SUBDOMAIN_MAX = 253, PORT_NAME_MAX = 15, SYSCTL_MAX = 253 };
+#include "value/names.h"
+
+enum { SYSCTL_MAX = 253, KEY_MAX = 512 };
 
 static bool is_lower(char c)
 {
@@ -35,146 +37,61 @@ static bool is_alnum(char c)
 	return is_lower(c) || is_upper(c) || is_digit(c);
 }
 
-/* Letters and digits of lower case and '-', neither first nor last a '-'. */
-static bool is_dns_part(const char *s, size_t len)
+/* Names are checked as C strings. */
+static const char *checked(const char *(*check)(const char *), const char *s, size_t len)
 {
-	if (!len || !is_lower_alnum(s[0]) || !is_lower_alnum(s[len - 1]))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!is_lower_alnum(s[i]) && s[i] != '-')
-			return false;
-	return true;
+	return memchr(s, 0, len) ? "must not contain NUL" : check(s);
 }
 
 const char *format_dns_label(const char *s, size_t len)
 {
-	if (len > LABEL_MAX)
-		return "must be no more than 63 characters";
-	if (is_dns_part(s, len))
-		return NULL;
-	if (memchr(s, '.', len))
-		return "must not contain dots: a lowercase RFC 1123 label has lower case letters, digits and '-' only";
-	return "a lowercase RFC 1123 label must consist of lower case letters, digits or '-', and begin and end with a "
-	       "letter or digit (my-name, 123-abc)";
+	const char *why = checked(name_check_label, s, len);
+
+	if (why && len <= NAME_LABEL_MAX && memchr(s, '.', len))
+		why = "must not contain dots: a lowercase RFC 1123 label has lower case letters, digits and '-' only";
+	return why;
 }
 
 const char *format_dns_1035_label(const char *s, size_t len)
 {
-	if (len > LABEL_MAX)
-		return "must be no more than 63 characters";
-	if (is_dns_part(s, len) && is_lower(s[0]))
-		return NULL;
-	return "a DNS-1035 label must consist of lower case letters, digits or '-', begin with a letter, and end with a "
-	       "letter or digit (my-name, abc-123)";
-}
-
-static bool is_subdomain(const char *s, size_t len)
-{
-	for (;;) {
-		const char *dot = memchr(s, '.', len);
-		size_t part = dot ? (size_t)(dot - s) : len;
-
-		if (!is_dns_part(s, part))
-			return false;
-		if (!dot)
-			return true;
-		s += part + 1;
-		len -= part + 1;
-	}
+	return checked(name_check_label_1035, s, len);
 }
 
 const char *format_dns_subdomain(const char *s, size_t len)
 {
-	if (len > SUBDOMAIN_MAX)
-		return "must be no more than 253 characters";
-	if (is_subdomain(s, len))
-		return NULL;
-	return "a lowercase RFC 1123 subdomain must consist of lower case letters, digits, '-' or '.', and begin and end "
-	       "with a letter or digit (example.com)";
-}
-
-/* Letters, digits, '-', '_' and '.', a letter or digit at both ends. */
-static bool is_name_part(const char *s, size_t len)
-{
-	if (!len || !is_alnum(s[0]) || !is_alnum(s[len - 1]))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(s[i]) && !strchr("-_.", s[i]))
-			return false;
-	return memchr(s, 0, len) == NULL;
-}
-
-static const char *qualified_name(const char *s, size_t len, bool any_case)
-{
-	const char *slash = memchr(s, '/', len);
-
-	if (slash) {
-		size_t prefix = (size_t)(slash - s);
-		char lower[SUBDOMAIN_MAX];
-
-		if (!prefix)
-			return "prefix part must be non-empty";
-		if (prefix > SUBDOMAIN_MAX)
-			return "prefix part must be no more than 253 characters";
-		for (size_t i = 0; i < prefix; i++)
-			lower[i] = any_case && is_upper(s[i]) ? (char)(s[i] - 'A' + 'a') : s[i];
-		if (!is_subdomain(lower, prefix))
-			return "prefix part must be a lowercase RFC 1123 subdomain (example.com/name)";
-		s += prefix + 1;
-		len -= prefix + 1;
-	}
-	if (memchr(s, '/', len))
-		return "a qualified name has one '/' at most, between a prefix and a name (example.com/MyName)";
-	if (!len)
-		return "name part must be non-empty";
-	if (len > LABEL_MAX)
-		return "name part must be no more than 63 characters";
-	if (!is_name_part(s, len))
-		return "name part must consist of letters, digits, '-', '_' or '.', and begin and end with a letter or digit "
-		       "(MyName, my.name, 123-abc)";
-	return NULL;
+	return checked(name_check_subdomain, s, len);
 }
 
 const char *format_qualified_name(const char *s, size_t len)
 {
-	return qualified_name(s, len, false);
+	return checked(name_check_key, s, len);
 }
 
 const char *format_annotation_key(const char *s, size_t len)
 {
-	return qualified_name(s, len, true);
+	char lower[KEY_MAX];
+
+	if (len >= sizeof(lower))
+		return "must be no more than 317 bytes: a prefix of 253, a '/' and a name of 63";
+	for (size_t i = 0; i < len; i++)
+		lower[i] = is_upper(s[i]) ? (char)(s[i] - 'A' + 'a') : s[i];
+	lower[len] = 0;
+	return checked(name_check_key, lower, len);
 }
 
 const char *format_label_value(const char *s, size_t len)
 {
-	if (len > LABEL_MAX)
-		return "must be no more than 63 characters";
-	if (!len || is_name_part(s, len))
-		return NULL;
-	return "a valid label must be empty or consist of letters, digits, '-', '_' or '.', and begin and end with a letter "
-	       "or digit (MyValue, my_value, 12345)";
+	return checked(name_check_label_value, s, len);
 }
 
 const char *format_port_name(const char *s, size_t len)
 {
-	bool letter = false;
+	return len ? checked(name_check_port, s, len) : "must be non-empty";
+}
 
-	if (len > PORT_NAME_MAX)
-		return "must be no more than 15 characters";
-	if (!len)
-		return "must be non-empty";
-	for (size_t i = 0; i < len; i++) {
-		letter = letter || is_lower(s[i]);
-		if (!is_lower_alnum(s[i]) && s[i] != '-')
-			return "must contain only lower case letters, digits and '-'";
-	}
-	if (!letter)
-		return "must contain at least one letter (a-z)";
-	if (s[0] == '-' || s[len - 1] == '-')
-		return "must not begin or end with '-'";
-	if (memmem(s, len, "--", 2))
-		return "must not contain consecutive '-'";
-	return NULL;
+const char *format_config_key(const char *s, size_t len)
+{
+	return checked(name_check_config_key, s, len);
 }
 
 const char *format_env_name(const char *s, size_t len)
@@ -182,22 +99,6 @@ const char *format_env_name(const char *s, size_t len)
 	for (size_t i = 0; i < len; i++)
 		if (s[i] < 0x20 || s[i] > 0x7e || s[i] == '=')
 			return "an environment variable name must consist of printable ASCII characters other than '='";
-	return NULL;
-}
-
-const char *format_config_key(const char *s, size_t len)
-{
-	if (len > SUBDOMAIN_MAX)
-		return "must be no more than 253 characters";
-	if (!len)
-		return "must be non-empty";
-	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(s[i]) && s[i] != '-' && s[i] != '_' && s[i] != '.')
-			return "a config key must consist of letters, digits, '-', '_' or '.' (key.name, KEY_NAME, key-name)";
-	if (len == 1 && s[0] == '.')
-		return "must not be '.'";
-	if (len >= 2 && s[0] == '.' && s[1] == '.')
-		return len == 2 ? "must not be '..'" : "must not begin with '..'";
 	return NULL;
 }
 

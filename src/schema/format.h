@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Grammars of names and other short texts. Each function gives NULL for a good text, else why it is none, as a phrase
- * that goes after "Invalid value: …: ". A text may hold NULs and any bytes; `len` counts.
+ * that goes after "Invalid value: …: ". A text may hold any bytes, NULs too; it ends with a NUL that `len` does not
+ * count.
  */
 #ifndef PODFS_SCHEMA_FORMAT_H
 #define PODFS_SCHEMA_FORMAT_H

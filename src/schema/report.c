@@ -125,7 +125,12 @@ void report_too_long(struct admit *ad, const struct schema_path *at, const struc
 
 void report_immutable(struct admit *ad, const struct schema_path *at, const struct value *v, const char *fmt, ...)
 {
-	REPORT(-EPERM, value_mark(v), v ? "Invalid value" : "Forbidden", v);
+	REPORT(-EPERM, value_mark(v), "Invalid value", v);
+}
+
+void report_fixed(struct admit *ad, const struct schema_path *at, const struct value *near, const char *fmt, ...)
+{
+	REPORT(-EPERM, value_mark(near), "Forbidden", NULL);
 }
 
 void report_duplicate(struct admit *ad, const struct schema_path *at, const struct value *v)

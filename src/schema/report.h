@@ -53,6 +53,9 @@ void report_too_long(struct admit *ad, const struct schema_path *at, const struc
 /* As report_invalid() with -EPERM, for what may not change. */
 void report_immutable(struct admit *ad, const struct schema_path *at, const struct value *v, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* As report_forbidden() with -EPERM: `near` gives the place. */
+void report_fixed(struct admit *ad, const struct schema_path *at, const struct value *near, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* Any other words, with the place given. */
 void report_error(struct admit *ad, const struct schema_path *at, struct value_mark mark, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

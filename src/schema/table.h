@@ -96,7 +96,7 @@ extern const struct schema_type schema_count_or_percent; /* int-or-string: 0 and
 extern const struct schema_type schema_object_meta, schema_label_selector, schema_labels, schema_annotations,
 	schema_local_object_reference, schema_object_reference;
 /* pod*.c */
-extern const struct schema_type schema_pod, schema_pod_spec, schema_pod_template_spec, schema_pod_status,
+extern const struct schema_type schema_pod, schema_pod_template_spec, schema_pod_status,
 	schema_container, schema_ephemeral_container, schema_volume, schema_affinity, schema_toleration,
 	schema_topology_spread_constraint, schema_security_context, schema_pod_security_context,
 	schema_resource_requirements, schema_resource_list, schema_object_field_selector,

@@ -22,7 +22,7 @@ static void compare_struct(struct admit *ad, const struct schema_type *t, const 
 		const struct value *was_member = value_get(old, f->name), *member = value_get(is, f->name);
 
 		if (f->flags & IMMUTABLE && was_member && !same(was_member, member))
-			report_immutable(ad, AT(at, f->name), member, "field is immutable");
+			report_immutable(ad, AT(at, f->name), member ? member : is, "field is immutable");
 		else if (f->type->form == SCHEMA_STRUCT && was_member && member && !(f->flags & SYSTEM))
 			compare_struct(ad, f->type, was_member, member, AT(at, f->name));
 	}
@@ -47,14 +47,6 @@ int schema_admit_update(const struct schema_kind *kind, const struct value *old,
 	"spec.activeDeadlineSeconds, spec.tolerations (additions) and spec.schedulingGates (removals) may; delete " \
 	"the pod and create it anew, or use a Deployment"
 
-static void report_changed(struct admit *ad, const struct schema_path *at, const struct value *near)
-{
-	_cleanup_buf_ struct buf path = BUF_INIT;
-
-	schema_path_format(at, &path);
-	diag_add(ad->diags, DIAG_ERROR, -EPERM, value_mark(near), buf_str(&path), "Forbidden: %s", POD_RULE);
-}
-
 /* Reports each member of two maps that differs, but for those of the NULL-terminated list. */
 static void compare_members(struct admit *ad, const struct value *old, const struct value *is,
 			    const char *const *mutable, const struct schema_path *at)
@@ -68,7 +60,7 @@ static void compare_members(struct admit *ad, const struct value *old, const str
 			m++;
 		if (*m || (!gone && value_get(old, key)) || same(value_get(old, key), value_get(is, key)))
 			continue;
-		report_changed(ad, AT(at, key), value_get(is, key) ? value_get(is, key) : is);
+		report_fixed(ad, AT(at, key), value_get(is, key) ? value_get(is, key) : is, POD_RULE);
 	}
 }
 
@@ -79,7 +71,7 @@ static void compare_containers(struct admit *ad, const struct value *old, const 
 	const struct schema_path *at = AT(AT(NULL, "spec"), list);
 
 	if (value_len(was) != value_len(now)) {
-		report_immutable(ad, at, NULL, "pod updates may not add or remove containers");
+		report_fixed(ad, at, now, "pod updates may not add or remove containers");
 		return;
 	}
 	for (size_t i = 0; i < value_len(now); i++) {
@@ -89,12 +81,14 @@ static void compare_containers(struct admit *ad, const struct value *old, const 
 	}
 }
 
-static void check_deadline(struct admit *ad, const struct value *was, const struct value *now)
+static void check_deadline(struct admit *ad, const struct value *old, const struct value *is)
 {
+	const struct value *was = value_get(old, "activeDeadlineSeconds");
+	const struct value *now = value_get(is, "activeDeadlineSeconds");
 	const struct schema_path *at = AT(AT(NULL, "spec"), "activeDeadlineSeconds");
 
 	if (was && !now)
-		report_immutable(ad, at, NULL, "must not update from a positive integer to nil value");
+		report_fixed(ad, at, is, "must not update from a positive integer to nil value");
 	else if (was && value_int(now, 0) > value_int(was, 0))
 		report_immutable(ad, at, now, "must be less than or equal to previous value");
 }
@@ -124,8 +118,8 @@ static void check_only_added(struct admit *ad, const struct value *was, const st
 	for (size_t i = 0; i < value_len(was); i++) {
 		if (has_item(now, value_at(was, i), "tolerationSeconds"))
 			continue;
-		report_immutable(ad, AT(AT(NULL, "spec"), "tolerations"), NULL,
-				 "existing toleration can not be modified except its tolerationSeconds");
+		report_fixed(ad, AT(AT(NULL, "spec"), "tolerations"), now,
+			     "existing toleration can not be modified except its tolerationSeconds");
 		return;
 	}
 }
@@ -134,8 +128,8 @@ static void check_only_removed(struct admit *ad, const struct value *was, const 
 {
 	for (size_t i = 0; i < value_len(now); i++)
 		if (!has_item(was, value_at(now, i), ""))
-			report_immutable(ad, AT_ITEM(AT(AT(NULL, "spec"), "schedulingGates"), i), NULL,
-					 "only deletion is allowed, but found new scheduling gate");
+			report_fixed(ad, AT_ITEM(AT(AT(NULL, "spec"), "schedulingGates"), i), value_at(now, i),
+				     "only deletion is allowed, but found new scheduling gate");
 }
 
 void pod_check_update(struct admit *ad, const struct value *old, const struct value *new_root)
@@ -146,7 +140,7 @@ void pod_check_update(struct admit *ad, const struct value *old, const struct va
 
 	compare_containers(ad, was, now, "containers");
 	compare_containers(ad, was, now, "initContainers");
-	check_deadline(ad, value_get(was, "activeDeadlineSeconds"), value_get(now, "activeDeadlineSeconds"));
+	check_deadline(ad, was, now);
 	check_only_added(ad, value_get(was, "tolerations"), value_get(now, "tolerations"));
 	check_only_removed(ad, value_get(was, "schedulingGates"), value_get(now, "schedulingGates"));
 	compare_members(ad, was, now, mutable, AT(NULL, "spec"));

@@ -148,6 +148,294 @@ static void fields_nobody_acts_on_give_a_warning(void **state)
 	assert_said(&d, "7:22: warning: spec.priorityClassName: accepted, but this version of podfs does not act on it");
 }
 
+static void null_is_absent(void **state)
+{
+	_cleanup_doc_ struct doc d = admit("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, creationTimestamp: null, "
+					   "labels: {a: }, annotations: }\ndata: {k: null}\nimmutable: null\n");
+
+	assert_int_equal(d.code, 0);
+	assert_json(d.root, "{\"apiVersion\":\"v1\",\"data\":{\"k\":\"\"},\"kind\":\"ConfigMap\","
+			    "\"metadata\":{\"labels\":{\"a\":\"\"},\"name\":\"c\"}}");
+}
+
+static void what_the_system_writes_is_dropped(void **state)
+{
+	_cleanup_doc_ struct doc d = admit("apiVersion: v1\nkind: Pod\nmetadata: {name: web, uid: abc, resourceVersion: '7', "
+					   "generation: 3, creationTimestamp: '2024-01-01T00:00:00Z', managedFields: [{manager: x}]}\n"
+					   "spec: {containers: [{name: a, image: b}]}\nstatus: {phase: Running}\n");
+
+	assert_int_equal(d.code, 0);
+	assert_json(value_get(d.root, "metadata"), "{\"name\":\"web\"}");
+	assert_string_equal(value_str(value_path(d.root, "status", "phase")), "Pending");
+}
+
+static void quantities_are_canonical(void **state)
+{
+	_cleanup_doc_ struct doc d = admit(POD_HEAD "spec: {containers: [{name: a, image: x, resources: "
+						    "{limits: {cpu: 0.5, memory: 1024Mi}, requests: {cpu: 100u}}}]}\n");
+
+	assert_int_equal(d.code, 0);
+	assert_json(value_get(value_at(value_path(d.root, "spec", "containers"), 0), "resources"),
+		    "{\"limits\":{\"cpu\":\"500m\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1m\",\"memory\":\"1Gi\"}}");
+}
+
+#define DEPLOYMENT(version, spec)                                                                         \
+	"apiVersion: " version "\nkind: Deployment\nmetadata: {name: web}\nspec:\n" spec                    \
+	"  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: 'nginx:1'}]}}\n"
+
+static void old_versions_keep_their_defaults(void **state)
+{
+	_cleanup_doc_ struct doc ext = admit(DEPLOYMENT("extensions/v1beta1", ""));
+	_cleanup_doc_ struct doc beta1 = admit(DEPLOYMENT("apps/v1beta1", ""));
+	_cleanup_doc_ struct doc beta2 = admit(DEPLOYMENT("apps/v1beta2", ""));
+
+	assert_int_equal(ext.code, 0);
+	assert_said(&ext, "1:13: warning: apiVersion: extensions/v1beta1 Deployment is deprecated; use apps/v1");
+	assert_string_equal(value_str(value_get(ext.root, "apiVersion")), "apps/v1");
+	assert_json(value_path(ext.root, "spec", "strategy"),
+		    "{\"rollingUpdate\":{\"maxSurge\":1,\"maxUnavailable\":1},\"type\":\"RollingUpdate\"}");
+	assert_json(value_path(ext.root, "spec", "selector"), "{\"matchLabels\":{\"app\":\"web\"}}");
+	assert_json(value_path(ext.root, "metadata", "labels"), "{\"app\":\"web\"}");
+	assert_int_equal(value_int(value_path(ext.root, "spec", "revisionHistoryLimit"), 0), INT32_MAX);
+	assert_int_equal(beta1.code, 0);
+	assert_int_equal(value_int(value_path(beta1.root, "spec", "revisionHistoryLimit"), 0), 2);
+	assert_json(value_path(beta1.root, "spec", "strategy"),
+		    "{\"rollingUpdate\":{\"maxSurge\":\"25%\",\"maxUnavailable\":\"25%\"},\"type\":\"RollingUpdate\"}");
+	assert_int_equal(beta2.code, -EINVAL);
+	assert_said(&beta2, "spec.selector: Required value");
+}
+
+static void recreate_takes_no_rolling_update(void **state)
+{
+	_cleanup_doc_ struct doc good = admit(DEPLOYMENT("apps/v1", "  selector: {matchLabels: {app: web}}\n"
+									"  strategy: {type: Recreate}\n"));
+	_cleanup_doc_ struct doc bad =
+		admit(DEPLOYMENT("apps/v1", "  selector: {matchLabels: {app: web}}\n"
+					    "  strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}\n"));
+
+	assert_int_equal(good.code, 0);
+	assert_json(value_path(good.root, "spec", "strategy"), "{\"type\":\"Recreate\"}");
+	assert_int_equal(bad.code, -EINVAL);
+	assert_said(&bad, "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'");
+}
+
+/* What an update from one text to another answers; *ret_said is the caller's to clear. */
+static int update(const char *from, const char *to, struct buf *ret_said)
+{
+	_cleanup_doc_ struct doc old = admit(from), is = admit(to);
+	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+	int r;
+
+	if (old.code || is.code)
+		fail_msg("not admitted: %s%s", buf_str(&old.said), buf_str(&is.said));
+	r = schema_admit_update(old.kind, old.root, is.root, &diags);
+	diag_format(&diags, NULL, ret_said);
+	return r;
+}
+
+static void updates_obey_the_kinds_rules(void **state)
+{
+#define POD_OF(spec) POD_HEAD "spec: {containers: [{name: a, image: 'x:1'}], " spec "}\n"
+#define CONFIG(rest) "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n" rest
+	static const struct {
+		const char *from, *to;
+		int code;
+		const char *said;
+	} cases[] = {
+		{ POD_OF(""), POD_HEAD "spec: {containers: [{name: a, image: 'x:2'}]}\n", 0, "" },
+		{ POD_OF(""), POD_HEAD "spec: {containers: [{name: a, image: 'x:1', command: [run]}]}\n", -EPERM,
+		  "spec.containers[0].command: Forbidden: may not change" },
+		{ POD_OF(""), POD_HEAD "spec: {containers: [{name: a, image: 'x:1'}, {name: b, image: x}]}\n", -EPERM,
+		  "spec.containers: Forbidden: pod updates may not add or remove containers" },
+		{ POD_OF(""), POD_OF("hostPID: true"), -EPERM, "spec.hostPID: Forbidden" },
+		{ POD_OF("hostPID: true"), POD_OF(""), -EPERM, "spec.hostPID: Forbidden" },
+		{ POD_OF(""), POD_OF("activeDeadlineSeconds: 10"), 0, "" },
+		{ POD_OF("activeDeadlineSeconds: 10"), POD_OF("activeDeadlineSeconds: 5"), 0, "" },
+		{ POD_OF("activeDeadlineSeconds: 10"), POD_OF("activeDeadlineSeconds: 11"), -EPERM,
+		  "must be less than or equal to previous value" },
+		{ POD_OF("activeDeadlineSeconds: 10"), POD_OF(""), -EPERM, "spec.activeDeadlineSeconds" },
+		{ POD_OF(""), POD_OF("tolerations: [{key: a, operator: Exists}]"), 0, "" },
+		{ POD_OF("tolerations: [{key: a, operator: Exists}]"), POD_OF(""), -EPERM, "existing toleration" },
+		{ POD_OF("schedulingGates: [{name: g}]"), POD_OF(""), 0, "" },
+		{ POD_OF(""), POD_OF("schedulingGates: [{name: g}]"), -EPERM, "new scheduling gate" },
+		{ CONFIG("data: {a: b}"), CONFIG("data: {a: c}"), 0, "" },
+		{ CONFIG("data: {a: b}\nimmutable: true"), CONFIG("data: {a: c}\nimmutable: true"), -EPERM,
+		  "data: Forbidden: field is immutable when `immutable` is set" },
+		{ CONFIG("data: {a: b}\nimmutable: true"), CONFIG("data: {a: b}"), -EPERM, "immutable: Forbidden" },
+		{ CONFIG("data: {a: b}"), CONFIG("data: {a: b}\nimmutable: true"), 0, "" },
+		{ DEPLOYMENT("apps/v1", "  selector: {matchLabels: {app: web}}\n"),
+		  DEPLOYMENT("apps/v1", "  selector: {matchExpressions: [{key: app, operator: Exists}]}\n"), -EPERM,
+		  "spec.selector: Invalid value: {\"matchExpressions\":" },
+		{ DEPLOYMENT("apps/v1", "  replicas: 1\n  selector: {matchLabels: {app: web}}\n"),
+		  DEPLOYMENT("apps/v1", "  replicas: 2\n  selector: {matchLabels: {app: web}}\n"), 0, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf said = BUF_INIT;
+		int r = update(cases[i].from, cases[i].to, &said);
+
+		if (r != cases[i].code || !strstr(buf_str(&said), cases[i].said))
+			fail_msg("case %zu: %d, %d expected; said: %s", i, r, cases[i].code, buf_str(&said));
+	}
+}
+
+static void what_a_person_gets_wrong_is_refused(void **state)
+{
+	static const struct {
+		const char *spec, *said;
+	} cases[] = {
+		{ "containers: [{name: a, image: x, env: [{name: A, value: b, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]",
+		  "env[0].valueFrom: Invalid value" },
+		{ "containers: [{name: a, image: x, env: [{name: A, valueFrom: {}}]}]", "must specify one of" },
+		{ "containers: [{name: a, image: x, env: [{name: A, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['a/b/c']\"}}}]}]",
+		  "fieldPath: Invalid value" },
+		{ "containers: [{name: a, image: x, livenessProbe: {}}]", "livenessProbe: Required value: must specify a handler" },
+		{ "containers: [{name: a, image: x, livenessProbe: {exec: {command: []}}}]", "exec.command: Required value" },
+		{ "containers: [{name: a, image: x, livenessProbe: {tcpSocket: {port: 0}}}]", "must be between 1 and 65535" },
+		{ "containers: [{name: a, image: x, readinessProbe: {terminationGracePeriodSeconds: 3, exec: {command: [a]}}}]",
+		  "readinessProbe.terminationGracePeriodSeconds: Forbidden" },
+		{ "containers: [{name: a, image: x, resources: {limits: {cpu: -1}}}]", "limits[cpu]: Invalid value: \"-1\"" },
+		{ "containers: [{name: a, image: x, resources: {requests: {example.com/gpu: 1}}}]", "limits: Required value" },
+		{ "containers: [{name: a, image: x, securityContext: {privileged: true, allowPrivilegeEscalation: false}}]",
+		  "cannot be false when `privileged` is true" },
+		{ "containers: [{name: a, image: x, securityContext: {seccompProfile: {type: Localhost}}}]",
+		  "localhostProfile: Required value" },
+		{ "containers: [{name: a, image: x, volumeMounts: [{name: v, mountPath: /a, subPath: ../b}]}], volumes: [{name: v}]",
+		  "subPath: Invalid value: \"../b\": must not contain '..'" },
+		{ "containers: [{name: a, image: x}], volumes: [{name: v, emptyDir: {}, hostPath: {path: /a}}]",
+		  "volumes[0].hostPath: Forbidden: may not specify more than 1 volume type" },
+		{ "containers: [{name: a, image: x}], volumes: [{name: v, hostPath: {path: /a, type: dir}}]",
+		  "type: Unsupported value: \"dir\"" },
+		{ "containers: [{name: a, image: x}], tolerations: [{value: v}]", "operator must be Exists when `key` is empty" },
+		{ "containers: [{name: a, image: x}], tolerations: [{key: k, tolerationSeconds: 3}]",
+		  "effect must be 'NoExecute' when `tolerationSeconds` is set" },
+		{ "containers: [{name: a, image: x}], hostPID: true, shareProcessNamespace: true", "cannot both be true" },
+		{ "containers: [{name: a, image: x}], restartPolicy: Sometimes",
+		  "restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"Never\", \"OnFailure\"" },
+		{ "containers: [{name: a, image: x}], restartPolicy: always", "did you mean \"Always\"?" },
+		{ "containers: [{name: a, image: x}], topologySpreadConstraints: [{maxSkew: 0, topologyKey: a, "
+		  "whenUnsatisfiable: DoNotSchedule}]", "maxSkew: Invalid value: 0" },
+		{ "containers: [{name: a, image: x}], topologySpreadConstraints: [{maxSkew: 1, topologyKey: a, "
+		  "whenUnsatisfiable: DoNotSchedule}, {maxSkew: 2, topologyKey: a, whenUnsatisfiable: DoNotSchedule}]",
+		  "Duplicate value: \"a, DoNotSchedule\"" },
+		{ "containers: {name: a}", "spec.containers: Invalid value: {\"name\":\"a\"}: must be a list" },
+		{ "containers: [a]", "spec.containers[0]: Invalid value: \"a\": must be an object" },
+		{ "containers: [{name: a, image: x}], nodeSelector: [a]", "must be a map of keys and values, found a list" },
+		{ "containers: [{name: a, image: x}], priority: 99999999999", "must be an integer of 32 bits" },
+		{ "containers: [{name: a, image: x}], activeDeadlineSeconds: '5'", "must be an integer: write it without quotes" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		_cleanup_doc_ struct doc d = { 0 };
+
+		buf_printf(&text, "%sspec: {%s}\n", POD_HEAD, cases[i].spec);
+		d = admit(buf_str(&text));
+		if (d.code != -EINVAL)
+			fail_msg("case %zu was accepted: %s", i, cases[i].spec);
+		assert_said(&d, cases[i].said);
+	}
+}
+
+static void fields_are_parsed_from_files(void **state)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	const struct schema_type *spec = schema_member(&schema_deployment, "spec");
+	static const struct {
+		const char *field, *text, *json; /* json NULL: refused */
+	} cases[] = {
+		{ "replicas", "5\n", "5" },	      { "replicas", "three\n", NULL },	  { "replicas", "-1", NULL },
+		{ "replicas", "", NULL },	      { "paused", "true\n", "true" },	  { "paused", "maybe", NULL },
+		{ "minReadySeconds", "0x10", "16" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+		struct value *v = NULL;
+		int r = schema_parse_scalar(schema_member(spec, cases[i].field), cases[i].text, strlen(cases[i].text), a,
+					    &diags, &v);
+
+		assert_int_equal(r, cases[i].json ? 0 : -EINVAL);
+		assert_int_equal(diags.errors, cases[i].json ? 0 : 1);
+		if (cases[i].json)
+			assert_json(v, cases[i].json);
+	}
+}
+
+static void text_fields_keep_their_bytes(void **state)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+	struct value *v = NULL;
+
+	assert_int_equal(schema_parse_scalar(&schema_string, "yes\n\n", 5, a, &diags, &v), 0);
+	assert_string_equal(value_str(v), "yes\n");
+	assert_int_equal(schema_parse_scalar(&schema_quantity, "1024Mi", 6, a, &diags, &v), 0);
+	assert_string_equal(value_str(v), "1Gi");
+	assert_int_equal(schema_parse_scalar(&schema_count_or_percent, "30%", 3, a, &diags, &v), 0);
+	assert_string_equal(value_str(v), "30%");
+	assert_int_equal(schema_parse_scalar(&schema_count_or_percent, "30", 2, a, &diags, &v), 0);
+	assert_int_equal(value_int(v, 0), 30);
+	assert_int_equal(schema_parse_scalar(&schema_pod, "", 0, a, &diags, &v), -EISDIR);
+}
+
+static void types_can_be_walked(void **state)
+{
+	const struct schema_type *spec = schema_member(&schema_pod, "spec");
+	const struct schema_type *containers = schema_member(spec, "containers");
+	const struct schema_type *container = schema_item(containers);
+
+	assert_string_equal(schema_list_keys(containers)[0], "name");
+	assert_null(schema_list_keys(schema_member(container, "args")));
+	assert_true(schema_list_is_set(schema_member(&schema_object_meta, "finalizers")));
+	assert_false(schema_field_writable(&schema_pod, "status"));
+	assert_true(schema_field_writable(&schema_pod, "spec"));
+	assert_true(schema_field_immutable(schema_member(&schema_deployment, "spec"), "selector"));
+	assert_false(schema_field_acted_on(spec, "priorityClassName"));
+	assert_true(schema_field_acted_on(spec, "containers"));
+	assert_true(schema_is_free_text(schema_item(schema_member(container, "args"))));
+	assert_false(schema_is_free_text(schema_member(spec, "restartPolicy")));
+	assert_true(schema_is_free_text(schema_member(schema_member(&schema_object_meta, "annotations"), "any")));
+	assert_false(schema_is_free_text(schema_member(schema_member(&schema_object_meta, "labels"), "any")));
+	assert_null(schema_field_name(spec, 1000));
+	assert_null(schema_member(spec, "nothing"));
+	assert_string_equal(schema_form_name(schema_member(spec, "hostNetwork")), "boolean");
+}
+
+static void a_list_of_many_errors_is_cut(void **state)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	_cleanup_doc_ struct doc d = { 0 };
+
+	buf_puts(&text, POD_HEAD "spec:\n");
+	for (int i = 0; i < 5000; i++)
+		buf_printf(&text, "  wrong%d: 1\n", i);
+	d = admit(buf_str(&text));
+	assert_int_equal(d.code, -EINVAL);
+	assert_int_equal(d.diags.n, DIAG_MAX);
+	assert_in_range(d.diags.errors, 5000, 5001);
+	assert_said(&d, " more not shown\n");
+}
+
+static void memory_that_runs_out_is_an_error(void **state)
+{
+	for (size_t limit = 1024; limit < 16384; limit += 512) {
+		_cleanup_arena_ struct arena *a = arena_new(limit);
+		_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+		struct manifest_object *objects = NULL;
+		const struct schema_kind *kind = NULL;
+		size_t n = 0;
+		int r = manifest_read(POD, strlen(POD), a, &diags, &objects, &n);
+
+		if (r == 0)
+			r = schema_admit(objects[0].root, a, &diags, &kind);
+		if (arena_failed(a))
+			assert_int_equal(r, -ENOMEM);
+		else
+			assert_int_equal(r, 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -156,6 +444,18 @@ int main(void)
 		cmocka_unit_test(a_misspelt_field_is_named),
 		cmocka_unit_test(wrong_types_are_told),
 		cmocka_unit_test(fields_nobody_acts_on_give_a_warning),
+		cmocka_unit_test(null_is_absent),
+		cmocka_unit_test(what_the_system_writes_is_dropped),
+		cmocka_unit_test(quantities_are_canonical),
+		cmocka_unit_test(old_versions_keep_their_defaults),
+		cmocka_unit_test(recreate_takes_no_rolling_update),
+		cmocka_unit_test(updates_obey_the_kinds_rules),
+		cmocka_unit_test(what_a_person_gets_wrong_is_refused),
+		cmocka_unit_test(fields_are_parsed_from_files),
+		cmocka_unit_test(text_fields_keep_their_bytes),
+		cmocka_unit_test(types_can_be_walked),
+		cmocka_unit_test(a_list_of_many_errors_is_cut),
+		cmocka_unit_test(memory_that_runs_out_is_an_error),
 	};
 
 	return cmocka_run_group_tests_name("schema", tests, NULL, NULL);
