@@ -1,308 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * podfs-pod through sandbox.h, with real containers of a static busybox. Needs root, namespaces and /bin/busybox;
- * skips with the reason otherwise.
+ * The life of containers, through sandbox.h. Needs root, namespaces and /bin/busybox; skips with the reason otherwise.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "sandbox_util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "base/cleanup.h"
-#include "base/clock.h"
-#include "node/sandbox.h"
-
-enum { DEADLINE_MS = 10 * 1000 };
-
-#define UID "11111111-2222-3333-4444-555555555555"
-
-static char top[64]; /* of this run: run directory, image, logs */
-static const char *skip_reason;
-
-/* ---- what every test needs ---- */
-
-static char *path_of(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* A path below the top, in one of a few static buffers. */
-static char *path_of(const char *fmt, ...)
-{
-	static char paths[8][512];
-	static unsigned next;
-	char *p = paths[next++ % ARRAY_SIZE(paths)];
-	int n = snprintf(p, sizeof(paths[0]), "%s/", top);
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(p + n, sizeof(paths[0]) - (size_t)n, fmt, ap);
-	va_end(ap);
-	return p;
-}
-
-static void write_file(const char *path, const char *text, mode_t mode)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-}
-
-static char *read_file(const char *path)
-{
-	static char text[256 * 1024];
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n;
-
-	text[0] = '\0';
-	if (fd < 0)
-		return text;
-	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = '\0';
-	return text;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
-
-static void copy_busybox(const char *to)
-{
-	_cleanup_close_ int in = open("/bin/busybox", O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	char buf[65536];
-	ssize_t n;
-
-	assert_true(in >= 0 && out >= 0);
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		assert_int_equal(write(out, buf, (size_t)n), n);
-}
-
-static int make_image(void **state)
-{
-	static const char *const dirs[] = { "run", "image", "image/bin", "image/etc", "image/tmp", "logs", "upper",
-					    "work", "outside" };
-	static const char *const applets[] = { "sh", "cat", "echo", "sleep", "ls", "id", "grep", "true", "mount",
-					       "touch", "head", "hostname", "tr", "stat", "printf", "kill" };
-
-	if (geteuid() != 0) {
-		skip_reason = "needs root";
-		return 0;
-	}
-	if (access("/bin/busybox", X_OK) < 0) {
-		skip_reason = "needs /bin/busybox";
-		return 0;
-	}
-	(void)snprintf(top, sizeof(top), "/tmp/podfs-sandbox-XXXXXX");
-	if (!mkdtemp(top) || chmod(top, 0755) < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (mkdir(path_of("%s", dirs[i]), 0755) < 0)
-			return -1;
-	copy_busybox(path_of("image/bin/busybox"));
-	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
-		if (symlink("busybox", path_of("image/bin/%s", applets[i])) < 0)
-			return -1;
-	write_file(path_of("image/etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:101:102::/srv/web:/bin/sh\n", 0644);
-	write_file(path_of("image/etc/group"), "root:x:0:\nweb:x:102:\nextra:x:500:web,other\n", 0644);
-	write_file(path_of("outside/secret"), "secret\n", 0600);
-	/* What an evil image holds: links that lead out of it. */
-	if (symlink("/../../../../../../../../../tmp", path_of("image/evil")) < 0 ||
-	    symlink("/etc/made-by-link", path_of("image/dangling")) < 0)
-		return -1;
-	return 0;
-}
-
-static int remove_image(void **state)
-{
-	if (top[0])
-		remove_tree(top);
-	return 0;
-}
-
-static void need_root(void)
-{
-	if (skip_reason) {
-		print_message("# SKIP %s\n", skip_reason);
-		skip();
-	}
-}
-
-/* Waits for an event of `type`; every other one is passed over, except what must not come. */
-static struct sandbox_event wait_for(struct sandbox *sb, enum sandbox_event_type type)
-{
-	int64_t end = clock_monotonic() + DEADLINE_MS * NSEC_PER_MSEC;
-
-	for (;;) {
-		struct pollfd p = { .fd = sandbox_fd(sb), .events = POLLIN };
-		struct sandbox_event ev;
-		_cleanup_error_ struct error err = ERROR_INIT;
-		int r = sandbox_receive(sb, &ev, &err);
-
-		if (r < 0)
-			fail_msg("receive: %s", error_text(&err));
-		if (r > 0) {
-			if (ev.type == type)
-				return ev;
-			if (ev.type == SANDBOX_GONE || ev.type == SANDBOX_ERROR || ev.type == SANDBOX_START_FAILED ||
-			    ev.type == SANDBOX_WARNING)
-				print_message("# event %d (%s): %s (%d)\n", ev.type, ev.container, ev.text, ev.code);
-			if (ev.type == SANDBOX_GONE)
-				fail_msg("podfs-pod has gone while event %d was awaited", type);
-			sandbox_event_clear(&ev);
-			continue;
-		}
-		if (clock_monotonic() > end)
-			fail_msg("no event %d within %d ms", type, DEADLINE_MS);
-		(void)poll(&p, 1, 100);
-	}
-}
-
-static struct sandbox *spawn_with(const struct sandbox_config *more)
-{
-	struct sandbox_config c = more ? *more : (struct sandbox_config){ 0 };
-	struct sandbox *sb = NULL;
-	_cleanup_error_ struct error err = ERROR_INIT;
-	char program[512];
-
-	(void)snprintf(program, sizeof(program), "%s/podfs-pod", getenv("top_builddir") ? getenv("top_builddir") : ".");
-	c.rundir = path_of("run");
-	c.uid = UID;
-	c.title = "test/sandbox";
-	c.program = program;
-	if (!c.hostname)
-		c.hostname = "sandboxed";
-	if (sandbox_spawn(&c, &sb, &err) < 0)
-		fail_msg("spawn: %s", error_text(&err));
-	return sb;
-}
-
-static struct sandbox *spawn_pod(const struct sandbox_config *more)
-{
-	struct sandbox *sb = spawn_with(more);
-	_cleanup_sandbox_event_ struct sandbox_event ev = wait_for(sb, SANDBOX_READY);
-
-	assert_true(ev.fd >= 0);
-	assert_false(ev.adopted);
-	return sb;
-}
-
-/* Ends the pod and checks that nothing of it is left. */
-static void shut_down(struct sandbox *sb)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	pid_t pid = sandbox_pid(sb);
-
-	assert_int_equal(sandbox_shutdown(sb, &err), 0);
-	(void)wait_for(sb, SANDBOX_GONE);
-	sandbox_free(sb);
-	for (int64_t end = clock_monotonic() + DEADLINE_MS * NSEC_PER_MSEC; kill(pid, 0) == 0;) {
-		struct sandbox *other = NULL;
-
-		/* A spawn that fails reaps what has ended, as any daemon's next one does. */
-		(void)sandbox_spawn(&(struct sandbox_config){ .rundir = "relative", .uid = UID }, &other, NULL);
-		assert_true(clock_monotonic() < end);
-	}
-	assert_int_equal(access(path_of("run/pods/" UID), F_OK), -1);
-}
-
-#define ARGV(...) (const char *const[]){ __VA_ARGS__ }, ARRAY_SIZE(((const char *const[]){ __VA_ARGS__ }))
-
-/* A container that runs `script` in the image's shell, unless the test changes it. */
-struct plan {
-	struct sandbox_container c;
-	const char *argv[8];
-	const char *env[4];
-	const char *layers[1];
-	char log[512];
-};
-
-static void plan(struct plan *p, const char *name, const char *script)
-{
-	const uint64_t caps = UINT64_C(1) << CAP_CHOWN | UINT64_C(1) << CAP_KILL | UINT64_C(1) << CAP_SETUID;
-
-	*p = (struct plan){ .argv = { "sh", "-c", script }, .env = { "PATH=/bin", "COLOUR=blue" } };
-	(void)snprintf(p->log, sizeof(p->log), "%s", path_of("logs/%s.log", name));
-	p->layers[0] = path_of("image");
-	(void)unlink(p->log);
-	p->c = (struct sandbox_container){
-		.name = name,
-		.argv = p->argv,
-		.n_argv = 3,
-		.env = p->env,
-		.n_env = 2,
-		.layers = p->layers,
-		.n_layers = 1,
-		.log = p->log,
-		.security = { .bounding = caps, .permitted = caps, .effective = caps, .flags = SPEC_NO_NEW_PRIVS },
-	};
-}
-
-static void start(struct sandbox *sb, struct plan *p)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-
-	if (sandbox_start_container(sb, &p->c, &err) < 0)
-		fail_msg("start: %s", error_text(&err));
-}
-
-/* Runs it to its end; returns its exit code. The log's text without stamps is in *ret_out. */
-static struct sandbox_event run(struct sandbox *sb, struct plan *p)
-{
-	struct sandbox_event ev;
-
-	start(sb, p);
-	ev = wait_for(sb, SANDBOX_STARTED);
-	assert_string_equal(ev.container, p->c.name);
-	assert_true(ev.pid > 0 && ev.started_at > 0);
-	ev = wait_for(sb, SANDBOX_EXITED);
-	assert_string_equal(ev.container, p->c.name);
-	return ev;
-}
-
-/* The log without its stamps: "stdout F text" lines. */
-static const char *log_text(const struct plan *p)
-{
-	static char out[256 * 1024];
-	const char *at = read_file(p->log);
-	size_t len = 0;
-
-	while (*at != '\0') {
-		const char *nl = strchr(at, '\n');
-		const char *space = strchr(at, ' ');
-
-		assert_non_null(nl);
-		assert_true(space && space < nl && space - at == 30);
-		memcpy(out + len, space + 1, (size_t)(nl - space));
-		len += (size_t)(nl - space);
-		at = nl + 1;
-	}
-	out[len] = '\0';
-	return out;
-}
-
-/* ---- tests ---- */
 
 static void test_exit_codes(void **state)
 {
@@ -328,10 +41,484 @@ static void test_exit_codes(void **state)
 	shut_down(sb);
 }
 
+static void test_start_failures(void **state)
+{
+	static const char *const no_path[] = { "nosuch" }, *const no_file[] = { "/no/such" }, *const no_exec[] = {
+		"/etc/passwd" };
+	static const struct {
+		const char *const *argv;
+		const char *user;
+		const char *source;
+		const char *text;
+	} cases[] = {
+		{ no_path, NULL, NULL, "exec: \"nosuch\": executable file not found in $PATH" },
+		{ no_file, NULL, NULL, "exec: \"/no/such\": No such file or directory" },
+		{ no_exec, NULL, NULL, "exec: \"/etc/passwd\": Permission denied" },
+		{ NULL, "ghost", NULL, "unable to find user ghost: no matching entries in passwd file" },
+		{ NULL, "web:ghost", NULL, "unable to find group ghost: no matching entries in group file" },
+		{ NULL, NULL, "/no/such/source", "mount /data: open /no/such/source: No such file or directory" },
+	};
+	struct sandbox *sb;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sandbox_mount m = { .type = "bind", .source = cases[i].source, .target = "/data" };
+		struct sandbox_event ev;
+		struct plan p;
+
+		plan(&p, "app", "exit 0");
+		if (cases[i].argv) {
+			p.c.argv = cases[i].argv;
+			p.c.n_argv = 1;
+		}
+		p.c.user = cases[i].user;
+		p.c.mounts = &m;
+		p.c.n_mounts = cases[i].source != NULL;
+		p.c.restart = (uint32_t)i;
+		start(sb, &p);
+		ev = wait_for(sb, SANDBOX_START_FAILED);
+		assert_string_equal(ev.text, cases[i].text);
+		assert_int_equal(ev.exit_code, 128);
+		assert_int_equal(ev.restart, i);
+		assert_true(ev.code < 0);
+	}
+	shut_down(sb);
+}
+
+static void test_lines(void **state)
+{
+	struct sandbox *sb;
+	struct plan p;
+	const char *text, *at;
+	size_t parts = 0, full = 0;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	/* 40000 characters in one line: 16 KiB, 16 KiB, and the rest; then a line without newline. */
+	plan(&p, "app", "head -c 40000 /dev/zero | tr '\\0' x; echo; printf end");
+	assert_int_equal(run(sb, &p).exit_code, 0);
+	text = log_text(&p);
+	for (at = text; (at = strstr(at, "stdout P x")); at += 9)
+		parts++;
+	for (at = text; (at = strstr(at, "stdout F x")); at += 9)
+		full++;
+	assert_int_equal(parts, 2);
+	assert_int_equal(full, 1);
+	assert_int_equal(strcspn(strstr(text, "stdout F x") + 9, "\n"), 40000 - 2 * 16384);
+	assert_string_equal(strrchr(strstr(text, "stdout F x"), '\n') - strlen("stdout P end"), "stdout P end\n");
+	shut_down(sb);
+}
+
+static void test_full_disk(void **state)
+{
+	struct sandbox *sb;
+	struct plan p;
+	struct sandbox_event ev;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "head -c 1000000 /dev/zero | tr '\\0' '\\n'; exit 3");
+	p.c.log = "/dev/full";
+	ev = run(sb, &p);
+	assert_int_equal(ev.exit_code, 3);
+	assert_int_equal(ev.log_lost, 1000000);
+	shut_down(sb);
+}
+
+static void stop(struct sandbox *sb, const char *name, uint32_t grace_ms)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+
+	if (sandbox_stop_container(sb, name, 0, grace_ms, &err) < 0)
+		fail_msg("stop: %s", error_text(&err));
+}
+
+static void test_stop(void **state)
+{
+	struct sandbox *sb;
+	struct plan p;
+	struct sandbox_event ev;
+	int64_t began;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	plan(&p, "polite", "trap 'echo bye; exit 9' TERM; echo up; while :; do sleep 0.01; done");
+	start(sb, &p);
+	wait_for_log(&p, "up");
+	stop(sb, "polite", 10000);
+	ev = wait_for(sb, SANDBOX_EXITED);
+	assert_int_equal(ev.exit_code, 9);
+	assert_non_null(strstr(log_text(&p), "bye"));
+
+	plan(&p, "deaf", "trap '' TERM; echo up; while :; do sleep 0.01; done");
+	start(sb, &p);
+	wait_for_log(&p, "up");
+	began = clock_monotonic();
+	stop(sb, "deaf", 200);
+	stop(sb, "deaf", 60000); /* never lengthens */
+	ev = wait_for(sb, SANDBOX_EXITED);
+	assert_int_equal(ev.exit_code, 137);
+	assert_int_equal(ev.signal, SIGKILL);
+	assert_in_range((clock_monotonic() - began) / NSEC_PER_MSEC, 190, 5000);
+
+	plan(&p, "deaf", "trap '' TERM; echo up; while :; do sleep 0.01; done");
+	start(sb, &p);
+	wait_for_log(&p, "up");
+	began = clock_monotonic();
+	stop(sb, "deaf", 60000);
+	stop(sb, "deaf", 0); /* shortens */
+	ev = wait_for(sb, SANDBOX_EXITED);
+	assert_int_equal(ev.exit_code, 137);
+	assert_in_range((clock_monotonic() - began) / NSEC_PER_MSEC, 0, 5000);
+
+	assert_int_equal(sandbox_stop_container(sb, "deaf", 0, 0, NULL), 0);
+	assert_int_equal(wait_for(sb, SANDBOX_ERROR).code, -ENOENT);
+	shut_down(sb);
+}
+
+static void test_stop_signal(void **state)
+{
+	struct sandbox *sb;
+	struct plan p;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "trap 'exit 4' QUIT; echo up; while :; do sleep 0.01; done");
+	p.c.stop_signal = SIGQUIT;
+	start(sb, &p);
+	wait_for_log(&p, "up");
+	stop(sb, "app", 10000);
+	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 4);
+	shut_down(sb);
+}
+
+/* Connects again and returns how the container stands. */
+static struct sandbox_event status_of(struct sandbox **ret_sandbox, const char *name)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct sandbox_event ev;
+
+	if (sandbox_connect(path_of("run"), UID, ret_sandbox, &err) < 0)
+		fail_msg("connect: %s", error_text(&err));
+	ev = wait_for(*ret_sandbox, SANDBOX_READY);
+	assert_true(ev.adopted);
+	assert_true(ev.fd >= 0);
+	sandbox_event_clear(&ev);
+	ev = wait_for(*ret_sandbox, SANDBOX_STATUS);
+	assert_string_equal(ev.container, name);
+	(void)wait_for(*ret_sandbox, SANDBOX_SYNCED);
+	return ev;
+}
+
+/* A daemon that dies by SIGKILL while its container runs; the container exits meanwhile. */
+static void test_dead_daemon(void **state)
+{
+	struct sandbox *sb;
+	struct sandbox_event ev;
+	char go[512];
+	struct plan p;
+	int status;
+	pid_t pid;
+
+	need_root();
+	(void)snprintf(go, sizeof(go), "%s", path_of("outside/go"));
+	(void)unlink(go);
+	plan(&p, "app", "echo up; while ! test -e /outside/go; do sleep 0.01; done; echo late; exit 5");
+	p.c.mounts = &(struct sandbox_mount){ .type = "bind", .source = path_of("outside"), .target = "/outside" };
+	p.c.n_mounts = 1;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		sb = spawn_pod(NULL);
+		start(sb, &p);
+		wait_for_log(&p, "up");
+		(void)raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+
+	ev = status_of(&sb, "app");
+	assert_int_equal(ev.state, POD_STATE_RUNNING);
+	assert_int_equal(kill(ev.pid, 0), 0);
+	sandbox_free(sb);
+	write_file(go, "", 0644);
+	wait_for_log(&p, "late");
+	for (int64_t end = clock_monotonic() + DEADLINE_MS * NSEC_PER_MSEC; kill(ev.pid, 0) == 0;)
+		assert_true(clock_monotonic() < end);
+
+	ev = status_of(&sb, "app");
+	while (ev.state == POD_STATE_RUNNING) { /* the zombie was seen before podfs-pod reaped it */
+		sandbox_free(sb);
+		ev = status_of(&sb, "app");
+	}
+	assert_int_equal(ev.state, POD_STATE_EXITED);
+	assert_int_equal(ev.exit_code, 5);
+	assert_false(ev.acked);
+	assert_true(ev.finished_at > ev.started_at);
+	assert_int_equal(sandbox_ack(sb, "app", 0, NULL), 0);
+	sandbox_free(sb);
+	ev = status_of(&sb, "app");
+	assert_true(ev.acked);
+	shut_down(sb);
+}
+
+static void test_dead_supervisor(void **state)
+{
+	struct sandbox_event *events = NULL;
+	struct sandbox *sb, *other = NULL;
+	struct sandbox_event ev;
+	struct plan p;
+	size_t n;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "echo up; while :; do sleep 0.01; done");
+	start(sb, &p);
+	ev = wait_for(sb, SANDBOX_STARTED);
+	wait_for_log(&p, "up");
+	assert_int_equal(kill(sandbox_pid(sb), SIGKILL), 0);
+	(void)wait_for(sb, SANDBOX_GONE);
+	/* Its containers die with it. */
+	for (int64_t end = clock_monotonic() + DEADLINE_MS * NSEC_PER_MSEC; kill(ev.pid, 0) == 0;)
+		assert_true(clock_monotonic() < end);
+	sandbox_free(sb);
+	assert_int_equal(sandbox_connect(path_of("run"), UID, &other, NULL), -ECONNREFUSED);
+	assert_int_equal(sandbox_read_state(path_of("run"), UID, &events, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(events[0].container, "app");
+	assert_int_equal(events[0].state, POD_STATE_RUNNING);
+	assert_int_equal(events[0].pid, ev.pid);
+	free(events);
+	assert_int_equal(sandbox_remove_state(path_of("run"), UID), 0);
+	assert_int_equal(sandbox_connect(path_of("run"), UID, &other, NULL), -ENOENT);
+	assert_int_equal(sandbox_read_state(path_of("run"), UID, &events, &n, NULL), -ENOENT);
+}
+
+/* Garbage from a client costs that client an error, and nobody else anything. */
+static void test_hostile_client(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	_cleanup_close_ int sock = -1;
+	struct pod_message m = { .n_fds = 0 };
+	struct pod_start start_message = { .header = { .type = POD_START } };
+	struct pod_header unknown = { .type = 999, .id = 7 };
+	struct sandbox *sb;
+	struct plan p;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%.40s/run/pods/" UID "/sock", top);
+	assert_int_equal(connect(sock, (struct sockaddr *)&a, sizeof(a)), 0);
+	for (size_t len = 1; len < 200; len += 7) {
+		unsigned char junk[200];
+
+		memset(junk, (int)len, sizeof(junk));
+		assert_int_equal(send(sock, junk, len, 0), len);
+		assert_int_equal(pod_message_receive(sock, &m), 1);
+		assert_int_equal(m.header.type, POD_ERROR);
+	}
+	assert_int_equal(pod_message_send(sock, &unknown, sizeof(unknown), NULL, 0), 0);
+	assert_int_equal(pod_message_receive(sock, &m), 1);
+	assert_int_equal(m.event.code, -EOPNOTSUPP);
+	assert_int_equal(m.header.id, 7);
+	/* A start without its descriptors. */
+	assert_int_equal(pod_message_send(sock, &start_message, sizeof(start_message), NULL, 0), 0);
+	assert_int_equal(pod_message_receive(sock, &m), 1);
+	assert_int_equal(m.event.code, -EBADMSG);
+	plan(&p, "app", "exit 6");
+	assert_int_equal(run(sb, &p).exit_code, 6);
+	shut_down(sb);
+}
+
+/* Runs `script` beside the container; its output comes through a pipe. */
+static struct sandbox_event beside(struct sandbox *sb, struct plan *p, const char *script, char *out, size_t size)
+{
+	struct sandbox_event ev;
+	const char *argv[] = { "sh", "-c", script };
+	struct sandbox_container c = p->c;
+	uint64_t id = 0;
+	int ends[2];
+	size_t len = 0;
+	ssize_t n;
+
+	c.argv = argv;
+	c.n_argv = 3;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(sandbox_exec(sb, &c, (int[]){ -1, ends[1], ends[1] }, &id, NULL), 0);
+	assert_int_equal(close(ends[1]), 0);
+	while ((n = read(ends[0], out + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	out[len] = '\0';
+	assert_int_equal(close(ends[0]), 0);
+	ev = wait_for(sb, SANDBOX_EXEC_EXITED);
+	assert_int_equal(ev.id, id);
+	return ev;
+}
+
+static void test_exec(void **state)
+{
+	char out[4096];
+	struct sandbox *sb;
+	struct sandbox_event ev;
+	struct plan p;
+	uint64_t id;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "echo up; touch /tmp/here; exec sleep 1000");
+	start(sb, &p);
+	wait_for_log(&p, "up");
+	ev = beside(sb, &p, "read x < /proc/1/comm; echo $x; ls /tmp; exit 12", out, sizeof(out));
+	assert_int_equal(ev.exit_code, 12);
+	assert_string_equal(out, "sleep\nhere\n");
+
+	ev = beside(sb, &p, "kill -9 $$", out, sizeof(out));
+	assert_int_equal(ev.exit_code, 137);
+	assert_int_equal(ev.signal, SIGKILL);
+
+	/* A program that is not there. */
+	p.c.argv = (const char *const[]){ "nosuch" };
+	p.c.n_argv = 1;
+	assert_int_equal(sandbox_exec(sb, &p.c, (int[]){ -1, -1, -1 }, &id, NULL), 0);
+	ev = wait_for(sb, SANDBOX_EXEC_EXITED);
+	assert_int_equal(ev.id, id);
+	assert_int_equal(ev.code, -ENOENT);
+	assert_string_equal(ev.text, "exec: \"nosuch\": executable file not found in $PATH");
+
+	/* One that is stopped. */
+	p.c.argv = (const char *const[]){ "sleep", "1000" };
+	p.c.n_argv = 2;
+	assert_int_equal(sandbox_exec(sb, &p.c, (int[]){ -1, -1, -1 }, &id, NULL), 0);
+	(void)wait_for(sb, SANDBOX_EXEC_STARTED);
+	assert_int_equal(sandbox_stop_exec(sb, "app", id, 0, 0, NULL), 0);
+	ev = wait_for(sb, SANDBOX_EXEC_EXITED);
+	assert_int_equal(ev.exit_code, 137);
+	shut_down(sb);
+}
+
+/* Reads from a terminal until `text` has come. */
+static void expect(int fd, const char *text)
+{
+	char out[1024] = "";
+	size_t len = 0;
+
+	while (!strstr(out, text)) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		ssize_t n;
+
+		assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+		n = read(fd, out + len, sizeof(out) - 1 - len);
+		assert_true(n > 0);
+		len += (size_t)n;
+		out[len] = '\0';
+	}
+}
+
+static void test_terminals(void **state)
+{
+	struct sandbox *sb;
+	struct sandbox_event ev;
+	struct plan p;
+	uint64_t id;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "echo up; read line; echo got $line; stat -c %F /dev/console; exit 2");
+	p.c.flags = POD_TTY | POD_STDIN;
+	start(sb, &p);
+	wait_for_log(&p, "up");
+
+	p.argv[2] = "echo hi; read line; echo got $line; exit 3";
+	assert_int_equal(sandbox_exec(sb, &p.c, NULL, &id, NULL), 0);
+	ev = wait_for(sb, SANDBOX_EXEC_STARTED);
+	assert_true(ev.fd >= 0);
+	expect(ev.fd, "hi");
+	assert_int_equal(write(ev.fd, "there\n", 6), 6);
+	expect(ev.fd, "got there");
+	assert_int_equal(wait_for(sb, SANDBOX_EXEC_EXITED).exit_code, 3);
+	sandbox_event_clear(&ev);
+
+	assert_int_equal(sandbox_attach(sb, "app", &id, NULL), 0);
+	ev = wait_for(sb, SANDBOX_ATTACHED);
+	assert_true(ev.fd >= 0);
+	assert_int_equal(write(ev.fd, "text\n", 5), 5);
+	sandbox_event_clear(&ev);
+	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 2);
+	assert_non_null(strstr(log_text(&p), "got text"));
+	assert_non_null(strstr(log_text(&p), "character special file"));
+	shut_down(sb);
+}
+
+static void test_stdin(void **state)
+{
+	struct sandbox *sb;
+	struct sandbox_event ev;
+	struct plan p;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "cat; echo end");
+	p.c.flags = POD_STDIN | POD_STDIN_ONCE;
+	start(sb, &p);
+	(void)wait_for(sb, SANDBOX_STARTED);
+	assert_int_equal(sandbox_attach(sb, "app", NULL, NULL), 0);
+	ev = wait_for(sb, SANDBOX_ATTACHED);
+	assert_int_equal(write(ev.fd, "one\n", 4), 4);
+	sandbox_event_clear(&ev);
+	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 0);
+	assert_string_equal(log_text(&p), "stdout F one\nstdout F end\n");
+
+	plan(&p, "app", "cat; echo end"); /* without: end of file at once */
+	assert_int_equal(run(sb, &p).exit_code, 0);
+	assert_string_equal(log_text(&p), "stdout F end\n");
+	shut_down(sb);
+}
+
+static void test_rotation(void **state)
+{
+	struct sandbox *sb;
+	char moved[600];
+	struct plan p;
+
+	need_root();
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "echo before; read line; echo after");
+	p.c.flags = POD_STDIN;
+	start(sb, &p);
+	wait_for_log(&p, "before");
+	(void)snprintf(moved, sizeof(moved), "%s.1", p.log);
+	assert_int_equal(rename(p.log, moved), 0);
+	assert_int_equal(sandbox_reopen_log(sb, "app", NULL), 0);
+	(void)wait_for(sb, SANDBOX_DONE);
+	assert_int_equal(sandbox_attach(sb, "app", NULL, NULL), 0);
+	{
+		_cleanup_sandbox_event_ struct sandbox_event ev = wait_for(sb, SANDBOX_ATTACHED);
+
+		assert_int_equal(write(ev.fd, "go\n", 3), 3);
+	}
+	(void)wait_for(sb, SANDBOX_EXITED);
+	assert_string_equal(log_text(&p), "stdout F after\n");
+	shut_down(sb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exit_codes),
+		cmocka_unit_test(test_start_failures),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_signal),
+		cmocka_unit_test(test_dead_daemon),
+		cmocka_unit_test(test_dead_supervisor),
+		cmocka_unit_test(test_hostile_client),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_terminals),
+		cmocka_unit_test(test_stdin),
+		cmocka_unit_test(test_rotation),
 	};
 
 	return cmocka_run_group_tests(tests, make_image, remove_image);
