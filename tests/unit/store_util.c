@@ -20,6 +20,8 @@ int fixture_teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	if (f->faulty.ops) /* a test that has failed may have left it shut */
+		faulty_gate(&f->faulty, false);
 	fixture_close(f);
 	if (f->dir[0])
 		remove_dir(f->dir);

@@ -22,18 +22,6 @@
 
 enum { DEADLINE = 60 }; /* seconds that a test waits for anything */
 
-/* A store in a directory of its own, or in memory. */
-struct fixture {
-	char dir[64]; /* empty for memory */
-	struct store *s;
-};
-
-/* cmocka's set-up and tear-down; *state is "memory:" or "lmdb:" before, the fixture after. */
-int fixture_setup(void **state);
-int fixture_teardown(void **state);
-void fixture_open(struct fixture *f);
-void fixture_close(struct fixture *f);
-
 /* A new directory under /tmp for a store, which remove_dir() removes with the files of LMDB. */
 void make_dir(char out[static 64]);
 void remove_dir(const char *dir);
@@ -84,5 +72,18 @@ struct store *faulty_open(struct faulty *f);
 void faulty_gate(struct faulty *f, bool closed);
 /* Waits until a write stands before the closed gate. */
 void faulty_wait_at_gate(struct faulty *f);
+
+/* A store in a directory of its own, or in memory. */
+struct fixture {
+	char dir[64]; /* empty for memory */
+	struct store *s;
+	struct faulty faulty; /* for tests that put it between the store and its disk */
+};
+
+/* cmocka's set-up and tear-down; *state is "memory:" or "lmdb:" before, the fixture after. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+void fixture_open(struct fixture *f);
+void fixture_close(struct fixture *f);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The contract of the store, on each back end. */
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "store_util.h"
@@ -481,6 +482,58 @@ static void test_unwatch_race(void **state)
 	run_threads(((struct fixture *)*state)->s, come_and_go, w);
 }
 
+/* An unwatch() that comes while the callback runs returns after it. */
+struct meeting {
+	struct tally inside, left;
+	struct store_watch *w;
+	bool left_early;
+};
+
+static void linger(void *arg, const struct store_change *c)
+{
+	struct meeting *m = arg;
+	struct timespec until;
+
+	tally_add(&m->inside);
+	/* Long enough for the other thread to be told wrongly that nobody is here. */
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 100 * NSEC_PER_MSEC;
+	until.tv_sec += until.tv_nsec / NSEC_PER_SEC;
+	until.tv_nsec %= NSEC_PER_SEC;
+	pthread_mutex_lock(&m->left.lock);
+	while (m->left.n == 0 && pthread_cond_timedwait(&m->left.grown, &m->left.lock, &until) == 0)
+		;
+	m->left_early = m->left.n > 0;
+	pthread_mutex_unlock(&m->left.lock);
+}
+
+static void *leave(void *arg)
+{
+	struct meeting *m = arg;
+
+	store_unwatch(m->w);
+	tally_add(&m->left);
+	return NULL;
+}
+
+static void test_unwatch_waits(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	struct meeting m = { .inside = TALLY_INIT, .left = TALLY_INIT };
+	struct store_op op = put_op("/a", "x", STORE_ANY);
+	pthread_t t;
+
+	assert_int_equal(store_watch(s, "/", 1, linger, &m, &m.w), 0);
+	assert_int_equal(store_submit(s, &op, 1, 0, NULL, NULL), 0);
+	tally_wait(&m.inside, 1);
+	assert_int_equal(pthread_create(&t, NULL, leave, &m), 0);
+	tally_wait(&m.left, 1);
+	pthread_join(t, NULL);
+	assert_false(m.left_early);
+	assert_int_equal(put(s, "/a", "y", STORE_ANY, NULL), 0);
+	assert_int_equal(m.inside.n, 1);
+}
+
 /* A copy kept by list and watch shows what the store shows, whatever is mixed. */
 struct mirror {
 	uint64_t last;
@@ -571,7 +624,7 @@ int main(void)
 		BOTH(test_revisions),	 BOTH(test_expectations),     BOTH(test_whole_or_not),	BOTH(test_list),
 		BOTH(test_limits),	 BOTH(test_watch),	      BOTH(test_compaction),	BOTH(test_submit_order),
 		BOTH(test_from_callback), BOTH(test_close_settles),   BOTH(test_compare_and_swap), BOTH(test_snapshots),
-		BOTH(test_unwatch_race), BOTH(test_mirror),	      cmocka_unit_test(test_open_errors),
+		BOTH(test_unwatch_race), BOTH(test_unwatch_waits),    BOTH(test_mirror),	      cmocka_unit_test(test_open_errors),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
