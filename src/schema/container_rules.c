@@ -176,6 +176,17 @@ void lifecycle_handler_check(struct admit *ad, const struct value *v, const stru
 		report_invalid(ad, AT(AT(at, "sleep"), "seconds"), seconds, "must be greater than or equal to 0");
 }
 
+void restart_rule_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *codes = value_path(v, "exitCodes", "values");
+
+	if (!value_get(v, "exitCodes"))
+		report_required(ad, AT(at, "exitCodes"), v, "must be specified");
+	else if (value_len(codes) > 255)
+		report_error(ad, AT(AT(at, "exitCodes"), "values"), value_mark(codes),
+			     "Too many: %zu: must have at most 255 items", value_len(codes));
+}
+
 /* --- mounts --- */
 
 void volume_mounts_check(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -280,6 +291,8 @@ static void check_restart_policy(struct admit *ad, const struct value *container
 void container_check_in_pod(struct admit *ad, const struct value *container, enum container_kind kind,
 			    const struct value *pod_spec, const struct value *volumes, const struct schema_path *at)
 {
+	const struct value *security = value_get(container, "securityContext");
+
 	if (!value_len(value_get(container, "image")))
 		report_required(ad, AT(at, "image"), container, "%s", "");
 	check_mounts_in_pod(ad, container, volumes, at);
@@ -287,6 +300,10 @@ void container_check_in_pod(struct admit *ad, const struct value *container, enu
 	check_probes(ad, container, at);
 	if (kind == CONTAINER_INIT)
 		check_init_only(ad, container, at);
+	if (strcmp(value_str_or(value_get(security, "procMount"), ""), "Unmasked") == 0 &&
+	    value_bool(value_get(pod_spec, "hostUsers"), true))
+		report_invalid(ad, AT(AT(at, "securityContext"), "procMount"), value_get(security, "procMount"),
+			       "`hostUsers` must be false if `procMount` is `Unmasked`");
 	if (value_bool(value_get(pod_spec, "hostNetwork"), false))
 		check_host_ports(ad, container, at);
 }

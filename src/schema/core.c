@@ -60,8 +60,8 @@ static const struct schema_type taint = STRUCT("Taint", taint_fields);
 static const struct schema_field node_spec_fields[] = {
 	{ "configSource", &node_config_source, NOT_ACTED },
 	{ "externalID", STRING, NOT_ACTED },
-	{ "podCIDR", STRING, NOT_ACTED },
-	{ "podCIDRs", SET(STRING), NOT_ACTED },
+	{ "podCIDR", FORMAT(format_cidr), NOT_ACTED },
+	{ "podCIDRs", SET(FORMAT(format_cidr)), NOT_ACTED },
 	{ "providerID", STRING, NOT_ACTED },
 	{ "taints", LIST(&taint) },
 	{ "unschedulable", BOOL },
@@ -222,4 +222,4 @@ static const struct schema_field event_fields[] = {
 	{ "source", &event_source, ALWAYS },
 	{ "type", STRING },
 };
-const struct schema_type schema_event = STRUCT("Event", event_fields);
+const struct schema_type schema_event = STRUCT("Event", event_fields, .check = event_check);

@@ -81,6 +81,17 @@ void node_check_update(struct admit *ad, const struct value *old, const struct v
 	}
 }
 
+/* --- Event --- */
+
+void event_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *about = value_path(v, "involvedObject", "namespace");
+	const struct value *ns = value_path(v, "metadata", "namespace");
+
+	if (value_len(about) && value_len(ns) && !value_equal(about, ns))
+		report_invalid(ad, AT(AT(at, "involvedObject"), "namespace"), about, "does not match event.namespace");
+}
+
 /* --- ConfigMap --- */
 
 void config_keys_check(struct admit *ad, const struct value *v, const struct schema_path *at)

@@ -49,6 +49,20 @@ static void diag_drop_warning(struct diag_list *l)
 	}
 }
 
+bool diag_is_full(const struct diag_list *l, enum diag_severity severity)
+{
+	/* With DIAG_MAX errors every warning has lost its place. */
+	return l->n >= DIAG_MAX && (severity == DIAG_WARNING || l->errors >= DIAG_MAX);
+}
+
+void diag_count(struct diag_list *l, enum diag_severity severity)
+{
+	if (severity == DIAG_ERROR)
+		l->errors++;
+	else
+		l->warnings++;
+}
+
 void diag_add(struct diag_list *l, enum diag_severity severity, int code, struct value_mark mark, const char *path,
 	      const char *fmt, ...)
 {
@@ -56,10 +70,7 @@ void diag_add(struct diag_list *l, enum diag_severity severity, int code, struct
 	_cleanup_free_ char *path_copy = NULL;
 	va_list ap;
 
-	if (severity == DIAG_ERROR)
-		l->errors++;
-	else
-		l->warnings++;
+	diag_count(l, severity);
 	if (l->n >= DIAG_MAX && severity == DIAG_ERROR)
 		diag_drop_warning(l);
 	if (l->n >= DIAG_MAX)

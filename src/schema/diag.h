@@ -39,6 +39,11 @@ void diag_list_clear(struct diag_list *l);
 void diag_add(struct diag_list *l, enum diag_severity severity, int code, struct value_mark mark, const char *path,
 	      const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
+/* Whether one more of that severity would only be counted: then it need not be worded. */
+bool diag_is_full(const struct diag_list *l, enum diag_severity severity);
+/* Counts one that is not worded. */
+void diag_count(struct diag_list *l, enum diag_severity severity);
+
 /* The code of the first error; 0 when there is none; -ENOMEM when the list itself failed. */
 int diag_code(const struct diag_list *l);
 

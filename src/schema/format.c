@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "value/names.h"
@@ -131,6 +132,22 @@ const char *format_ip(const char *s, size_t len)
 	if (strlen(s) == len && (inet_pton(AF_INET, s, address) == 1 || inet_pton(AF_INET6, s, address) == 1))
 		return NULL;
 	return "must be a valid IP address (10.9.8.7 or 2001:db8::ffff)";
+}
+
+const char *format_cidr(const char *s, size_t len)
+{
+	static const char why[] = "must be a valid CIDR value (10.9.8.0/24 or 2001:db8::/64)";
+	const char *slash = memchr(s, '/', len);
+	char address[INET6_ADDRSTRLEN];
+	size_t n = slash ? (size_t)(slash - s) : 0, digits = slash ? len - n - 1 : 0;
+	long bits;
+
+	if (!n || n >= sizeof(address) || digits < 1 || digits > 3 || strspn(slash + 1, "0123456789") != digits)
+		return why;
+	memcpy(address, s, n);
+	address[n] = 0;
+	bits = strtol(slash + 1, NULL, 10);
+	return format_ip(address, n) || bits > (memchr(s, ':', n) ? 128 : 32) ? why : NULL;
 }
 
 const char *format_sysctl(const char *s, size_t len)

@@ -31,6 +31,8 @@ const char *format_http_header(const char *s, size_t len);
 const char *format_image(const char *s, size_t len);
 /* IPv4 or IPv6. */
 const char *format_ip(const char *s, size_t len);
+/* An address and the length of its prefix. */
+const char *format_cidr(const char *s, size_t len);
 const char *format_sysctl(const char *s, size_t len);
 /* A path without ".." as a component. */
 const char *format_no_dotdot(const char *s, size_t len);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "schema/format.h"
+#include "schema/meta_rules.h"
 #include "schema/pod_rules.h"
 
 static bool is(const struct value *v, const char *s)
@@ -33,6 +34,30 @@ void node_requirement_check(struct admit *ad, const struct value *v, const struc
 		report_required(ad, AT(at, "values"), op, "must be specified single value when `operator` is 'Lt' or 'Gt'");
 	else if (!is_decimal(value_at(values, 0)))
 		report_invalid(ad, AT_ITEM(AT(at, "values"), 0), value_at(values, 0), "must be an integer");
+}
+
+/* A node's fields can be matched by its name alone. */
+void node_term_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *fields = value_get(v, "matchFields");
+
+	for (size_t i = 0; i < value_len(fields); i++) {
+		const struct value *r = value_at(fields, i);
+		const struct schema_path *item = AT_ITEM(AT(at, "matchFields"), i);
+
+		if (value_len(value_get(r, "key")) && !is(value_get(r, "key"), "metadata.name"))
+			report_invalid(ad, AT(item, "key"), value_get(r, "key"), "not a valid field selector key: metadata.name is");
+		if (!is(value_get(r, "operator"), "In") && !is(value_get(r, "operator"), "NotIn"))
+			report_invalid(ad, AT(item, "operator"), value_get(r, "operator"), "must be In or NotIn");
+		else if (value_len(value_get(r, "values")) != 1)
+			report_required(ad, AT(item, "values"), r, "must be only one value");
+	}
+}
+
+void affinity_term_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	if (!value_get(v, "labelSelector"))
+		report_warning(ad, AT(at, "labelSelector"), value_mark(v), "a null labelSelector results in matching no pod");
 }
 
 void toleration_check(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -80,6 +105,11 @@ void profile_check(struct admit *ad, const struct value *v, const struct schema_
 		report_invalid(ad, AT(at, "localhostProfile"), profile, "can only be set when type is Localhost");
 	else if (profile && format_local_path(value_str_or(profile, ""), value_len(profile)))
 		report_invalid(ad, AT(at, "localhostProfile"), profile, "must be a relative path without '..'");
+}
+
+void sysctls_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	unique_check(ad, v, "name", at);
 }
 
 static bool adds_admin(const struct value *v)

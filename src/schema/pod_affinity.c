@@ -17,7 +17,8 @@ static const struct schema_field node_selector_term_fields[] = {
 	{ "matchExpressions", LIST(&node_selector_requirement) },
 	{ "matchFields", LIST(&node_selector_requirement) },
 };
-static const struct schema_type node_selector_term = STRUCT("NodeSelectorTerm", node_selector_term_fields);
+static const struct schema_type node_selector_term =
+	STRUCT("NodeSelectorTerm", node_selector_term_fields, .check = node_term_check);
 
 static const struct schema_field preferred_scheduling_term_fields[] = {
 	{ "preference", &node_selector_term, REQUIRED | ALWAYS },
@@ -45,7 +46,8 @@ static const struct schema_field pod_affinity_term_fields[] = {
 	{ "namespaces", LIST(FORMAT(format_dns_label)) },
 	{ "topologyKey", FORMAT(format_qualified_name), REQUIRED | ALWAYS },
 };
-static const struct schema_type pod_affinity_term = STRUCT("PodAffinityTerm", pod_affinity_term_fields);
+static const struct schema_type pod_affinity_term =
+	STRUCT("PodAffinityTerm", pod_affinity_term_fields, .check = affinity_term_check);
 
 static const struct schema_field weighted_pod_affinity_term_fields[] = {
 	{ "podAffinityTerm", &pod_affinity_term, REQUIRED | ALWAYS },

@@ -192,7 +192,8 @@ static const struct schema_field container_restart_rule_fields[] = {
 	{ "action", ENUM("Restart", "RestartAllContainers"), REQUIRED },
 	{ "exitCodes", &container_restart_rule_on_exit_codes },
 };
-static const struct schema_type container_restart_rule = STRUCT("ContainerRestartRule", container_restart_rule_fields);
+static const struct schema_type container_restart_rule =
+	STRUCT("ContainerRestartRule", container_restart_rule_fields, .check = restart_rule_check);
 
 static const struct schema_field volume_device_fields[] = {
 	{ "devicePath", STRING, REQUIRED | ALWAYS },

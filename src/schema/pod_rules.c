@@ -206,6 +206,9 @@ static void check_spread(struct admit *ad, const struct value *constraints, cons
 		struct value *key = value_new_strf(ad->arena, "%s, %s", value_str_or(value_get(c, "topologyKey"), ""),
 						   value_str_or(value_get(c, "whenUnsatisfiable"), ""));
 
+		if (!value_get(c, "labelSelector"))
+			report_warning(ad, AT(AT_ITEM(at, i), "labelSelector"), value_mark(c),
+				       "a null labelSelector results in matching no pod");
 		if (!key || !seen_before(ad, seen, key))
 			continue;
 		value_set_mark(key, value_mark(c));

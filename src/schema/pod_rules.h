@@ -25,6 +25,7 @@ void field_ref_check(struct admit *ad, const struct value *v, const struct schem
 void resource_ref_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void container_ports_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void probe_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void restart_rule_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void lifecycle_handler_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void volume_mounts_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 
@@ -56,9 +57,12 @@ void projection_check(struct admit *ad, const struct value *v, const struct sche
 
 /* placement_rules.c: affinity, tolerations, spreading, security profiles */
 void node_requirement_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void node_term_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void affinity_term_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void toleration_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void spread_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void profile_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void sysctls_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void security_context_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 
 #endif

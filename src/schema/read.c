@@ -26,8 +26,8 @@ static void unknown_field(struct reader *r, const struct schema_type *t, const s
 	const char *names[FIELDS_MAX];
 	const char *near;
 
-	if (r->ad->diags->n >= DIAG_MAX && r->ad->diags->errors >= DIAG_MAX) {
-		r->ad->diags->errors++;
+	if (diag_is_full(r->ad->diags, DIAG_ERROR)) {
+		diag_count(r->ad->diags, DIAG_ERROR); /* no search for the nearest name */
 		return;
 	}
 	for (size_t n = 0; n < t->n_fields && n < FIELDS_MAX; n++)

@@ -60,6 +60,15 @@ static void add(struct admit *ad, enum diag_severity severity, int code, const s
 	diag_add(ad->diags, severity, code, mark, buf_str(&path), "%s", buf_str(message));
 }
 
+/* A full list takes no more words, which hostile documents would have made a million times. */
+static bool is_only_counted(struct admit *ad, enum diag_severity severity)
+{
+	if (!diag_is_full(ad->diags, severity))
+		return false;
+	diag_count(ad->diags, severity);
+	return true;
+}
+
 static void vappend(struct buf *out, const char *fmt, va_list ap)
 {
 	_cleanup_free_ char *text = NULL;
@@ -93,6 +102,8 @@ static void vreport(struct admit *ad, int code, const struct schema_path *at, st
 #define REPORT(code, mark, class, shown)                                      \
 	do {                                                                  \
 		va_list ap;                                                   \
+		if (is_only_counted(ad, DIAG_ERROR))                          \
+			return;                                               \
 		va_start(ap, fmt);                                            \
 		vreport(ad, (code), at, (mark), (class), (shown), fmt, ap);   \
 		va_end(ap);                                                   \
@@ -137,6 +148,8 @@ void report_duplicate(struct admit *ad, const struct schema_path *at, const stru
 {
 	_cleanup_buf_ struct buf message = BUF_INIT;
 
+	if (is_only_counted(ad, DIAG_ERROR))
+		return;
 	buf_puts(&message, "Duplicate value: ");
 	report_value(v, &message);
 	add(ad, DIAG_ERROR, -EINVAL, at, value_mark(v), &message);
@@ -146,8 +159,11 @@ void report_unsupported(struct admit *ad, const struct schema_path *at, const st
 			const char *const *supported)
 {
 	_cleanup_buf_ struct buf message = BUF_INIT;
-	const char *near = nearest(value_str_or(v, ""), supported, SIZE_MAX);
+	const char *near;
 
+	if (is_only_counted(ad, DIAG_ERROR))
+		return;
+	near = nearest(value_str_or(v, ""), supported, SIZE_MAX);
 	buf_puts(&message, "Unsupported value: ");
 	report_value(v, &message);
 	buf_puts(&message, ": supported values: ");
@@ -163,6 +179,8 @@ void report_error(struct admit *ad, const struct schema_path *at, struct value_m
 	_cleanup_buf_ struct buf message = BUF_INIT;
 	va_list ap;
 
+	if (is_only_counted(ad, DIAG_ERROR))
+		return;
 	va_start(ap, fmt);
 	vappend(&message, fmt, ap);
 	va_end(ap);
@@ -174,6 +192,8 @@ void report_warning(struct admit *ad, const struct schema_path *at, struct value
 	_cleanup_buf_ struct buf message = BUF_INIT;
 	va_list ap;
 
+	if (is_only_counted(ad, DIAG_WARNING))
+		return;
 	va_start(ap, fmt);
 	vappend(&message, fmt, ap);
 	va_end(ap);

@@ -111,25 +111,37 @@ static bool has_item(const struct value *list, const struct value *v, const char
 	return false;
 }
 
+/* Items that stand where they stood are not searched for: only so many may have moved, since lists may be hostile. */
+enum { MOVED_MAX = 256 };
+
+/* The first item of `list` that `other` does not have; value_len(list) when it has all. */
+static size_t first_missing(const struct value *list, const struct value *other, const char *but)
+{
+	size_t moved = 0;
+
+	for (size_t i = 0; i < value_len(list); i++) {
+		if (same(value_at(list, i), value_at(other, i)))
+			continue;
+		if (++moved > MOVED_MAX || !has_item(other, value_at(list, i), but))
+			return i;
+	}
+	return value_len(list);
+}
+
 static void check_only_added(struct admit *ad, const struct value *was, const struct value *now)
 {
-	if (same(was, now))
-		return;
-	for (size_t i = 0; i < value_len(was); i++) {
-		if (has_item(now, value_at(was, i), "tolerationSeconds"))
-			continue;
+	if (first_missing(was, now, "tolerationSeconds") < value_len(was))
 		report_fixed(ad, AT(AT(NULL, "spec"), "tolerations"), now,
 			     "existing toleration can not be modified except its tolerationSeconds");
-		return;
-	}
 }
 
 static void check_only_removed(struct admit *ad, const struct value *was, const struct value *now)
 {
-	for (size_t i = 0; i < value_len(now); i++)
-		if (!has_item(was, value_at(now, i), ""))
-			report_fixed(ad, AT_ITEM(AT(AT(NULL, "spec"), "schedulingGates"), i), value_at(now, i),
-				     "only deletion is allowed, but found new scheduling gate");
+	size_t i = first_missing(now, was, "");
+
+	if (i < value_len(now))
+		report_fixed(ad, AT_ITEM(AT(AT(NULL, "spec"), "schedulingGates"), i), value_at(now, i),
+			     "only deletion is allowed, but found new scheduling gate");
 }
 
 void pod_check_update(struct admit *ad, const struct value *old, const struct value *new_root)
