@@ -21,9 +21,9 @@ struct link {
 	uint32_t peer;   /* IFLA_LINK: for a veth the index of its other end, in that end's namespace; 0 if none */
 	uint32_t master; /* 0 if none */
 	uint32_t mtu;
+	int port_state;  /* of a bridge port: BR_STATE_… of linux/if_bridge.h; -1 if it is none */
 	bool up;         /* administratively */
 	bool live;       /* operationally: IF_OPER_UP of linux/if.h */
-	int port_state;  /* of a bridge port: BR_STATE_… of linux/if_bridge.h; -1 if it is none */
 	uint8_t mac[6];
 	char name[LINK_NAME_MAX];
 	char kind[16];   /* "bridge", "veth", "" for hardware and lo */

@@ -109,16 +109,20 @@ static void turn_on_forwarding(struct net *net)
 		     strerrordesc_np(-r));
 }
 
-/* Tells of chains that drop and in which podfs puts nothing. */
+/* Tells of chains that drop and in which podfs puts nothing. firewalld's accept by policy and reject by a last rule. */
 static void warn_of_chains(struct net *net, const char *chains)
 {
+	const char *p = chains;
 	struct nft_chain c;
 
-	while (nft_next_dropping(&chains, &c))
+	while (nft_next_dropping(&p, &c))
 		if (!nft_chain_is_shared(&c))
 			net_warn(net, "the host's nft chain %s %s %s drops what it does not accept: let it accept iifname "
 				 "and oifname \"%s\", or pods cannot reach beyond this node", c.family, c.table, c.chain,
 				 net->bridge);
+	if (strstr(chains, "table inet firewalld "))
+		net_warn(net, "firewalld runs on this host and rejects what pods send beyond this node, unless %s is "
+			 "trusted: firewall-cmd --permanent --zone=trusted --add-interface=%s", net->bridge, net->bridge);
 }
 
 static void install_rules(struct net *net)

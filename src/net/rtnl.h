@@ -4,7 +4,7 @@
  * own result. The kernel works them off in order and goes on after one that failed.
  *
  * Messages are built with libmnl's mnl_attr_put_*() in the batch's fixed buffer; every message that this floor
- * builds is smaller than RTNL_MESSAGE_MAX. A call needs 32 KiB of stack. Not thread-safe: a socket and a batch belong to one thread at a time.
+ * builds is smaller than RTNL_MESSAGE_MAX. A call needs 48 KiB of stack. Not thread-safe: a socket and a batch belong to one thread at a time.
  */
 #ifndef PODFS_NET_RTNL_H
 #define PODFS_NET_RTNL_H

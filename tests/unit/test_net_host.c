@@ -226,6 +226,12 @@ static void a_firewall_that_drops_is_told_or_passed(void **state)
 	net = open_net((struct net_config){ 0 });
 	assert_non_null(net_warning(net, 0));
 	assert_non_null(strstr(net_warning(net, 0), "inet mine fwd_own drops"));
+	assert_null(net_warning(net, 1));
+	close_net(net, true);
+	free(nft("flush ruleset\ntable inet firewalld {\n}\n"));
+	net = open_net((struct net_config){ 0 });
+	assert_non_null(net_warning(net, 0));
+	assert_non_null(strstr(net_warning(net, 0), "--add-interface=podfs0"));
 	close_net(net, true);
 }
 
