@@ -29,16 +29,23 @@ static int read_member(void *user, const char *name, size_t max, char **ret, siz
 }
 
 /* What may still be written: an archive must not fill the disk to its last block. */
-static uint64_t room(const struct store *s, uint64_t max)
+static uint64_t room(const struct store *s)
 {
 	struct statvfs vfs;
 	uint64_t free_bytes;
 
 	if (fstatvfs(s->dir, &vfs) < 0)
-		return max; /* ignoring: the file system says itself when it is full */
+		return UINT64_MAX; /* ignoring: the file system says itself when it is full */
 	free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
-	free_bytes -= free_bytes / 20;
-	return free_bytes < max ? free_bytes : max;
+	return free_bytes - free_bytes / 20;
+}
+
+/* A limit that was passed because the disk has no more is not the archive's fault. */
+static int no_room(int r, uint64_t limit, uint64_t free_bytes, struct error *err)
+{
+	return r == -EFBIG && limit == free_bytes ?
+		       error_set(err, -ENOSPC, "the store has room for %ju bytes only", (uintmax_t)free_bytes) :
+		       r;
 }
 
 /* Unpacks a layer into its temporary directory, unless the store has it. 1 when it was unpacked. */
@@ -47,6 +54,7 @@ static int unpack_layer(struct import *im, const struct manifest_layer *l, uint6
 	_cleanup_close_ int dirfd = -1;
 	struct layer_limits limits;
 	struct blob blob = { .fd = -1 };
+	uint64_t free_bytes;
 	int r;
 
 	if (store_layer_size(im->store, l->diff_id, ret_size) == 0)
@@ -57,10 +65,14 @@ static int unpack_layer(struct import *im, const struct manifest_layer *l, uint6
 	if (l->size >= 0 && (uint64_t)l->size != blob.size)
 		return error_set(im->err, -EINVAL, "it has %ju bytes; its descriptor says %jd", (uintmax_t)blob.size,
 				 (intmax_t)l->size);
-	limits = layer_limits_for(blob.size, room(im->store, im->options->max_bytes));
+	free_bytes = room(im->store);
+	limits = layer_limits_for(blob.size, im->options->max_bytes);
+	if (limits.bytes > free_bytes)
+		limits.bytes = free_bytes;
 	r = store_layer_begin(im->store, l->diff_id, &dirfd, im->err);
 	if (r == 0)
 		r = layer_unpack(&blob, l->digest, l->diff_id, &limits, dirfd, ret_size, im->err);
+	r = no_room(r, limits.bytes, free_bytes, im->err);
 	if (r == 0)
 		r = store_layer_sized(im->store, l->diff_id, *ret_size, im->err);
 	return r < 0 ? r : 1;
@@ -200,10 +212,11 @@ int import_archive(struct store *s, int fd, const struct import_options *options
 	struct manifest_image *images = NULL;
 	size_t n = 0;
 	struct import im = { .store = s, .options = options, .arena = a, .err = err };
+	uint64_t free_bytes = room(s), limit = options->max_bytes < free_bytes ? options->max_bytes : free_bytes;
 	int r;
 
 	/* A stream that stalls, or is slow, must not hold the lock. */
-	r = source_open(fd, s->layers, room(s, options->max_bytes), &source, err);
+	r = no_room(source_open(fd, s->layers, limit, &source, err), limit, free_bytes, err);
 	if (r < 0)
 		return r;
 	im.source = source;

@@ -22,7 +22,8 @@ enum {
 	EXIT_REFUSED = 1, /* the archive, or the reference, is wrong */
 	EXIT_USAGE = 2,
 	EXIT_ABSENT = 3, /* no such image in the store */
-	EXIT_SYSTEM = 4, /* disk, memory, rights */
+	EXIT_SYSTEM = 4, /* memory, rights, a failing disk */
+	EXIT_FULL = 5,	 /* the disk is full */
 };
 
 static const uint64_t DEFAULT_MAX_BYTES = UINT64_C(64) << 30;
@@ -40,7 +41,8 @@ static const char USAGE[] =
 	"  --name REF        names the archive's only image, in place of the names in the archive\n"
 	"  --max-size BYTES  what a layer may unpack to (64 GiB)\n"
 	"\n"
-	"Exit status: 0, 1 the archive or reference is wrong, 2 usage, 3 no such image, 4 the system failed.\n";
+	"Exit status: 0, 1 the archive or reference is wrong, 2 usage, 3 no such image, 4 the system failed,\n"
+	"5 the disk is full.\n";
 
 struct arguments {
 	const char *store;
@@ -80,6 +82,9 @@ static int status_of(int code)
 		return EXIT_REFUSED;
 	case -ENOENT:
 		return EXIT_ABSENT;
+	case -ENOSPC:
+	case -EDQUOT:
+		return EXIT_FULL;
 	default:
 		return EXIT_SYSTEM;
 	}

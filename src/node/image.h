@@ -105,7 +105,7 @@ int image_job_fd(const struct image_job *job);
 /* Waits for the job (not at all when its descriptor is readable), reads the table again and frees the job. `ret_list`
  * (may be NULL) gets the images that the archive held, as image_list() returns them; empty for a removal. On failure
  * err is the one line that podfs-image wrote: what is wrong, and where; -EINVAL for a bad archive, -ENOENT when the
- * image to remove is not there, -EIO for everything that is not the archive's fault. */
+ * image to remove is not there, -ENOSPC, and -EIO for everything else that is not the archive's fault. */
 int image_job_finish(struct image_job *job, struct image ***ret_list, struct error *err);
 
 /* Kills the job and waits for its end, with no effect on the store except what was complete. NULL is fine. */

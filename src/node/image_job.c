@@ -24,6 +24,7 @@ enum {
 	/* Exit statuses of podfs-image, see its main.c. */
 	STATUS_REFUSED = 1,
 	STATUS_ABSENT = 3,
+	STATUS_FULL = 5,
 };
 
 static const char PREFIX[] = "podfs-image: ";
@@ -211,6 +212,8 @@ static int judge(const struct image_job *job, const siginfo_t *info, struct erro
 		code = -EINVAL;
 	else if (info->si_status == STATUS_ABSENT)
 		code = -ENOENT;
+	else if (info->si_status == STATUS_FULL)
+		code = -ENOSPC;
 	text = read_back(job->errors, ERROR_MAX_BYTES, &len);
 	if (!text || !len)
 		return error_set(err, code, "podfs-image ended with status %d", info->si_status);
