@@ -62,6 +62,10 @@ static int find_user(struct become *b)
 		return report_fail(b->report, r, "user %s", text);
 	if (b->security.flags & SPEC_STRICT_GROUPS)
 		b->user.n_groups = 0;
+	/* The primary group, too: else what a group is denied could be had by leaving it (CVE-2022-36109). */
+	if (b->user.n_groups == USER_GROUPS_MAX)
+		b->user.n_groups--;
+	b->user.groups[b->user.n_groups++] = b->user.gid;
 	for (size_t at = 0; spec_next(b->spec, at, SPEC_GROUP, &item); at = item.next) {
 		uint32_t gid;
 
@@ -265,6 +269,7 @@ int become_drop(struct become *b)
 		return r;
 	if (chdir(cwd) < 0)
 		return report_fail(b->report, -errno, "change to working directory %s", cwd);
+	(void)umask(0022);
 	if (no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return report_fail(b->report, -errno, "set no_new_privs");
 	return 0;

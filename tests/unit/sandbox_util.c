@@ -67,9 +67,9 @@ static void remove_tree(const char *path)
 	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-static void copy_busybox(const char *to)
+static void copy_program(const char *from, const char *to)
 {
-	_cleanup_close_ int in = open("/bin/busybox", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC);
 	_cleanup_close_ int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 	char buf[65536];
 	ssize_t n;
@@ -85,6 +85,7 @@ int make_image(void **state)
 					    "work", "outside" };
 	static const char *const applets[] = { "sh", "cat", "echo", "sleep", "ls", "id", "grep", "true", "mount",
 					       "touch", "head", "hostname", "tr", "stat", "printf", "kill" };
+	char program[512];
 
 	if (geteuid() != 0) {
 		skip_reason = "needs root";
@@ -100,7 +101,10 @@ int make_image(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
 		if (mkdir(path_of("%s", dirs[i]), 0755) < 0)
 			return -1;
-	copy_busybox(path_of("image/bin/busybox"));
+	copy_program("/bin/busybox", path_of("image/bin/busybox"));
+	/* A copy of its own: whether others run the same file matters to a test. */
+	(void)snprintf(program, sizeof(program), "%s/podfs-pod", getenv("top_builddir") ? getenv("top_builddir") : ".");
+	copy_program(program, path_of("podfs-pod"));
 	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
 		if (symlink("busybox", path_of("image/bin/%s", applets[i])) < 0)
 			return -1;
@@ -163,9 +167,8 @@ static struct sandbox *spawn_with(const struct sandbox_config *more)
 	struct sandbox_config c = more ? *more : (struct sandbox_config){ 0 };
 	struct sandbox *sb = NULL;
 	_cleanup_error_ struct error err = ERROR_INIT;
-	char program[512];
+	const char *program = path_of("podfs-pod");
 
-	(void)snprintf(program, sizeof(program), "%s/podfs-pod", getenv("top_builddir") ? getenv("top_builddir") : ".");
 	c.rundir = path_of("run");
 	c.uid = UID;
 	c.title = "test/sandbox";
