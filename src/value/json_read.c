@@ -52,8 +52,10 @@ static int unexpected(struct json_reader *j, const char *expected)
 	c = (unsigned char)*j->p;
 	n = utf8_len(j->p, (size_t)(j->end - j->p));
 	if (!n || c < 0x20 || c == 0x7F)
-		return reader_fail(&j->r, -EINVAL, here(j), "found the byte 0x%02x where %s is expected in JSON", c, expected);
-	return reader_fail(&j->r, -EINVAL, here(j), "found '%.*s' where %s is expected in JSON", (int)n, j->p, expected);
+		return reader_fail(&j->r, -EINVAL, here(j), "found the byte 0x%02x where %s is expected in JSON", c,
+				   expected);
+	return reader_fail(&j->r, -EINVAL, here(j), "found '%.*s' where %s is expected in JSON", (int)n, j->p,
+			   expected);
 }
 
 static int out_of_memory(struct json_reader *j)
@@ -154,7 +156,8 @@ static int read_string(struct json_reader *j, struct buf *b)
 				return rc;
 			continue;
 		}
-		return reader_fail(&j->r, -EINVAL, here(j), "control character 0x%02x in a JSON string: write it as \\u%04x",
+		return reader_fail(&j->r, -EINVAL, here(j),
+				   "control character 0x%02x in a JSON string: write it as \\u%04x",
 				   (unsigned char)*j->p, (unsigned char)*j->p);
 	}
 	j->p++;

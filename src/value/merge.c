@@ -128,8 +128,8 @@ static struct value *merge_maps(const struct merge *m, const void *type, const s
 
 	for (size_t i = 0; value_type(live) == VALUE_MAP && i < value_len(live); i++) {
 		const char *key = value_key_at(live, i);
-		struct value *v = merge(m, member_type(m->ops, type, key), value_get(previous, key), value_get(want, key),
-					value_at(live, i));
+		struct value *v = merge(m, member_type(m->ops, type, key), value_get(previous, key),
+					value_get(want, key), value_at(live, i));
 
 		if (v)
 			(void)value_push_member(m->a, out, key, strlen(key), v);
@@ -185,7 +185,8 @@ static struct value *merge_lists(const struct merge *m, const void *type, const 
 	for (size_t i = 0; i < value_len(want); i++) {
 		const struct value *item = value_at(want, i), *there = find_item(live, keys, item);
 
-		(void)value_append(m->a, out, merge(m, item_type(m->ops, type), find_item(previous, keys, item), item, there));
+		(void)value_append(m->a, out,
+				   merge(m, item_type(m->ops, type), find_item(previous, keys, item), item, there));
 		for (size_t at = 0; there && at < value_len(live); at++)
 			if (value_at(live, at) == there)
 				follow(m, out, keys, previous, want, live, (ssize_t)at);

@@ -49,11 +49,12 @@ struct value_change {
 };
 
 enum value_diff_flags {
-	DIFF_STATED = 1 << 0, /* leave out members and keyed items that only `to` has: drift from what a manifest states */
+	/* Leave out members and keyed items that only `to` has: the drift from what a manifest states. */
+	DIFF_STATED = 1 << 0,
 };
 
-/* The differences of two trees in the order of `from`, then of `to`. Lists without keys are compared item by item when they
- * are of one length, else as a whole. -ENOMEM. */
+/* The differences of two trees in the order of `from`, then of `to`. Lists without keys are compared item by item when
+ * they are of one length, else as a whole. -ENOMEM. */
 int value_diff(struct arena *a, const struct merge_types *ops, const void *type, const struct value *from,
 	       const struct value *to, unsigned flags, struct value_change **ret, size_t *ret_n);
 

@@ -4,6 +4,25 @@
 #include <stdbool.h>
 #include <string.h>
 
+static const char label_rule[] =
+	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+	"with an alphanumeric character (e.g. 'my-name', or '123-abc')";
+static const char label_1035_rule[] =
+	"a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+	"character, and end with an alphanumeric character (e.g. 'my-name', or 'abc-123')";
+static const char subdomain_rule[] =
+	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+	"and end with an alphanumeric character (e.g. 'example.com')";
+static const char key_rule[] =
+	"name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+	"alphanumeric character (e.g. 'MyName', or 'my.name', or '123-abc')";
+static const char label_value_rule[] =
+	"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
+	"and end with an alphanumeric character (e.g. 'MyValue', or 'my_value', or '12345')";
+static const char config_key_rule[] =
+	"a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name', or 'KEY_NAME', "
+	"or 'key-name')";
+
 static bool is_lower_alnum(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -29,9 +48,7 @@ const char *name_check_label(const char *s)
 
 	if (n > NAME_LABEL_MAX)
 		return "must be no more than 63 bytes";
-	return is_label(s, n) ? NULL :
-				"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
-				"must start and end with an alphanumeric character (e.g. 'my-name', or '123-abc')";
+	return is_label(s, n) ? NULL : label_rule;
 }
 
 const char *name_check_label_1035(const char *s)
@@ -40,10 +57,7 @@ const char *name_check_label_1035(const char *s)
 
 	if (n > NAME_LABEL_MAX)
 		return "must be no more than 63 bytes";
-	return is_label(s, n) && s[0] >= 'a' ?
-		       NULL :
-		       "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-		       "alphabetic character, and end with an alphanumeric character (e.g. 'my-name', or 'abc-123')";
+	return is_label(s, n) && s[0] >= 'a' ? NULL : label_1035_rule;
 }
 
 /* Labels joined by dots; here a label may be longer than 63, as Kubernetes' expression lets it. */
@@ -68,9 +82,7 @@ const char *name_check_subdomain(const char *s)
 
 	if (n > NAME_SUBDOMAIN_MAX)
 		return "must be no more than 253 bytes";
-	return is_subdomain(s, n) ? NULL :
-				    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "
-				    "or '.', and must start and end with an alphanumeric character (e.g. 'example.com')";
+	return is_subdomain(s, n) ? NULL : subdomain_rule;
 }
 
 /* Letters, digits, and inner - _ . */
@@ -94,10 +106,7 @@ const char *name_check_key(const char *s)
 		return "name part must be non-empty";
 	if (strlen(name) > NAME_LABEL_MAX)
 		return "name part must be no more than 63 bytes";
-	return is_qualified(name, strlen(name)) ?
-		       NULL :
-		       "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-		       "alphanumeric character (e.g. 'MyName', or 'my.name', or '123-abc')";
+	return is_qualified(name, strlen(name)) ? NULL : key_rule;
 }
 
 const char *name_check_label_value(const char *s)
@@ -106,10 +115,7 @@ const char *name_check_label_value(const char *s)
 
 	if (n > NAME_LABEL_MAX)
 		return "must be no more than 63 bytes";
-	return !n || is_qualified(s, n) ?
-		       NULL :
-		       "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
-		       "must start and end with an alphanumeric character (e.g. 'MyValue', or 'my_value', or '12345')";
+	return !n || is_qualified(s, n) ? NULL : label_value_rule;
 }
 
 const char *name_check_port(const char *s)
@@ -144,7 +150,5 @@ const char *name_check_config_key(const char *s)
 	for (size_t i = 0; i < n; i++)
 		if (!is_alnum(s[i]) && !strchr("-_.", s[i]))
 			n = 0;
-	return n ? NULL :
-		   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name', or "
-		   "'KEY_NAME', or 'key-name')";
+	return n ? NULL : config_key_rule;
 }

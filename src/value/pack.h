@@ -19,9 +19,9 @@ enum pack_read_flags {
 void pack_write(struct buf *b, const struct value *v);
 
 /*
- * Reads the stored form, which must fill `len` bytes exactly, into `a`. Returns 0; -EBADMSG for damaged bytes, a nesting
- * deeper than 1000 or a version that is not known; -ENOMEM. Memory taken from `a` is at most 64 times `len`
- * and what the arena takes in advance.
+ * Reads the stored form, which must fill `len` bytes exactly, into `a`. Returns 0; -EBADMSG for damaged bytes, a
+ * nesting deeper than 1000 or a version that is not known; -ENOMEM. Memory taken from `a` is at most 64 times `len` and
+ * what the arena takes in advance.
  */
 int pack_read(struct arena *a, const void *bytes, size_t len, unsigned flags, struct value **ret);
 

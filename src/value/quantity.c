@@ -162,7 +162,8 @@ int quantity_parse(const char *s, size_t len, struct quantity *ret, struct error
 				 "quantities must begin with a number, such as 500m, 1.5, 128Mi or 2G");
 	if (!read_suffix(s + at, len - at, &suffix))
 		return error_set(err, -EINVAL,
-				 "unable to parse quantity's suffix \"%.*s\"%s; the suffixes are n, u, m, k, M, G, T, P, E, Ki, Mi, "
+				 "unable to parse quantity's suffix \"%.*s\"%s; the suffixes are n, u, m, k, M, G, T, "
+				 "P, E, Ki, Mi, "
 				 "Gi, Ti, Pi, Ei, or an exponent such as e3",
 				 (int)(len - at > 32 ? 32 : len - at), s + at, suffix_hint(s + at, len - at));
 	while (p.n_whole && p.whole[0] == '0') {

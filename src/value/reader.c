@@ -45,7 +45,8 @@ int reader_count(struct reader *r, size_t bytes, struct value_mark where)
 	r->nodes++;
 	r->bytes += bytes;
 	if (r->nodes > r->limits.max_nodes)
-		return reader_fail(r, -E2BIG, where, "too many values: with its aliases expanded the text holds more than %zu",
+		return reader_fail(r, -E2BIG, where,
+				   "too many values: with its aliases expanded the text holds more than %zu",
 				   r->limits.max_nodes);
 	if (r->bytes > r->limits.max_bytes)
 		return reader_fail(r, -EFBIG, where,

@@ -78,8 +78,8 @@ static int add(struct arena *a, struct selector *s, struct requirement r, struct
 	for (size_t i = 0; i < r.n; i++) {
 		wrong = r.op == OP_GT || r.op == OP_LT ? NULL : name_check_label_value(r.values[i]);
 		if (wrong)
-			return error_set(err, -EINVAL, "invalid label value \"%s\" of key \"%s\": %s", r.values[i], r.key,
-					 wrong);
+			return error_set(err, -EINVAL, "invalid label value \"%s\" of key \"%s\": %s", r.values[i],
+					 r.key, wrong);
 	}
 	if (s->n == s->cap) {
 		struct requirement *items = arena_alloc(a, s->cap * 2 * sizeof(*items));
@@ -104,8 +104,8 @@ static int add_labels(struct arena *a, struct selector *s, const struct value *m
 		int rc;
 
 		if (!v)
-			return error_set(err, -EINVAL, "the label \"%s\" must be a string, not a %s", value_key_at(map, i),
-					 value_type_name(value_type(value_at(map, i))));
+			return error_set(err, -EINVAL, "the label \"%s\" must be a string, not a %s",
+					 value_key_at(map, i), value_type_name(value_type(value_at(map, i))));
 		r.values = arena_alloc(a, sizeof(*r.values));
 		if (!r.key || !r.values || !(r.values[0] = arena_strdup(a, v)))
 			return out_of_memory(err);
@@ -128,8 +128,9 @@ static int add_expression(struct arena *a, struct selector *s, const struct valu
 	for (i = 0; i < ARRAY_SIZE(operators) && strcmp(operators[i].name, operator) != 0; i++)
 		;
 	if (i == ARRAY_SIZE(operators) || (!numeric && operators[i].op >= OP_GT))
-		return error_set(err, -EINVAL, "\"%s\" is not a valid label selector operator; the operators are In, NotIn, "
-					       "Exists, DoesNotExist%s",
+		return error_set(err, -EINVAL,
+				 "\"%s\" is not a valid label selector operator; the operators are In, NotIn, "
+				 "Exists, DoesNotExist%s",
 				 operator, numeric ? ", Gt, Lt" : "");
 	r.op = operators[i].op;
 	r.key = arena_strdup(a, key);
@@ -245,8 +246,9 @@ static void advance(struct lexer *l, bool operator_may_stand)
 	static const struct {
 		const char *text;
 		enum token token;
-	} symbols[] = { { "==", T_DOUBLE_EQUAL }, { "!=", T_NOT_EQUAL }, { "=", T_EQUAL }, { "!", T_NOT }, { ",", T_COMMA },
-			{ "(", T_OPEN },	  { ")", T_CLOSE },	 { ">", T_GT },	   { "<", T_LT } };
+	} symbols[] = { { "==", T_DOUBLE_EQUAL }, { "!=", T_NOT_EQUAL }, { "=", T_EQUAL },
+			{ "!", T_NOT },		  { ",", T_COMMA },	 { "(", T_OPEN },
+			{ ")", T_CLOSE },	  { ">", T_GT },	 { "<", T_LT } };
 
 	while (*l->p && strchr(" \t\r\n", *l->p))
 		l->p++;
@@ -351,7 +353,8 @@ static int parse_operand(struct lexer *l, struct requirement *r)
 		r->op = op == T_GT ? OP_GT : OP_LT;
 		break;
 	default:
-		return error_set(l->err, -EINVAL, "found '%.*s', expected: in, notin, =, ==, !=, >, <, or ','", 32, l->text);
+		return error_set(l->err, -EINVAL, "found '%.*s', expected: in, notin, =, ==, !=, >, <, or ','", 32,
+				 l->text);
 	}
 	if (l->token == T_END || l->token == T_COMMA)
 		return add_value(l, r, "", 0);

@@ -126,11 +126,15 @@ static uint64_t hash_bytes(uint64_t h, const void *data, size_t len)
 
 static const uint64_t hash_seed = UINT64_C(14695981039346656037);
 
-/* The slot that holds `key`, or the empty one where it belongs. */
+/*
+ * The slot that holds `key`, or the empty one where it belongs. The hash begins with an address, which differs from
+ * process to process, so that nobody can write a manifest whose keys all fall on one slot.
+ */
 static uint32_t *index_slot(const struct map_body *map, const char *key)
 {
 	struct map_index *x = map->index;
-	uint32_t at = (uint32_t)hash_bytes(hash_seed, key, strlen(key)) & x->mask;
+	uint64_t h = hash_bytes(hash_seed ^ (uintptr_t)&hash_seed >> 4, key, strlen(key));
+	uint32_t at = (uint32_t)(h ^ h >> 32) & x->mask;
 
 	while (x->slots[at] && strcmp(map->members[x->slots[at] - 1].key, key))
 		at = (at + 1) & x->mask;

@@ -125,8 +125,8 @@ struct value *value_push_member(struct arena *a, struct value *map, const char *
 
 /*
  * For the reader of the stored form: room for exactly n items or members in an empty list or map (-1 when memory is
- * out, which is sticky); a string, and a member, that keep the pointers they are given. Those must be NUL-terminated and
- * outlive the tree. The member's key must not be in the map yet.
+ * out, which is sticky); a string, and a member, that keep the pointers they are given. Those must be NUL-terminated
+ * and outlive the tree. The member's key must not be in the map yet.
  */
 int value_reserve(struct arena *a, struct value *v, size_t n);
 struct value *value_new_str_borrowed(struct arena *a, const char *s, size_t len);

@@ -89,7 +89,8 @@ static int decode_binary(struct yaml_reader *y, const char *s, size_t len, struc
 
 		if (!k)
 			return reader_fail(&y->r, -EINVAL, mark,
-					   "the value tagged !!binary does not decode to UTF-8 text, which is all a string can "
+					   "the value tagged !!binary does not decode to UTF-8 text, which is all a "
+					   "string can "
 					   "hold");
 		i += k;
 	}
@@ -113,7 +114,8 @@ static int resolved_value(struct yaml_reader *y, struct yaml_scalar sc, const ch
 	case VALUE_FLOAT:
 		if (!isfinite(sc.d))
 			return reader_fail(&y->r, -EINVAL, mark,
-					   "%.*s is a number to YAML that Kubernetes cannot hold; quote it if a string is meant",
+					   "%.*s is a number to YAML that Kubernetes cannot hold; quote it if a string "
+					   "is meant",
 					   (int)len, s);
 		*ret = value_new_float(y->r.arena, sc.d);
 		break;
@@ -143,8 +145,8 @@ static int tagged_value(struct yaml_reader *y, const char *tag, const char *s, s
 		if (strcmp(tag, types[i].tag))
 			continue;
 		if (sc.type != types[i].type && !(sc.type == VALUE_INT && types[i].type == VALUE_FLOAT))
-			return reader_fail(&y->r, -EINVAL, mark, "\"%.*s\" is tagged !!%s but is a %s", (int)len, s, tag,
-					   value_type_name(sc.type));
+			return reader_fail(&y->r, -EINVAL, mark, "\"%.*s\" is tagged !!%s but is a %s", (int)len, s,
+					   tag, value_type_name(sc.type));
 		return resolved_value(y, sc, s, len, mark, ret);
 	}
 	return reader_fail(&y->r, -EINVAL, mark, "the tag !!%s is not supported: it has no meaning in a manifest", tag);
@@ -175,7 +177,8 @@ static int check_tag(struct yaml_reader *y, const yaml_char_t *tag, struct value
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcmp(name, known[i]))
 			return 0;
-	return reader_fail(&y->r, -EINVAL, mark, "the tag !!%s is not supported: it has no meaning in a manifest", name);
+	return reader_fail(&y->r, -EINVAL, mark, "the tag !!%s is not supported: it has no meaning in a manifest",
+			   name);
 }
 
 /* A key's text: numbers and booleans become strings as sigs.k8s.io/yaml makes them on the way to JSON. */
@@ -331,7 +334,8 @@ static int on_scalar(struct yaml_reader *y, const yaml_event_t *e)
 		}
 		if (plain && begins_with_odd_space(s))
 			return reader_fail(&y->r, -EINVAL, mark,
-					   "a key begins with a no-break or other special space (pasted from a web page?); "
+					   "a key begins with a no-break or other special space (pasted from a web "
+					   "page?); "
 					   "indent it by plain spaces");
 	}
 	return finish(y, v, mark);
@@ -377,7 +381,8 @@ static int copy_aliased(struct yaml_reader *y, const struct value *v, unsigned d
 		return rc;
 	if (++y->aliased > MOST_ALIASED)
 		return reader_fail(&y->r, -E2BIG, mark,
-				   "excessive aliasing: the document's aliases expand to more than %d values", MOST_ALIASED);
+				   "excessive aliasing: the document's aliases expand to more than %d values",
+				   MOST_ALIASED);
 	c = t == VALUE_MAP ? value_new_map(a) : t == VALUE_LIST ? value_new_list(a) : value_new_null(a);
 	if (c && t < VALUE_LIST)
 		value_assign(c, v);
@@ -411,13 +416,15 @@ static int on_alias(struct yaml_reader *y, const yaml_event_t *e)
 
 	if (!v)
 		return reader_fail(&y->r, -EINVAL, mark,
-				   "the alias *%s has no anchor &%s before it in this document; quote the value if it is meant "
+				   "the alias *%s has no anchor &%s before it in this document; quote the value if it "
+				   "is meant "
 				   "to begin with \"*\"",
 				   name, name);
 	for (unsigned i = 0; i < y->depth; i++)
 		if (y->stack[i].v == v)
-			return reader_fail(&y->r, -EINVAL, mark, "the alias *%s stands within its own anchor: the value "
-								  "contains itself",
+			return reader_fail(&y->r, -EINVAL, mark,
+					   "the alias *%s stands within its own anchor: the value "
+					   "contains itself",
 					   name);
 	rc = copy_aliased(y, v, y->depth, mark, &c);
 	if (rc)

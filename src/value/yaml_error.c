@@ -80,7 +80,8 @@ static const char *sure_hint(struct span whole)
 	if (starts(whole, "$ "))
 		return ": this line looks like a shell prompt that was pasted along";
 	if (holds(s, "{{"))
-		return ": this looks like a template (Helm) that was not rendered; unless it is, quote a value that begins "
+		return ": this looks like a template (Helm) that was not rendered; unless it is, quote a value that "
+		       "begins "
 		       "with \"{\"";
 	if (starts(s, "\t") || starts(s, "-\t"))
 		return ": YAML is indented by spaces, never by tabs";
@@ -113,17 +114,19 @@ static const char *advice(const char *problem)
 	static const struct {
 		const char *problem, *advice;
 	} table[] = {
-		{ "mapping values are not allowed in this context",
-		  ": is this line, or the one before it, indented wrongly? A value that holds \": \" must be quoted" },
+		{ "mapping values are not allowed in this context", ": is this line, or the one before it, indented "
+								    "wrongly? A value that holds \": \" must be "
+								    "quoted" },
 		{ "did not find expected key", ": is this line indented like those it belongs to?" },
 		{ "did not find expected '-' indicator", ": is this line indented like the items it belongs to?" },
 		{ "could not find expected ':'", ": is this a key without its colon, or a value that must be quoted?" },
 		{ "found unexpected end of stream", ": the quote that begins here is never closed" },
 		{ "did not find expected ',' or ']'", ": the list's \"[\" is never closed, or an item must be quoted" },
 		{ "did not find expected ',' or '}'", ": the map's \"{\" is never closed, or a value must be quoted" },
-		{ "did not find expected node content", ": is a value missing here, or a \"[\" or \"{\" never closed?" },
-		{ "did not find expected alphabetic or numeric character",
-		  ": a value that begins with \"*\" or \"&\" must be quoted" },
+		{ "did not find expected node content", ": is a value missing here, or a \"[\" or \"{\" never "
+							"closed?" },
+		{ "did not find expected alphabetic or numeric character", ": a value that begins with \"*\" or \"&\" "
+									   "must be quoted" },
 		{ "found undefined tag handle", ": a value that begins with \"!\" must be quoted" },
 	};
 
@@ -150,7 +153,8 @@ int yaml_fail_parser(struct reader *r, const yaml_parser_t *parser, const char *
 	if (parser->error == YAML_MEMORY_ERROR)
 		return reader_fail(r, -ENOMEM, (struct value_mark){ 0, 0 }, "out of memory");
 	if (parser->error == YAML_READER_ERROR)
-		return reader_fail(r, -EINVAL, text_mark_at(text, len, parser->problem_offset), "not YAML: %s", problem);
+		return reader_fail(r, -EINVAL, text_mark_at(text, len, parser->problem_offset), "not YAML: %s",
+				   problem);
 	if (parser->context && context_is_better(problem) && parser->context_mark.line <= at.line)
 		at = parser->context_mark;
 	line = (uint32_t)at.line + 1;
@@ -168,8 +172,8 @@ int yaml_fail_parser(struct reader *r, const yaml_parser_t *parser, const char *
 		return reader_fail(r, -EINVAL, (struct value_mark){ line, (uint32_t)at.column + 1 },
 				   "not YAML: %s %s that begins on line %zu%s", problem, parser->context,
 				   parser->context_mark.line + 1, hint);
-	return reader_fail(r, -EINVAL, (struct value_mark){ line, (uint32_t)at.column + 1 }, "not YAML: %s%s%s%s", problem,
-			   parser->context ? " " : "", parser->context ? parser->context : "", hint);
+	return reader_fail(r, -EINVAL, (struct value_mark){ line, (uint32_t)at.column + 1 }, "not YAML: %s%s%s%s",
+			   problem, parser->context ? " " : "", parser->context ? parser->context : "", hint);
 }
 
 /* YAML 1.1's c-printable, without the byte order mark, which libyaml allows at the start only. */
@@ -199,11 +203,13 @@ int yaml_check_text(struct reader *r, const char *text, size_t len)
 					   "the text is UTF-16; save it as UTF-8");
 		if (!c)
 			return reader_fail(r, -EINVAL, text_mark_at(text, len, i),
-					   "a NUL byte, which is invalid in YAML: is this a binary file, or one that was "
+					   "a NUL byte, which is invalid in YAML: is this a binary file, or one that "
+					   "was "
 					   "not written to its end?");
 		if (n > 1 || c < 0x80)
 			return reader_fail(r, -EINVAL, text_mark_at(text, len, i),
-					   "control character U+%04X is invalid in YAML; in double quotes it can be written "
+					   "control character U+%04X is invalid in YAML; in double quotes it can be "
+					   "written "
 					   "as \"\\u%04x\"",
 					   utf8_decode(text + i, n), utf8_decode(text + i, n));
 		return reader_fail(r, -EINVAL, text_mark_at(text, len, i),

@@ -16,7 +16,9 @@ static const char types[TYPES];
 
 static const void *member(const void *type, const char *key)
 {
-	static const char *const names[TYPES] = { [ITEMS] = "items", [PORTS] = "ports", [SET] = "set", [STRUCT] = "struct" };
+	static const char *const names[TYPES] = {
+		[ITEMS] = "items", [PORTS] = "ports", [SET] = "set", [STRUCT] = "struct"
+	};
 
 	for (int i = 1; i < TYPES; i++)
 		if (!strcmp(names[i], key))
@@ -82,13 +84,16 @@ static void three_way_merges(void **state)
 		{ "{'l':[1]}", "{}", "{'l':[1,9]}", "{}" },
 		/* keyed lists */
 		{ "{'items':[{'name':'a','v':1}]}", "{'items':[{'name':'a','v':2}]}",
-		  "{'items':[{'name':'a','v':1,'d':1},{'name':'x'}]}", "{'items':[{'name':'a','v':2,'d':1},{'name':'x'}]}" },
+		  "{'items':[{'name':'a','v':1,'d':1},{'name':'x'}]}",
+		  "{'items':[{'name':'a','v':2,'d':1},{'name':'x'}]}" },
 		{ "{'items':[{'name':'a'},{'name':'b'}]}", "{'items':[{'name':'b'}]}",
 		  "{'items':[{'name':'x'},{'name':'a'},{'name':'y'},{'name':'b'},{'name':'z'}]}",
 		  "{'items':[{'name':'x'},{'name':'y'},{'name':'b'},{'name':'z'}]}" },
 		{ "{'items':[{'name':'a'},{'name':'b'}]}", "{'items':[{'name':'b'},{'name':'a'}]}",
-		  "{'items':[{'name':'a'},{'name':'b'},{'name':'x'}]}", "{'items':[{'name':'b'},{'name':'x'},{'name':'a'}]}" },
-		{ "{'items':[{'name':'a'}]}", "{}", "{'items':[{'name':'a','d':1},{'name':'x'}]}", "{'items':[{'name':'x'}]}" },
+		  "{'items':[{'name':'a'},{'name':'b'},{'name':'x'}]}",
+		  "{'items':[{'name':'b'},{'name':'x'},{'name':'a'}]}" },
+		{ "{'items':[{'name':'a'}]}", "{}", "{'items':[{'name':'a','d':1},{'name':'x'}]}",
+		  "{'items':[{'name':'x'}]}" },
 		{ NULL, "{'ports':[{'port':53,'protocol':'UDP'},{'port':53}]}",
 		  "{'ports':[{'port':53,'protocol':'TCP','node':1},{'port':53,'protocol':'UDP','node':2}]}",
 		  "{'ports':[{'port':53,'protocol':'UDP','node':2},{'port':53,'protocol':'TCP','node':1}]}" },
@@ -109,7 +114,9 @@ static void three_way_merges(void **state)
 				if (*p == '\'')
 					*p = '"';
 		}
-		json_write(&b, value_merge(a, &ops, &types[ANY], json(a, texts[0]), json(a, texts[1]), json(a, texts[2])), 0);
+		json_write(&b,
+			   value_merge(a, &ops, &types[ANY], json(a, texts[0]), json(a, texts[1]), json(a, texts[2])),
+			   0);
 		if (strcmp(buf_str(&b), texts[3]) != 0)
 			fail_msg("case %zu gives %s, not %s", i, buf_str(&b), texts[3]);
 	}
@@ -156,8 +163,10 @@ static void print_diff(struct buf *b, const char *from, const char *to, unsigned
 static void differences_name_their_paths(void **state)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	const char *from = "{\"a\":1,\"m\":{\"k\":1},\"items\":[{\"name\":\"w\",\"v\":1},{\"name\":\"gone\"}],\"l\":[1,2]}";
-	const char *to = "{\"a\":1,\"m\":{\"k\":2,\"n\":3},\"items\":[{\"name\":\"new\"},{\"name\":\"w\",\"v\":2,\"d\":1}],\"l\":[1,3]}";
+	const char *from = "{\"a\":1,\"m\":{\"k\":1},\"items\":[{\"name\":\"w\",\"v\":1},{\"name\":\"gone\"}],\"l\":[1,"
+			   "2]}";
+	const char *to = "{\"a\":1,\"m\":{\"k\":2,\"n\":3},\"items\":[{\"name\":\"new\"},{\"name\":\"w\",\"v\":2,\"d\":"
+			 "1}],\"l\":[1,3]}";
 
 	print_diff(&b, from, to, 0);
 	assert_string_equal(buf_str(&b), "m.k: 1 -> 2\nm.n: null -> 3\nitems[name=w].v: 1 -> 2\n"

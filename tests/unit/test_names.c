@@ -52,13 +52,14 @@ static void names_follow_their_grammars(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (!table[i].check(table[i].s) != table[i].ok)
-			fail_msg("case %zu, \"%s\": %s", i, table[i].s, table[i].ok ? table[i].check(table[i].s) : "accepted");
+			fail_msg("case %zu, \"%s\": %s", i, table[i].s,
+				 table[i].ok ? table[i].check(table[i].s) : "accepted");
 }
 
 static void the_nearest_name_is_found(void **state)
 {
-	static const char *const fields[] = { "containers", "initContainers", "image", "imagePullPolicy", "ports", "name",
-					      "containerPort", NULL };
+	static const char *const fields[] = { "containers", "initContainers", "image",	       "imagePullPolicy",
+					      "ports",	    "name",	      "containerPort", NULL };
 	static const char *const table[][2] = {
 		{ "contianers", "containers" }, { "Image", "image" },	      { "imagePulPolicy", "imagePullPolicy" },
 		{ "port", "ports" },		{ "nmae", "name" },	      { "containerport", "containerPort" },
@@ -75,7 +76,8 @@ static void the_nearest_name_is_found(void **state)
 			assert_string_equal(got ? got : "(none)", table[i][1]);
 	}
 	assert_null(nearest("ports", fields, 2));
-	assert_null(nearest("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", fields, SIZE_MAX));
+	assert_null(
+		nearest("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", fields, SIZE_MAX));
 }
 
 static void percentages_scale_and_round(void **state)
@@ -101,8 +103,10 @@ static void percentages_scale_and_round(void **state)
 
 static void paths_print_and_lead_back(void **state)
 {
-	static const char text[] = "{\"metadata\":{\"labels\":{\"example.com/a\":\"x\",\"0\":\"zero\"}},\"spec\":{\"containers\":[{\"name\":"
-				   "\"web\",\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\"},{\"containerPort\":80,"
+	static const char text[] = "{\"metadata\":{\"labels\":{\"example.com/"
+				   "a\":\"x\",\"0\":\"zero\"}},\"spec\":{\"containers\":[{\"name\":"
+				   "\"web\",\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\"},{\"containerPort\":"
+				   "80,"
 				   "\"protocol\":\"UDP\",\"name\":\"u\"}]}]}}";
 	static const char *const port_keys[] = { "containerPort", "protocol", NULL };
 	_cleanup_arena_ struct arena *a = arena_new(0);

@@ -9,13 +9,18 @@
 #include "value/json.h"
 #include "value/pack.h"
 
-static const char pod[] =
-	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web\",\"namespace\":\"default\",\"labels\":{\"app\":\"web\"},"
-	"\"uid\":\"0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\",\"resourceVersion\":\"4711\"},\"spec\":{\"containers\":[{\"name\":\"web\","
-	"\"image\":\"nginx:1.25\",\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\"}],\"resources\":{\"limits\":{\"cpu\":\"100m\","
-	"\"memory\":\"128Mi\"}},\"terminationMessagePath\":\"/dev/termination-log\",\"terminationMessagePolicy\":\"File\","
-	"\"imagePullPolicy\":\"IfNotPresent\"}],\"restartPolicy\":\"Always\",\"terminationGracePeriodSeconds\":30,"
-	"\"dnsPolicy\":\"ClusterFirst\",\"schedulerName\":\"default-scheduler\"},\"status\":{\"phase\":\"Pending\"}}";
+static const char pod[] = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web\",\"namespace\":"
+			  "\"default\",\"labels\":{\"app\":\"web\"},"
+			  "\"uid\":\"0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\",\"resourceVersion\":\"4711\"},\"spec\":{"
+			  "\"containers\":[{\"name\":\"web\","
+			  "\"image\":\"nginx:1.25\",\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\"}],"
+			  "\"resources\":{\"limits\":{\"cpu\":\"100m\","
+			  "\"memory\":\"128Mi\"}},\"terminationMessagePath\":\"/dev/"
+			  "termination-log\",\"terminationMessagePolicy\":\"File\","
+			  "\"imagePullPolicy\":\"IfNotPresent\"}],\"restartPolicy\":\"Always\","
+			  "\"terminationGracePeriodSeconds\":30,"
+			  "\"dnsPolicy\":\"ClusterFirst\",\"schedulerName\":\"default-scheduler\"},\"status\":{"
+			  "\"phase\":\"Pending\"}}";
 
 static struct value *parse(struct arena *a, const char *json)
 {
@@ -41,8 +46,25 @@ static void assert_survives(struct arena *a, const struct value *v)
 static void every_type_and_size_survives(void **state)
 {
 	static const char *const table[] = {
-		"null", "true", "false", "0", "95", "96", "-1", "9223372036854775807", "-9223372036854775808", "0.1", "-1e300",
-		"\"\"", "\"v1\"", "\"v1\\u0000\"", "\"a\\u0000b\"", "[]", "{}", "{\"\":{\"name\":[[],{}]}}", pod,
+		"null",
+		"true",
+		"false",
+		"0",
+		"95",
+		"96",
+		"-1",
+		"9223372036854775807",
+		"-9223372036854775808",
+		"0.1",
+		"-1e300",
+		"\"\"",
+		"\"v1\"",
+		"\"v1\\u0000\"",
+		"\"a\\u0000b\"",
+		"[]",
+		"{}",
+		"{\"\":{\"name\":[[],{}]}}",
+		pod,
 	};
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_buf_ struct buf long_key = BUF_INIT;

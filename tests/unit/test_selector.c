@@ -70,9 +70,15 @@ static void the_text_form_matches_as_in_kubernetes(void **state)
 
 static void malformed_text_is_refused(void **state)
 {
-	static const char *const table[] = { "a in", "a in b", "a in (b", "a notin", "a,", ",a",  "a=b c", "a b",	  "=b",
-					     "!a=b", "a=b=c", "!",     "a>x", "a>",    "(a)", "a-",  "/a",    "A_/b=c", "a=b_",
-					     "a in (b c)", "a=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" };
+	static const char *const table[] = {
+		"a in",	   "a in b",	 "a in (b",
+		"a notin", "a,",	 ",a",
+		"a=b c",   "a b",	 "=b",
+		"!a=b",	   "a=b=c",	 "!",
+		"a>x",	   "a>",	 "(a)",
+		"a-",	   "/a",	 "A_/b=c",
+		"a=b_",	   "a in (b c)", "a=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		_cleanup_arena_ struct arena *a = arena_new(0);
@@ -90,7 +96,8 @@ static void label_selectors_compile(void **state)
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct selector *s;
-	const char *text = "{\"matchLabels\":{\"app\":\"web\"},\"matchExpressions\":[{\"key\":\"tier\",\"operator\":\"In\",\"values\":"
+	const char *text = "{\"matchLabels\":{\"app\":\"web\"},\"matchExpressions\":[{\"key\":\"tier\",\"operator\":"
+			   "\"In\",\"values\":"
 			   "[\"a\",\"b\"]},{\"key\":\"old\",\"operator\":\"DoesNotExist\"}]}";
 
 	assert_int_equal(selector_compile(a, json(a, text), &s, NULL), 0);
@@ -132,7 +139,8 @@ static void node_requirements_compare_numbers(void **state)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct selector *s;
-	const char *text = "[{\"key\":\"cores\",\"operator\":\"Gt\",\"values\":[\"4\"]},{\"key\":\"disk\",\"operator\":\"Exists\"}]";
+	const char *text = "[{\"key\":\"cores\",\"operator\":\"Gt\",\"values\":[\"4\"]},{\"key\":\"disk\",\"operator\":"
+			   "\"Exists\"}]";
 
 	assert_int_equal(selector_compile_requirements(a, json(a, text), &s, NULL), 0);
 	assert_true(selector_matches(s, json(a, "{\"cores\":\"8\",\"disk\":\"ssd\"}")));

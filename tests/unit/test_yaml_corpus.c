@@ -157,8 +157,8 @@ static void mistakes_are_refused_on_their_lines(void **state)
 /* Whether `object`, which the server made, holds what the manifest states in the types that it was read with. Strings
  * of quantities and times may have been made canonical, so only types of scalars count, and strings in metadata and
  * data exactly. */
-static void compare(const char *file, const char *key, const struct value *stated, const struct value *object, bool exact,
-		    unsigned *compared)
+static void compare(const char *file, const char *key, const struct value *stated, const struct value *object,
+		    bool exact, unsigned *compared)
 {
 	if (value_is_null(stated) || value_is_null(object))
 		return;
@@ -167,7 +167,8 @@ static void compare(const char *file, const char *key, const struct value *state
 			const char *k = value_key_at(stated, i);
 
 			compare(file, k, value_at(stated, i), value_get(object, k),
-				exact || !strcmp(k, "labels") || !strcmp(k, "annotations") || !strcmp(k, "data"), compared);
+				exact || !strcmp(k, "labels") || !strcmp(k, "annotations") || !strcmp(k, "data"),
+				compared);
 		}
 	} else if (value_type(stated) == VALUE_LIST && value_type(object) == VALUE_LIST) {
 		for (size_t i = 0; value_len(stated) == value_len(object) && i < value_len(stated); i++)
@@ -178,8 +179,8 @@ static void compare(const char *file, const char *key, const struct value *state
 		(*compared)++;
 		if ((value_type(stated) != value_type(object) && !(quantity && !exact)) ||
 		    (exact && !value_equal(stated, object)))
-			fail_msg("%s: %s: read as a %s, the server has a %s", file, key, value_type_name(value_type(stated)),
-				 value_type_name(value_type(object)));
+			fail_msg("%s: %s: read as a %s, the server has a %s", file, key,
+				 value_type_name(value_type(stated)), value_type_name(value_type(object)));
 	}
 }
 
@@ -207,7 +208,8 @@ static void assert_survives(const char *file, const struct value *v, struct aren
 	size_t n;
 
 	yaml_write(&yaml, v, YAML_SORTED);
-	if (yaml_read(buf_str(&yaml), yaml.len, NULL, a, &docs, &n, NULL, NULL) || n != 1 || !value_equal(docs[0].root, v))
+	if (yaml_read(buf_str(&yaml), yaml.len, NULL, a, &docs, &n, NULL, NULL) || n != 1 ||
+	    !value_equal(docs[0].root, v))
 		fail_msg("%s does not survive as YAML", file);
 	json_write(&json, v, JSON_PRETTY);
 	if (json_read(buf_str(&json), json.len, NULL, a, &back, NULL, NULL) || !value_equal(back, v))
