@@ -125,16 +125,32 @@ static void archive_freep(struct archive **a)
 		(void)archive_read_free(*a); /* ignoring: nothing is written through it */
 }
 
+/* A file without a name; also where the file system has no O_TMPFILE. */
+static int unnamed_file(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char name[32];
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return fd < 0 ? -errno : fd;
+	(void)snprintf(name, sizeof(name), ".spool-%jd", (intmax_t)getpid());
+	fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	(void)unlinkat(dirfd, name, 0); /* ignoring: whoever locks the store next removes it */
+	return fd;
+}
+
 /* Spools `fd`, from where it stands, through whatever compression it has. */
 static int spool(int fd, int dirfd, uint64_t max, int *ret_fd, struct error *err)
 {
 	_cleanup_(archive_freep) struct archive *a = archive_read_new();
-	_cleanup_close_ int to = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	_cleanup_close_ int to = unnamed_file(dirfd);
 	struct archive_entry *entry;
 	int r;
 
 	if (to < 0)
-		return error_errno(err, -errno, "making a file in the store");
+		return error_errno(err, to, "making a file in the store");
 	if (!a || archive_read_support_format_raw(a) != ARCHIVE_OK || archive_read_support_format_empty(a) != ARCHIVE_OK)
 		return error_set(err, -ENOMEM, "out of memory");
 	/* ignoring: a filter that this libarchive lacks fails when it is met */
