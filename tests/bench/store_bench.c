@@ -252,7 +252,7 @@ static void bench_load(unsigned keys)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		die("pipe2", -errno);
 	if (fork() == 0) {
-		long anon, file = rss_kib("RssFile");
+		long anon;
 		int64_t t0;
 
 		(void)malloc_trim(0);
@@ -260,15 +260,15 @@ static void bench_load(unsigned keys)
 		t0 = clock_monotonic();
 		s = open_store("load");
 		t0 = clock_monotonic() - t0;
-		n = snprintf(line, sizeof(line), "%.2f ms, resident %ld KiB more, and %ld KiB of files", (double)t0 / 1e6,
-			     rss_kib("RssAnon") - anon, rss_kib("RssFile") - file);
+		n = snprintf(line, sizeof(line), "podfs open-%u-objects ms %.2f\npodfs memory-%u-objects KiB %ld\n", keys,
+			     (double)t0 / 1e6, keys, rss_kib("RssAnon") - anon);
 		_exit(write(fds[1], line, (size_t)n) == n ? 0 : 1);
 	}
 	close(fds[1]);
 	n = read(fds[0], line, sizeof(line));
 	close(fds[0]);
 	(void)wait(NULL);
-	printf("open with %u objects of 2 KiB: %.*s\n", keys, n < 0 ? 0 : (int)n, line);
+	printf("%.*s", n < 0 ? 0 : (int)n, line);
 	wipe("load");
 }
 
@@ -285,10 +285,13 @@ static void compare(struct store *s, struct floor *f, int threads, int rounds)
 		sr += store_round(s, threads, &seed, &ss) / rounds;
 	}
 	store_stats(s, &b);
-	printf("%2d clients: LMDB alone, so many puts a commit: p50 %.0f us, p99 %.0f us, %.0f/s | store p50 %.0f us, p99 %.0f us, %.0f/s | "
-	       "p50 ratio %.2f, throughput ratio %.2f, transactions a disk commit %.1f\n",
-	       threads, percentile(&fs, .5), percentile(&fs, .99), fr, percentile(&ss, .5), percentile(&ss, .99), sr,
-	       percentile(&ss, .5) / percentile(&fs, .5), sr / fr,
+	printf("floor commit-p50-%d-clients us %.1f\n", threads, percentile(&fs, .5));
+	printf("podfs commit-p50-%d-clients us %.1f\n", threads, percentile(&ss, .5));
+	printf("floor commit-p99-%d-clients us %.1f\n", threads, percentile(&fs, .99));
+	printf("podfs commit-p99-%d-clients us %.1f\n", threads, percentile(&ss, .99));
+	printf("floor time-a-put-%d-clients us %.2f\n", threads, 1e6 / fr);
+	printf("podfs time-a-put-%d-clients us %.2f\n", threads, 1e6 / sr);
+	printf("podfs puts-a-disk-commit-%d-clients 1 %.1f\n", threads,
 	       (double)(b.transactions - a.transactions) / (double)(b.disk_commits - a.disk_commits));
 	free(fs.us);
 	free(ss.us);
@@ -296,7 +299,7 @@ static void compare(struct store *s, struct floor *f, int threads, int rounds)
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 20;
+	int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 10;
 	struct floor f = { 0 };
 	struct store *s = NULL;
 
