@@ -349,9 +349,9 @@ int sandbox_receive(struct sandbox *sb, struct sandbox_event *ret_event, struct 
 		r = pod_message_receive(sb->sock, m);
 		if (r == -EAGAIN)
 			return 0;
-		if (r < 0 && r != -ECONNRESET)
+		if (r < 0)
 			return error_errno(err, r, "receive from podfs-pod");
-		if (r <= 0) {
+		if (r == 0) {
 			ev.type = SANDBOX_GONE;
 			if (sb->child)
 				reap(sb->pid);

@@ -130,9 +130,10 @@ int pod_message_receive(int sock, struct pod_message *ret_message)
 
 	m->n_fds = 0;
 	memset(&m->header, 0, sizeof(m->header));
+	/* ECONNRESET, told once: the other end hung up with our messages unread. Its own last ones are still here. */
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
 	if (n == 0)

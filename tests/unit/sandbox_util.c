@@ -16,6 +16,7 @@
 
 char top[64]; /* of this run: run directory, image, logs */
 static const char *skip_reason;
+static pid_t live; /* the podfs-pod of the test that runs */
 
 /* ---- what every test needs ---- */
 
@@ -146,6 +147,8 @@ struct sandbox_event wait_for(struct sandbox *sb, enum sandbox_event_type type)
 		if (r < 0)
 			fail_msg("receive: %s", error_text(&err));
 		if (r > 0) {
+			if (ev.type == SANDBOX_READY)
+				live = ev.pid;
 			if (ev.type == type)
 				return ev;
 			if (ev.type == SANDBOX_GONE || ev.type == SANDBOX_ERROR || ev.type == SANDBOX_START_FAILED ||
@@ -206,6 +209,18 @@ void shut_down(struct sandbox *sb)
 		assert_true(clock_monotonic() < end);
 	}
 	assert_int_equal(access(path_of("run/pods/" UID), F_OK), -1);
+	live = 0;
+}
+
+int end_test(void **state)
+{
+	/* A test that failed left its pod; the next one needs the place. */
+	if (live > 0)
+		(void)kill(live, SIGKILL);
+	live = 0;
+	if (top[0])
+		(void)sandbox_remove_state(path_of("run"), UID);
+	return 0;
 }
 
 void plan(struct plan *p, const char *name, const char *script)

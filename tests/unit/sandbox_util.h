@@ -36,6 +36,9 @@ struct plan {
 int make_image(void **state);
 int remove_image(void **state);
 
+/* Teardown of each test: ends what a failed one left. */
+int end_test(void **state);
+
 /* Skips the test, with the reason, where containers cannot be made. */
 void need_root(void);
 

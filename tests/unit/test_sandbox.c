@@ -370,7 +370,7 @@ static void test_exec(void **state)
 	plan(&p, "app", "echo up; touch /tmp/here; exec sleep 1000");
 	start(sb, &p);
 	wait_for_log(&p, "up");
-	ev = beside(sb, &p, "read x < /proc/1/comm; echo $x; ls /tmp; exit 12", out, sizeof(out));
+	ev = beside(sb, &p, "x=; until [ \"$x\" = sleep ]; do read x < /proc/1/comm; done; echo $x; ls /tmp; exit 12", out, sizeof(out));
 	assert_int_equal(ev.exit_code, 12);
 	assert_string_equal(out, "sleep\nhere\n");
 
@@ -506,19 +506,19 @@ static void test_rotation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exit_codes),
-		cmocka_unit_test(test_start_failures),
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_full_disk),
-		cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_stop_signal),
-		cmocka_unit_test(test_dead_daemon),
-		cmocka_unit_test(test_dead_supervisor),
-		cmocka_unit_test(test_hostile_client),
-		cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_terminals),
-		cmocka_unit_test(test_stdin),
-		cmocka_unit_test(test_rotation),
+		cmocka_unit_test_teardown(test_exit_codes, end_test),
+		cmocka_unit_test_teardown(test_start_failures, end_test),
+		cmocka_unit_test_teardown(test_lines, end_test),
+		cmocka_unit_test_teardown(test_full_disk, end_test),
+		cmocka_unit_test_teardown(test_stop, end_test),
+		cmocka_unit_test_teardown(test_stop_signal, end_test),
+		cmocka_unit_test_teardown(test_dead_daemon, end_test),
+		cmocka_unit_test_teardown(test_dead_supervisor, end_test),
+		cmocka_unit_test_teardown(test_hostile_client, end_test),
+		cmocka_unit_test_teardown(test_exec, end_test),
+		cmocka_unit_test_teardown(test_terminals, end_test),
+		cmocka_unit_test_teardown(test_stdin, end_test),
+		cmocka_unit_test_teardown(test_rotation, end_test),
 	};
 
 	return cmocka_run_group_tests(tests, make_image, remove_image);
