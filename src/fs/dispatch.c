@@ -260,13 +260,14 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct fs *fs = session_fs(req);
 	struct fs_req *r = begin(req, ino, NULL);
 
 	if (!r)
 		return;
-	session_fs(req)->asking = fuse_req_ctx(req)->pid;
+	fs->asking = fuse_req_ctx(req)->pid;
 	fs_reply_attr(r, r->node);
-	session_fs(req)->asking = 0;
+	fs->asking = 0;
 }
 
 static int64_t from_timespec(const struct timespec *t)
@@ -293,7 +294,8 @@ static void setattr_default(struct fs_req *r, const struct fs_attr *a, unsigned 
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set, struct fuse_file_info *fi)
 {
-	struct fs_handle *h = fi ? fs_handle_find(session_fs(req), fi->fh) : NULL;
+	struct fs *fs = session_fs(req);
+	struct fs_handle *h = fi ? fs_handle_find(fs, fi->fh) : NULL;
 	struct fs_req *r = begin(req, ino, h);
 	int64_t now = clock_realtime();
 	unsigned set = 0;
@@ -308,12 +310,12 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 	set |= to_set & FUSE_SET_ATTR_GID ? FS_SET_GID : 0;
 	set |= to_set & FUSE_SET_ATTR_SIZE ? FS_SET_SIZE : 0;
 	set |= to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW) ? FS_SET_MTIME : 0;
-	session_fs(req)->asking = fuse_req_ctx(req)->pid;
+	fs->asking = fuse_req_ctx(req)->pid;
 	if (r->node->ops->setattr && set)
 		r->node->ops->setattr(r, r->node, &a, set, h);
 	else
 		setattr_default(r, &a, set, h);
-	session_fs(req)->asking = 0;
+	fs->asking = 0;
 }
 
 /* Only the user class is kept: "ls -l" asks for the others of every file, and EOPNOTSUPP makes it stop asking. */
@@ -432,7 +434,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 
 	if (!h)
 		return;
-	if (!h->node->ops->read) {
+	if (!h->ops->read) {
 		size_t at = (uint64_t)off < h->snap.len ? (size_t)off : h->snap.len;
 		size_t n = h->snap.len - at < size ? h->snap.len - at : size;
 
@@ -441,7 +443,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 	}
 	r = begin(req, ino, h);
 	if (r)
-		h->node->ops->read(r, h, size, (uint64_t)off);
+		h->ops->read(r, h, size, (uint64_t)off);
 }
 
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
@@ -452,8 +454,8 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 
 	if (!r)
 		return;
-	if (h->node->ops->write)
-		h->node->ops->write(r, h, data, size, (uint64_t)off);
+	if (h->ops->write)
+		h->ops->write(r, h, data, size, (uint64_t)off);
 	else
 		fs_reply_err(r, -EBADF);
 }
@@ -466,13 +468,13 @@ static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!h)
 		return;
-	if (!h->node->ops->flush || !fs_handle_writes(h)) {
+	if (!h->ops->flush || !fs_handle_writes(h)) {
 		(void)fuse_reply_err(req, 0);
 		return;
 	}
 	r = begin(req, ino, h);
 	if (r)
-		h->node->ops->flush(r, h,
+		h->ops->flush(r, h,
 				    pid == h->pid || (pid > 0 && h->pid > 0 && syscall(SYS_tgkill, h->pid, pid, 0) == 0));
 }
 
@@ -483,13 +485,13 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 
 	if (!h)
 		return;
-	if (!h->node->ops->fsync || !fs_handle_writes(h)) {
+	if (!h->ops->fsync || !fs_handle_writes(h)) {
 		(void)fuse_reply_err(req, 0);
 		return;
 	}
 	r = begin(req, ino, h);
 	if (r)
-		h->node->ops->fsync(r, h);
+		h->ops->fsync(r, h);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -507,8 +509,8 @@ static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, s
 			fuse_pollhandle_destroy(ph);
 		return;
 	}
-	if (h->node->ops->poll) {
-		(void)fuse_reply_poll(req, h->node->ops->poll(h, fi->poll_events, ph));
+	if (h->ops->poll) {
+		(void)fuse_reply_poll(req, h->ops->poll(h, fi->poll_events, ph));
 		return;
 	}
 	if (ph)

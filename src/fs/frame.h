@@ -37,15 +37,12 @@ int fs_nodes_init(struct fs *fs);
 void fs_nodes_free(struct fs *fs);
 void fs_node_lookup_add(struct fs_node *n); /* the kernel took a reference */
 void fs_node_forget(struct fs_node *n, uint64_t count);
-int fs_node_attr(struct fs_node *n, struct fs_attr *a);
 void fs_attr_to_stat(const struct fs_node *n, const struct fs_attr *a, struct stat *st);
 void fs_listing_clear(struct fs_listing *l);
 const char *fs_listing_name(const struct fs_listing *l, size_t i);
 
 struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct fuse_ctx *ctx, int flags);
 struct fs_handle *fs_handle_find(struct fs *fs, uint64_t number);
-struct fs_handle *fs_handle_ref(struct fs_handle *h);
-void fs_handle_unref(struct fs_handle *h); /* at the last one, release() */
 
 /* --- request.c --- */
 struct fs_req *fs_req_new(fuse_req_t req, struct fs_node *n, struct fs_handle *h);

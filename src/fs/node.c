@@ -372,7 +372,8 @@ struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct f
 
 	if (!h)
 		return NULL;
-	*h = (struct fs_handle){ .fs = fs, .node = n ? fs_node_ref(n) : NULL, .flags = flags, .uid = ctx->uid, .gid = ctx->gid,
+	*h = (struct fs_handle){ .fs = fs, .node = n ? fs_node_ref(n) : NULL,
+				 .ops = n ? n->ops : NULL, .flags = flags, .uid = ctx->uid, .gid = ctx->gid,
 				 .snap = BUF_INIT, .number = t->next_handle++, .refs = 1 };
 	if (t->n_handles > t->handle_mask)
 		grow_handles(t);
@@ -413,8 +414,8 @@ void fs_handle_unref(struct fs_handle *h)
 		*p = h->hash_next;
 		t->n_handles--;
 	}
-	if (h->data && h->node && h->node->ops->release)
-		h->node->ops->release(h);
+	if (h->data && h->ops && h->ops->release)
+		h->ops->release(h);
 	fs_node_unref(h->node);
 	if (h->listing)
 		fs_listing_clear(h->listing);

@@ -37,7 +37,10 @@ struct fs_listing;
 struct fs_errors;
 struct fs_decl;
 struct fs_prune;
+struct fs_waiting;
 struct fs_images;
+struct fs_dirs;
+struct fs_session;
 struct fs_loop;
 struct fuse_pollhandle;
 
@@ -173,6 +176,8 @@ const char *fs_intern(struct fs *fs, const char *s);
 
 /* --- attributes --- */
 
+/* getattr() with the struct set up for it. */
+int fs_node_attr(struct fs_node *n, struct fs_attr *a);
 /* Owner and group of what lies in a namespace, as its directory has them ("default": the mount's root). */
 void fs_ns_owner(struct fs *fs, const char *ns, uid_t *ret_uid, gid_t *ret_gid);
 /* A generated file of the node's namespace: mode (with S_IFREG), owner, mtime. */
@@ -193,6 +198,7 @@ int fs_listing_add(struct fs_listing *l, const char *name, mode_t mode, uint64_t
 struct fs_handle {
 	struct fs *fs;
 	struct fs_node *node; /* owned */
+	const struct fs_ops *ops; /* node's when it was opened: a rename may make it another region's */
 	int flags;	      /* of open(2) */
 	pid_t pid;	      /* the opener's process (thread group), 0 when it is outside our PID namespace */
 	uid_t uid;
@@ -207,6 +213,10 @@ struct fs_handle {
 	struct fs_handle *hash_next;
 };
 
+/* Keep a handle, its release() waiting, while something works with it. NULL is fine. */
+struct fs_handle *fs_handle_ref(struct fs_handle *h);
+void fs_handle_unref(struct fs_handle *h);
+
 static inline bool fs_handle_writes(const struct fs_handle *h)
 {
 	return (h->flags & 03) != 0; /* O_ACCMODE: O_WRONLY or O_RDWR */
@@ -215,6 +225,9 @@ static inline bool fs_handle_writes(const struct fs_handle *h)
 /* --- requests --- */
 
 struct fs *fs_req_fs(const struct fs_req *r);
+/* Of create(): open(2)'s flags and the opener's process. */
+int fs_req_flags(const struct fs_req *r);
+pid_t fs_req_pid(const struct fs_req *r);
 /* Who asks. agent is "mount". The pid is the calling thread's. */
 struct writer fs_req_writer(const struct fs_req *r);
 /* The caller's name from /proc, "?" when it is gone. */
@@ -314,8 +327,12 @@ struct fs {
 	struct fs_errors *errors;
 	struct fs_decl *decl;	 /* which manifest declares what: fs/decl.c */
 	struct fs_prune *prune;	 /* fs/prune.c */
+	struct fs_waiting *waiting; /* fs/waiting.c */
 	struct fs_images *images;
 	struct fs_dirs *dirs;	 /* attributes of directories: fs/dirattr.c */
+	struct fs_session *session; /* fs/session.c */
+	void *pending;		 /* manifests that are being made: fs/manifest.c */
+	unsigned made;		 /* how many were: for their numbers */
 };
 
 #endif

@@ -64,6 +64,16 @@ struct fs *fs_req_fs(const struct fs_req *r)
 	return r->fs;
 }
 
+int fs_req_flags(const struct fs_req *r)
+{
+	return r->h ? r->h->flags : 0;
+}
+
+pid_t fs_req_pid(const struct fs_req *r)
+{
+	return r->h ? r->h->pid : 0;
+}
+
 struct writer fs_req_writer(const struct fs_req *r)
 {
 	const struct fuse_ctx *ctx;
@@ -266,6 +276,7 @@ void fs_reply_create(struct fs_req *r, struct fs_node *n, void *data)
 	int err;
 
 	h->node = fs_node_ref(n);
+	h->ops = n->ops;
 	h->data = data;
 	err = wanted(r) ? fill_entry(n, &e) : -EINTR;
 	if (err < 0) {

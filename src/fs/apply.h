@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a manifest's text to the changes of a transaction. Any thread; waits for nothing. */
+#ifndef PODFS_FS_APPLY_H
+#define PODFS_FS_APPLY_H
+
+#include "fs/commit.h"
+
+struct fs_apply {
+	/* in */
+	struct fs *fs;
+	const struct fs_commit_target *target;
+	const char *text;
+	size_t len;
+	const struct fs_record *old; /* the record in force, or NULL */
+	const char *remove_key;	     /* see struct fs_commit_request */
+	const struct writer *who;
+	bool may;
+	/* out, freed by fs_apply_clear() */
+	struct txn *txn;
+	struct diag_list diags;
+	struct buf declared; /* object keys, each with its NUL */
+	uint32_t n_declared;
+	struct buf waiting;  /* those of them whose name is still taken by an object that terminates */
+};
+
+/* Fills in the out members. Returns 0, or the code of the refusal (its reasons in diags), or -ESTALE when something
+ * changed on the way: clear and try again. */
+int fs_apply(struct fs_apply *a);
+void fs_apply_clear(struct fs_apply *a);
+
+#endif

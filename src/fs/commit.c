@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of a commit: prepare (fs_apply(), here or on the worker), seal (the record and what waits for removal go into
+ * the same transaction), submit, and at its end keep the index in step and answer. A lost race starts it again.
+ */
+#include "fs/commit.h"
+
+#include <string.h>
+
+#include "fs/apply.h"
+#include "fs/decl.h"
+#include "fs/prune.h"
+#include "fs/rejected.h"
+#include "fs/waiting.h"
+#include "store/event.h"
+
+struct job {
+	struct fs *fs;
+	struct fs_commit_request q; /* strings owned; text and xattrs too */
+	fs_commit_fn done;
+	void *arg;
+	struct store_entry *old, *removed; /* owned: the records in force when it was prepared; NULL: none */
+	struct fs_record old_rec, removed_rec;
+	struct fs_apply apply;
+	bool same_text;
+	int result;
+	unsigned tries;
+	int64_t committed;
+};
+
+static void free_job(struct job *j)
+{
+	fs_apply_clear(&j->apply);
+	store_entry_unref(j->old);
+	store_entry_unref(j->removed);
+	fs_blob_unref(j->q.text);
+	free((void *)j->q.target.key);
+	free((void *)j->q.target.path);
+	free((void *)j->q.remove_key);
+	free((void *)j->q.attr.xattrs);
+	free(j);
+}
+
+static int read_record(struct fs *fs, const char *key, struct store_entry **ret_entry, struct fs_record *ret)
+{
+	size_t len;
+	const void *value;
+	int r;
+
+	store_entry_unref(*ret_entry);
+	*ret_entry = NULL;
+	r = store_get(fs->store, key, ret_entry);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	value = store_entry_value(*ret_entry, &len);
+	return fs_record_decode(value, len, ret);
+}
+
+static const struct fs_record *old_record(const struct job *j)
+{
+	return j->old ? &j->old_rec : NULL;
+}
+
+/* --- the end --- */
+
+static void finish(struct job *j, int code, struct store_entry *now, const char *error)
+{
+	struct fs_commit_result result = { .code = code, .now = now, .error = error };
+
+	j->done(j->fs, j->arg, &result);
+	free_job(j);
+}
+
+static void refuse(struct job *j, int code)
+{
+	_cleanup_free_ char *text = NULL;
+	struct diag_list *diags = &j->apply.diags;
+
+	if (!diags->errors)
+		diag_add(diags, DIAG_ERROR, code, (struct value_mark){ 0 }, "",
+			 code == -EAGAIN ? "the objects changed again and again meanwhile" : "%s", strerror(-code));
+	text = fs_errors_diags(j->fs, &j->q.who, j->q.comm, j->q.target.ns, j->q.target.path, diags, j->q.text->data,
+			       j->q.text->len);
+	fs_rejected_save(j->fs, &j->q.who, j->q.target.ns, j->q.target.path, j->q.text->data, j->q.text->len);
+	finish(j, code, NULL, text);
+}
+
+/* Warnings have no errno to travel by: they become events of the objects. */
+static void tell_warnings(struct job *j)
+{
+	const char *key = j->apply.declared.data;
+	_cleanup_object_ struct object *o = NULL;
+
+	if (!j->apply.diags.warnings || !j->apply.n_declared)
+		return;
+	o = cache_get_key(j->fs->cache, key);
+	for (size_t i = 0; o && i < j->apply.diags.n; i++) {
+		const struct diag *d = &j->apply.diags.items[i];
+
+		if (d->severity == DIAG_WARNING)
+			event_record(j->fs->registry, "mount", o, EVENT_WARNING, "ManifestWarning", "%s:%u: %s%s%s",
+				     j->q.target.path, d->mark.line, d->path, d->path[0] ? ": " : "", d->message);
+	}
+}
+
+/* What that record declared and nothing does any more waits; what another file still declares is set as that says. */
+static void settle_removed(struct fs *fs, const struct fs_record *was, const struct fs_record *is)
+{
+	char other[STORE_KEY_MAX + 1];
+
+	for (const char *k = NULL; was && (k = fs_record_next_declared(was, k));) {
+		if (is && fs_record_declares(is, k))
+			continue;
+		if (fs_decl_latest(fs->decl, k, NULL, NULL, other))
+			fs_commit_again(fs, other);
+		else
+			fs_prune_added(fs, k);
+	}
+}
+
+static void committed(struct job *j)
+{
+	_cleanup_store_entry_ struct store_entry *now = NULL;
+	struct fs_record rec;
+	struct fs *fs = j->fs;
+	const void *value;
+	size_t len;
+
+	if (store_get(fs->store, j->q.target.key, &now) < 0) { /* another call has removed it a moment ago */
+		finish(j, 0, NULL, NULL);
+		return;
+	}
+	value = store_entry_value(now, &len);
+	if (fs_record_decode(value, len, &rec) < 0) {
+		finish(j, -EIO, NULL, NULL);
+		return;
+	}
+	(void)fs_decl_replace(fs->decl, j->q.target.key, old_record(j), &rec); /* ignoring -ENOMEM: see there */
+	if (j->removed)
+		(void)fs_decl_replace(fs->decl, j->q.remove_key, &j->removed_rec, NULL);
+	for (const char *k = NULL; (k = fs_record_next_declared(&rec, k));) {
+		fs_prune_dropped(fs, k);
+		fs_waiting_drop(fs, k);
+	}
+	settle_removed(fs, old_record(j), &rec);
+	settle_removed(fs, j->removed ? &j->removed_rec : NULL, &rec);
+	fs_waiting_add(fs, &j->apply.waiting, j->q.target.key);
+	fs_prune_touch(fs);
+	tell_warnings(j);
+	finish(j, 0, now, NULL);
+}
+
+/* --- the transaction --- */
+
+/* Adds to the transaction the waits for what that record declared and `is` does not. */
+static int put_prunes(struct fs *fs, struct txn *t, const struct fs_record *was, const struct fs_record *is,
+		      const char *key, const char *key2)
+{
+	char other[STORE_KEY_MAX + 1];
+	int r = 0;
+
+	for (const char *k = NULL; r == 0 && was && (k = fs_record_next_declared(was, k));)
+		if (!(is && fs_record_declares(is, k)) && !fs_decl_latest(fs->decl, k, key, key2, other))
+			r = fs_prune_put(t, k, was->text, was->text_len);
+	return r;
+}
+
+static void start_job(struct job *j);
+
+static void on_committed(struct fs *fs, void *arg, int result, uint64_t rev)
+{
+	struct job *j = arg;
+
+	if ((result == -ESTALE || result == -EEXIST) && ++j->tries < FS_COMMIT_RETRIES)
+		start_job(j);
+	else if (result < 0)
+		refuse(j, result == -ESTALE || result == -EEXIST ? -EAGAIN : result);
+	else
+		committed(j);
+}
+
+/* A declared object waits neither for its removal nor for its name any more. */
+static int seal_declared(struct job *j, const char *object_key)
+{
+	int r = fs_prune_pending(j->fs, object_key) ? fs_prune_unput(j->apply.txn, object_key) : 0;
+
+	if (r == 0 && fs_waiting_has(j->fs, object_key))
+		r = fs_waiting_unput(j->apply.txn, object_key);
+	return r;
+}
+
+static int seal(struct job *j)
+{
+	struct fs *fs = j->fs;
+	struct fs_record rec = j->q.attr;
+	struct txn *t = j->apply.txn;
+	_cleanup_buf_ struct buf bytes = BUF_INIT;
+	int64_t now = registry_now(fs->registry);
+	int r = 0;
+
+	rec.text = j->q.text->data;
+	rec.text_len = j->q.text->len;
+	rec.ctime = now;
+	if (j->same_text) {
+		rec.declared = j->old_rec.declared;
+		rec.declared_len = j->old_rec.declared_len;
+		rec.n_declared = j->old_rec.n_declared;
+		rec.committed = j->old_rec.committed;
+	} else {
+		rec.declared = j->apply.declared.data;
+		rec.declared_len = j->apply.declared.len;
+		rec.n_declared = j->apply.n_declared;
+		rec.committed = fs_decl_stamp(fs->decl, now);
+	}
+	fs_record_encode(&rec, &bytes);
+	if (buf_failed(&bytes))
+		return -ENOMEM;
+	r = txn_put(t, j->q.target.key, bytes.data, bytes.len, j->old ? store_entry_mod_rev(j->old) : STORE_ABSENT);
+	if (r == 0 && j->removed)
+		r = txn_remove(t, j->q.remove_key, store_entry_mod_rev(j->removed));
+	for (const char *k = NULL; r == 0 && (k = fs_record_next_declared(&rec, k));)
+		r = seal_declared(j, k);
+	if (r == 0)
+		r = fs_waiting_put(t, &j->apply.waiting, j->q.target.key);
+	if (r == 0)
+		r = put_prunes(fs, t, old_record(j), &rec, j->q.target.key, j->q.remove_key);
+	if (r == 0 && j->removed)
+		r = put_prunes(fs, t, &j->removed_rec, &rec, j->q.target.key, j->q.remove_key);
+	return r;
+}
+
+static void prepared(struct fs *fs, void *arg)
+{
+	struct job *j = arg;
+	int r = j->result;
+
+	if (r == -ESTALE && ++j->tries < FS_COMMIT_RETRIES) {
+		start_job(j);
+		return;
+	}
+	if (r == 0)
+		r = seal(j);
+	if (r == 0)
+		r = fs_txn_submit(fs, j->apply.txn, 0, on_committed, j);
+	if (r < 0)
+		refuse(j, r == -ESTALE ? -EAGAIN : r);
+}
+
+/* --- the beginning --- */
+
+/* Any thread. */
+static void prepare(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = fs_apply(&j->apply);
+}
+
+static bool text_is_same(const struct job *j)
+{
+	const struct fs_record *old = j->removed ? &j->removed_rec : old_record(j);
+
+	return old && !j->removed && old->text_len == j->q.text->len &&
+	       (old->text_len == 0 || memcmp(old->text, j->q.text->data, old->text_len) == 0);
+}
+
+static void start_job(struct job *j)
+{
+	int r;
+
+	fs_apply_clear(&j->apply);
+	r = read_record(j->fs, j->q.target.key, &j->old, &j->old_rec);
+	if (r == 0 && j->q.remove_key)
+		r = read_record(j->fs, j->q.remove_key, &j->removed, &j->removed_rec);
+	if (r < 0) {
+		refuse(j, r);
+		return;
+	}
+	j->apply = (struct fs_apply){ .fs = j->fs, .target = &j->q.target, .text = j->q.text->data ? j->q.text->data : "",
+				      .len = j->q.text->len, .old = old_record(j), .remove_key = j->q.remove_key,
+				      .who = &j->q.who, .may = j->q.may };
+	j->same_text = !j->q.force && text_is_same(j);
+	if (j->same_text) { /* same bytes: nothing happens but to the file itself */
+		j->apply.txn = txn_new(j->fs->registry, &j->q.who);
+		j->result = j->apply.txn ? 0 : -ENOMEM;
+		prepared(j->fs, j);
+	} else if (j->q.text->len > FS_WORK_BYTES) {
+		r = fs_work(j->fs, prepare, prepared, j);
+		if (r < 0)
+			refuse(j, r);
+	} else {
+		prepare(j);
+		prepared(j->fs, j);
+	}
+}
+
+void fs_commit_start(struct fs *fs, const struct fs_commit_request *q, fs_commit_fn done, void *arg)
+{
+	struct fs_commit_result failed = { .code = -ENOMEM };
+	struct job *j = calloc(1, sizeof(*j));
+	_cleanup_free_ char *xattrs = q->attr.xattrs_len ? malloc(q->attr.xattrs_len) : NULL;
+
+	if (j) {
+		j->fs = fs;
+		j->q = *q;
+		j->done = done;
+		j->arg = arg;
+		j->q.text = fs_blob_ref(q->text);
+		j->q.target.key = strdup(q->target.key);
+		j->q.target.path = strdup(q->target.path);
+		j->q.remove_key = q->remove_key ? strdup(q->remove_key) : NULL;
+		if (q->attr.xattrs_len && xattrs)
+			memcpy(xattrs, q->attr.xattrs, q->attr.xattrs_len);
+		j->q.attr.xattrs = NULL;
+	}
+	if (!j || !j->q.target.key || !j->q.target.path || (q->remove_key && !j->q.remove_key) ||
+	    (q->attr.xattrs_len && !xattrs)) {
+		if (j)
+			free_job(j);
+		done(fs, arg, &failed);
+		return;
+	}
+	j->q.attr.xattrs = steal_ptr(xattrs);
+	start_job(j);
+}
+
+/* --- applying again what another file says --- */
+
+static void on_reapplied(struct fs *fs, void *arg, const struct fs_commit_result *result)
+{
+	/* A failure is in `errors`; the object stays as it is. */
+}
+
+void fs_commit_again(struct fs *fs, const char *key)
+{
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	_cleanup_blob_ struct fs_blob *text = NULL;
+	struct fs_commit_request q = { .may = true, .force = true, .comm = "podfs" };
+	char ns[64], plural[64], path[STORE_KEY_MAX + 1];
+	struct fs_record rec;
+	int at = 0;
+
+	/* /manifests/kinds/NS/PLURAL/FILE; an empty namespace is the root's */
+	if (read_record(fs, key, &e, &rec) < 0 || !e)
+		return;
+	if (sscanf(key, FS_MANIFESTS_PREFIX "kinds/%63[^/]/%63[^/]/%n", ns, plural, &at) < 2 || !at) {
+		at = 0;
+		(void)snprintf(ns, sizeof(ns), "default");
+		if (sscanf(key, FS_MANIFESTS_PREFIX "kinds//%63[^/]/%n", plural, &at) < 1 || !at)
+			return;
+	}
+	text = fs_blob_new(rec.text, rec.text_len);
+	if (!text)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/%s", plural, key + at);
+	q.target = (struct fs_commit_target){ .key = key, .path = path, .ns = fs_intern(fs, ns),
+					      .kind = schema_kind_by_plural(plural) };
+	q.text = text;
+	q.attr = rec;
+	q.who = (struct writer){ .uid = rec.uid, .gid = rec.gid, .agent = "mount" };
+	if (q.target.ns && q.target.kind)
+		fs_commit_start(fs, &q, on_reapplied, NULL);
+}
+
+/* --- removing, moving, changing attributes --- */
+
+struct simple {
+	void (*fn)(struct fs *fs, void *arg, int result);
+	void *arg;
+	struct store_entry *old, *target; /* owned: the record, the one that a move replaces */
+	char *key, *newkey; /* owned; newkey NULL: removal */
+	bool attr_only;
+};
+
+static void free_simple(struct simple *s)
+{
+	if (!s)
+		return;
+	store_entry_unref(s->old);
+	store_entry_unref(s->target);
+	free(s->key);
+	free(s->newkey);
+	free(s);
+}
+
+static void end_simple(struct fs *fs, struct simple *s, int result)
+{
+	s->fn(fs, s->arg, result);
+	free_simple(s);
+}
+
+static int decode(const struct store_entry *e, struct fs_record *ret)
+{
+	size_t len;
+	const void *value = store_entry_value(e, &len);
+
+	return fs_record_decode(value, len, ret);
+}
+
+static void on_simple(struct fs *fs, void *arg, int result, uint64_t rev)
+{
+	struct simple *s = arg;
+	struct fs_record old, target;
+	bool had_target = s->target && decode(s->target, &target) == 0;
+
+	if (result == 0 && !s->attr_only && decode(s->old, &old) == 0) {
+		(void)fs_decl_replace(fs->decl, s->key, &old, NULL);
+		if (s->newkey)
+			(void)fs_decl_replace(fs->decl, s->newkey, had_target ? &target : NULL, &old);
+		settle_removed(fs, had_target ? &target : NULL, s->newkey ? &old : NULL);
+		settle_removed(fs, &old, s->newkey ? &old : NULL);
+		fs_prune_touch(fs);
+	}
+	end_simple(fs, s, result);
+}
+
+static struct simple *new_simple(const char *key, const char *newkey, void (*fn)(struct fs *, void *, int), void *arg)
+{
+	struct simple *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->fn = fn;
+	s->arg = arg;
+	s->key = strdup(key);
+	s->newkey = newkey ? strdup(newkey) : NULL;
+	if (s->key && (!newkey || s->newkey))
+		return s;
+	free_simple(s);
+	return NULL;
+}
+
+void fs_commit_remove(struct fs *fs, const struct writer *who, const char *key,
+		      void (*fn)(struct fs *fs, void *arg, int result), void *arg)
+{
+	_cleanup_txn_ struct txn *t = txn_new(fs->registry, who);
+	struct simple *s = new_simple(key, NULL, fn, arg);
+	struct fs_record old;
+	int r;
+
+	if (!s || !t) {
+		free_simple(s);
+		fn(fs, arg, -ENOMEM);
+		return;
+	}
+	r = read_record(fs, key, &s->old, &old);
+	if (r == 0 && !s->old)
+		r = -ENOENT;
+	if (r == 0)
+		r = txn_remove(t, key, store_entry_mod_rev(s->old));
+	if (r == 0)
+		r = put_prunes(fs, t, &old, NULL, key, NULL);
+	if (r == 0)
+		r = fs_txn_submit(fs, t, 0, on_simple, s);
+	if (r < 0)
+		end_simple(fs, s, r);
+}
+
+void fs_commit_move(struct fs *fs, const struct writer *who, const char *key, const char *newkey,
+		    void (*fn)(struct fs *fs, void *arg, int result), void *arg)
+{
+	_cleanup_txn_ struct txn *t = txn_new(fs->registry, who);
+	struct simple *s = new_simple(key, newkey, fn, arg);
+	struct fs_record old, target;
+	const void *value;
+	size_t len;
+	int r;
+
+	if (!s || !t) {
+		free_simple(s);
+		fn(fs, arg, -ENOMEM);
+		return;
+	}
+	r = read_record(fs, key, &s->old, &old);
+	if (r == 0)
+		r = read_record(fs, newkey, &s->target, &target);
+	if (r == 0 && !s->old)
+		r = -ENOENT;
+	if (r == 0) {
+		value = store_entry_value(s->old, &len);
+		r = txn_put(t, newkey, value, len, s->target ? store_entry_mod_rev(s->target) : STORE_ABSENT);
+	}
+	if (r == 0)
+		r = txn_remove(t, key, store_entry_mod_rev(s->old));
+	if (r == 0 && s->target)
+		r = put_prunes(fs, t, &target, &old, key, newkey);
+	if (r == 0)
+		r = fs_txn_submit(fs, t, 0, on_simple, s);
+	if (r < 0)
+		end_simple(fs, s, r);
+}
+
+void fs_commit_attr(struct fs *fs, const struct writer *who, const char *key, const struct store_entry *old,
+		    const struct fs_record *rec, void (*fn)(struct fs *fs, void *arg, int result), void *arg)
+{
+	_cleanup_txn_ struct txn *t = txn_new(fs->registry, who);
+	_cleanup_buf_ struct buf bytes = BUF_INIT;
+	struct simple *s = new_simple(key, key, fn, arg);
+	int r;
+
+	fs_record_encode(rec, &bytes);
+	if (!s || !t || buf_failed(&bytes)) {
+		free_simple(s);
+		fn(fs, arg, -ENOMEM);
+		return;
+	}
+	s->attr_only = true;
+	r = txn_put(t, key, bytes.data, bytes.len, store_entry_mod_rev(old));
+	if (r == 0)
+		r = fs_txn_submit(fs, t, 0, on_simple, s);
+	if (r < 0)
+		end_simple(fs, s, r);
+}

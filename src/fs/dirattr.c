@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/dirattr.h"
+
+#include <bsd/sys/tree.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define DIRS_PREFIX "/mount/dirs/"
+
+struct dir {
+	RB_ENTRY(dir) entry;
+	unsigned set; /* which of the next were ever set */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	int64_t mtime; /* set, or of the last change; 0: never */
+	char path[];
+};
+
+struct fs_dirs {
+	RB_HEAD(dirs, dir) tree;
+};
+
+static int dir_cmp(const struct dir *a, const struct dir *b)
+{
+	return strcmp(a->path, b->path);
+}
+
+RB_GENERATE_INTERNAL(dirs, dir, entry, dir_cmp, __attribute__((unused)) static)
+
+/* The stored form, little-endian as all of the store: podfs runs on such machines only where the store is local. */
+struct stored {
+	uint32_t version, set, mode, uid, gid, pad;
+	int64_t mtime;
+};
+enum { STORED_VERSION = 1 };
+
+static struct dir *find(const struct fs_dirs *d, const char *path)
+{
+	_Alignas(struct dir) char room[sizeof(struct dir) + STORE_KEY_MAX + 1];
+	struct dir *key = (struct dir *)(void *)room;
+	size_t len = strlen(path);
+
+	if (len > STORE_KEY_MAX)
+		return NULL;
+	memcpy(key->path, path, len + 1);
+	return RB_FIND(dirs, (struct dirs *)&d->tree, key);
+}
+
+static struct dir *find_or_make(struct fs_dirs *d, const char *path)
+{
+	struct dir *dir = find(d, path);
+
+	if (dir)
+		return dir;
+	dir = calloc(1, sizeof(*dir) + strlen(path) + 1);
+	if (!dir)
+		return NULL;
+	memcpy(dir->path, path, strlen(path) + 1);
+	(void)RB_INSERT(dirs, &d->tree, dir); /* it is not there */
+	return dir;
+}
+
+int fs_dirs_new(struct fs *fs, struct error *err)
+{
+	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
+	struct fs_dirs *d = malloc(sizeof(*d));
+	int r;
+
+	if (!d)
+		return error_set(err, -ENOMEM, "out of memory");
+	RB_INIT(&d->tree);
+	fs->dirs = d;
+	r = store_list(fs->store, DIRS_PREFIX, &list);
+	if (r < 0)
+		return error_errno(err, r, "cannot read the attributes of directories");
+	for (size_t i = 0; i < list.n; i++) {
+		size_t len;
+		const void *value = store_entry_value(list.items[i], &len);
+		struct stored s;
+		struct dir *dir;
+
+		if (len != sizeof(s))
+			continue;
+		memcpy(&s, value, sizeof(s));
+		if (s.version != STORED_VERSION)
+			continue;
+		dir = find_or_make(d, store_entry_key(list.items[i]) + strlen(DIRS_PREFIX));
+		if (!dir)
+			return error_set(err, -ENOMEM, "out of memory");
+		dir->set = s.set;
+		dir->mode = s.mode;
+		dir->uid = s.uid;
+		dir->gid = s.gid;
+		dir->mtime = s.mtime;
+	}
+	return 0;
+}
+
+void fs_dirs_free(struct fs_dirs *d)
+{
+	struct dir *dir, *next;
+
+	if (!d)
+		return;
+	RB_FOREACH_SAFE(dir, dirs, &d->tree, next) {
+		RB_REMOVE(dirs, &d->tree, dir);
+		free(dir);
+	}
+	free(d);
+}
+
+void fs_ns_owner(struct fs *fs, const char *ns, uid_t *ret_uid, gid_t *ret_gid)
+{
+	char path[STORE_KEY_MAX];
+	const struct dir *dir;
+
+	if (strcmp(ns, "default") == 0)
+		path[0] = '\0';
+	else
+		(void)snprintf(path, sizeof(path), "namespaces/%s", ns);
+	dir = find(fs->dirs, path);
+	*ret_uid = dir && dir->set & FS_SET_UID ? dir->uid : 0;
+	*ret_gid = dir && dir->set & FS_SET_GID ? dir->gid : 0;
+}
+
+void fs_dirs_getattr(const struct fs_node *n, struct fs_attr *a, mode_t mode)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	const struct dir *dir;
+
+	fs_attr_dir(n, a, mode, n->fs->started);
+	fs_node_path(n, &path);
+	dir = find(n->fs->dirs, buf_str(&path));
+	if (!dir)
+		return;
+	if (dir->set & FS_SET_MODE)
+		a->mode = S_IFDIR | (dir->mode & 07777);
+	if (dir->set & FS_SET_UID)
+		a->uid = dir->uid;
+	if (dir->set & FS_SET_GID)
+		a->gid = dir->gid;
+	if (dir->mtime)
+		a->mtime = dir->mtime;
+}
+
+struct change {
+	struct fs_req *r;
+	struct fs_node *n; /* owned */
+	struct stored value;
+	char path[];
+};
+
+static void on_stored(struct fs *fs, void *arg, int result, uint64_t rev)
+{
+	struct change *c = arg;
+	struct dir *dir = result == 0 ? find_or_make(fs->dirs, c->path) : NULL;
+
+	if (result == 0 && !dir)
+		result = -ENOMEM;
+	if (dir) {
+		dir->set = c->value.set;
+		dir->mode = c->value.mode;
+		dir->uid = c->value.uid;
+		dir->gid = c->value.gid;
+		dir->mtime = c->value.mtime;
+	}
+	if (result < 0)
+		fs_reply_err(c->r, result);
+	else
+		fs_reply_attr(c->r, c->n);
+	fs_node_unref(c->n);
+	free(c);
+}
+
+void fs_dirs_setattr(struct fs_req *r, struct fs_node *n, const struct fs_attr *a, unsigned set)
+{
+	struct fs *fs = n->fs;
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	struct writer who = fs_req_writer(r);
+	_cleanup_txn_ struct txn *t = txn_new(fs->registry, &who);
+	const struct dir *dir;
+	struct change *c;
+	char key[STORE_KEY_MAX + 1];
+	int err;
+
+	if (set & FS_SET_SIZE) {
+		fs_reply_err(r, -EISDIR);
+		return;
+	}
+	fs_node_path(n, &path);
+	dir = find(fs->dirs, buf_str(&path));
+	c = calloc(1, sizeof(*c) + path.len + 1);
+	if (!c || !t) {
+		free(c);
+		fs_reply_err(r, -ENOMEM);
+		return;
+	}
+	memcpy(c->path, buf_str(&path), path.len + 1);
+	c->r = r;
+	c->n = fs_node_ref(n);
+	if (dir)
+		c->value = (struct stored){ .set = dir->set, .mode = dir->mode, .uid = dir->uid, .gid = dir->gid,
+					    .mtime = dir->mtime };
+	c->value.version = STORED_VERSION;
+	c->value.set |= set;
+	if (set & FS_SET_MODE)
+		c->value.mode = a->mode & 07777;
+	if (set & FS_SET_UID)
+		c->value.uid = a->uid;
+	if (set & FS_SET_GID)
+		c->value.gid = a->gid;
+	if (set & FS_SET_MTIME)
+		c->value.mtime = a->mtime;
+	(void)snprintf(key, sizeof(key), DIRS_PREFIX "%s", c->path);
+	fs_req_park(r, NULL, NULL);
+	err = txn_put(t, key, &c->value, sizeof(c->value), STORE_ANY);
+	if (err == 0)
+		err = fs_txn_submit(fs, t, 0, on_stored, c);
+	if (err < 0)
+		on_stored(fs, c, err, 0);
+}
+
+void fs_dirs_touch(struct fs_node *n)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	struct dir *dir;
+
+	fs_node_path(n, &path);
+	dir = find_or_make(n->fs->dirs, buf_str(&path));
+	if (dir)
+		dir->mtime = registry_now(n->fs->registry);
+}
+
+void fs_dirs_forget(struct fs *fs, const char *path)
+{
+	struct dir *dir, *next;
+	size_t len = strlen(path);
+
+	RB_FOREACH_SAFE(dir, dirs, &fs->dirs->tree, next) {
+		if (strncmp(dir->path, path, len) != 0 || (dir->path[len] && dir->path[len] != '/'))
+			continue;
+		RB_REMOVE(dirs, &fs->dirs->tree, dir);
+		free(dir);
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What chmod, chown and utimensat gave to directories of kinds and namespaces: kept in the store below /mount/dirs/, all of
+ * it in memory. A directory is named by its path from the root: "", "deployments", "namespaces/dev",
+ * "namespaces/dev/pods".
+ */
+#ifndef PODFS_FS_DIRATTR_H
+#define PODFS_FS_DIRATTR_H
+
+#include "fs/node.h"
+
+struct fs_dirs;
+
+int fs_dirs_new(struct fs *fs, struct error *err);
+void fs_dirs_free(struct fs_dirs *d);
+
+/* Fills in mode, owner and mtime of a directory node: what was set, else `mode`, the namespace's owner, the last change
+ * of a name in it. */
+void fs_dirs_getattr(const struct fs_node *dir, struct fs_attr *a, mode_t mode);
+/* setattr() of such a directory: durable, then answers. */
+void fs_dirs_setattr(struct fs_req *r, struct fs_node *dir, const struct fs_attr *a, unsigned set);
+/* A name was made or removed in it. */
+void fs_dirs_touch(struct fs_node *dir);
+/* Forgets a namespace's directories, once it is gone. */
+void fs_dirs_forget(struct fs *fs, const char *path);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A ring of entries in memory. Each belongs to a namespace, whose own `errors` shows it; the root's shows all.
+ */
+#include "fs/errors.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "fs/region.h"
+
+struct entry {
+	const char *ns; /* interned */
+	int64_t time;
+	char *text; /* owned */
+};
+
+struct fs_errors {
+	struct entry ring[FS_ERRORS_MAX];
+	size_t next, n;
+};
+
+int fs_errors_new(struct fs_errors **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? 0 : -ENOMEM;
+}
+
+void fs_errors_free(struct fs_errors *e)
+{
+	if (!e)
+		return;
+	for (size_t i = 0; i < FS_ERRORS_MAX; i++)
+		free(e->ring[i].text);
+	free(e);
+}
+
+void fs_escape(struct buf *out, const char *s, size_t len, bool lines)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7f)
+			buf_printf(out, "\\x%02x", c);
+		else
+			buf_putc(out, (char)c);
+	}
+}
+
+void fs_errors_format_head(struct buf *out, int64_t now, const struct writer *who, const char *comm, const char *path)
+{
+	char time[CLOCK_RFC3339_SIZE];
+
+	buf_puts(out, clock_format_rfc3339(now, time));
+	if (who && who->pid > 0) {
+		buf_printf(out, " uid %u pid %d (", (unsigned)who->uid, (int)who->pid);
+		fs_escape(out, comm, strlen(comm), false);
+		buf_putc(out, ')');
+	} else if (who && who->uid != (uid_t)-1) {
+		buf_printf(out, " uid %u", (unsigned)who->uid);
+	}
+	buf_putc(out, ' ');
+	fs_escape(out, path, strlen(path), false);
+	buf_putc(out, '\n');
+}
+
+/* The line of that number (from 1), without its line feed. */
+static bool find_line(const char *text, size_t len, uint32_t number, const char **ret_line, size_t *ret_len)
+{
+	const char *end = text + len;
+
+	for (uint32_t i = 1; text < end; i++) {
+		const char *nl = memchr(text, '\n', (size_t)(end - text));
+		size_t n = (size_t)((nl ? nl : end) - text);
+
+		if (i == number) {
+			*ret_line = text;
+			*ret_len = n && text[n - 1] == '\r' ? n - 1 : n;
+			return true;
+		}
+		if (!nl)
+			break;
+		text = nl + 1;
+	}
+	return false;
+}
+
+static bool continues(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* The line, cut to the part around the column, and a caret below the column's character. */
+static void quote_line(struct buf *out, const char *line, size_t len, uint32_t column)
+{
+	size_t at = 0, start = 0, width;
+
+	for (uint32_t c = 1; c < column && at < len; c++) /* columns count characters, lines hold UTF-8 */
+		for (at++; at < len && continues(line[at]); at++)
+			;
+	if (at > FS_ERRORS_LINE_MAX - 20) {
+		start = at - (FS_ERRORS_LINE_MAX - 20);
+		while (start < at && continues(line[start]))
+			start++;
+	}
+	width = len - start < FS_ERRORS_LINE_MAX ? len - start : FS_ERRORS_LINE_MAX;
+	while (start + width < len && width && continues(line[start + width]))
+		width--;
+	buf_puts(out, "    ");
+	for (size_t i = 0; i < width; i++) /* one column each, so that the caret stands right */
+		buf_putc(out, (unsigned char)line[start + i] < 0x20 || line[start + i] == 0x7f ? ' ' : line[start + i]);
+	buf_puts(out, "\n    ");
+	for (size_t i = start; i < at; i++)
+		if (!continues(line[i]))
+			buf_putc(out, ' ');
+	buf_puts(out, "^\n");
+}
+
+void fs_errors_format_diags(struct buf *out, const char *path, const struct diag_list *diags, const char *text,
+			    size_t len)
+{
+	for (size_t i = 0; i < diags->n; i++) {
+		struct diag_list one = { .items = &diags->items[i], .n = 1 };
+		const char *line;
+		size_t line_len;
+
+		if (diags->items[i].severity != DIAG_ERROR)
+			continue;
+		one.errors = 1;
+		buf_puts(out, "  ");
+		diag_format(&one, path, out);
+		if (text && diags->items[i].mark.line && diags->items[i].mark.column &&
+		    find_line(text, len, diags->items[i].mark.line, &line, &line_len))
+			quote_line(out, line, line_len, diags->items[i].mark.column);
+	}
+	if (diags->errors > diags->n)
+		buf_printf(out, "  and %zu more\n", diags->errors - diags->n);
+	if (diags->failed)
+		buf_puts(out, "  out of memory: something is missing from this list\n");
+}
+
+/* Cuts at a line's end when the entry is too long. */
+static void cut(struct buf *b)
+{
+	if (buf_failed(b) || b->len <= FS_ERRORS_ENTRY_MAX)
+		return;
+	for (b->len = FS_ERRORS_ENTRY_MAX; b->len && b->data[b->len - 1] != '\n';)
+		b->len--;
+	b->data[b->len] = '\0';
+	buf_puts(b, "  …\n");
+}
+
+/* Takes the text. Ignoring lack of memory: the errno of the refused call is still right. */
+static void add_entry(struct fs *fs, const char *ns, int64_t now, struct buf *text)
+{
+	struct fs_errors *e = fs->errors;
+	struct entry *slot = &e->ring[e->next];
+
+	cut(text);
+	char *bytes = buf_steal(text, NULL);
+	ns = fs_intern(fs, ns);
+	if (!bytes || !ns) {
+		free(bytes);
+		return;
+	}
+	free(slot->text);
+	*slot = (struct entry){ .ns = ns, .time = now, .text = bytes };
+	e->next = (e->next + 1) % FS_ERRORS_MAX;
+	if (e->n < FS_ERRORS_MAX)
+		e->n++;
+}
+
+void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const char *path, const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT, line = BUF_INIT;
+	int64_t now = registry_now(fs->registry);
+	struct writer who = { .uid = (uid_t)-1 };
+	char comm[16] = "?", text[2048];
+	va_list ap;
+	int n;
+
+	if (r) {
+		who = fs_req_writer(r);
+		fs_req_comm(r, comm);
+	}
+	fs_errors_format_head(&b, now, &who, comm, path);
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_puts(&b, "  ");
+	if (n > 0)
+		fs_escape(&b, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, true);
+	buf_putc(&b, '\n');
+	add_entry(fs, ns, now, &b);
+}
+
+char *fs_errors_diags(struct fs *fs, const struct writer *who, const char *comm, const char *ns, const char *path,
+		      const struct diag_list *diags, const char *text, size_t len)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT, body = BUF_INIT;
+	int64_t now = registry_now(fs->registry);
+
+	fs_errors_format_diags(&body, path, diags, text, len);
+	cut(&body);
+	fs_errors_format_head(&b, now, who, comm, path);
+	buf_append(&b, buf_str(&body), body.len);
+	add_entry(fs, ns, now, &b);
+	return buf_steal(&body, NULL);
+}
+
+void fs_refuse(struct fs_req *r, int err, const struct fs_node *dir, const char *name, const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fs_child_path(dir, name, &path);
+	fs_errors_add(fs_req_fs(r), r, dir->ns, buf_str(&path), "%s", text);
+	fs_reply_err(r, err);
+}
+
+/* --- the file --- */
+
+static bool shows(const struct fs_node *n, const struct entry *e)
+{
+	return e->text && (fs_region_is_root(n) || e->ns == n->ns);
+}
+
+static int render(struct fs_node *n, struct buf *out)
+{
+	const struct fs_errors *e = n->fs->errors;
+	size_t first = (e->next + FS_ERRORS_MAX - e->n) % FS_ERRORS_MAX;
+
+	for (size_t i = 0; i < e->n; i++) {
+		const struct entry *entry = &e->ring[(first + i) % FS_ERRORS_MAX];
+
+		if (shows(n, entry))
+			buf_puts(out, entry->text);
+	}
+	return 0;
+}
+
+static int getattr(struct fs_node *n, struct fs_attr *a)
+{
+	const struct fs_errors *e = n->fs->errors;
+	int64_t mtime = n->fs->started;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (shows(n, &e->ring[i]) && e->ring[i].time > mtime)
+			mtime = e->ring[i].time;
+	a->ttl = FS_TTL_NONE; /* the reason must be there within the refused call */
+	return fs_attr_render(n, a, fs_region_is_root(n) ? 0400 : 0440, mtime);
+}
+
+const struct fs_ops fs_errors_ops = { .region = "errors", .getattr = getattr, .render = render };

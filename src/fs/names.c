@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/names.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+static bool ends_with(const char *s, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+
+	return len > n && memcmp(s + len - n, end, n) == 0;
+}
+
+static bool all_digits(const char *s)
+{
+	for (; *s; s++)
+		if (*s < '0' || *s > '9')
+			return false;
+	return true;
+}
+
+/* sed -i's: "sed" and six letters or digits. */
+static bool is_sed(const char *s, size_t len)
+{
+	if (len != 9 || memcmp(s, "sed", 3) != 0)
+		return false;
+	for (size_t i = 3; i < len; i++)
+		if (!isalnum((unsigned char)s[i]))
+			return false;
+	return true;
+}
+
+/* Bytes of the UTF-8 sequence at s, 0 when there is none (RFC 3629: no surrogates, nothing longer than needed). */
+static size_t utf8_len(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		 : s[0] >= 0xf0 && s[0] < 0xf5					? 4
+										: 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+static bool is_text(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	while (*p) {
+		size_t n = utf8_len(p);
+
+		if (!n || *p < 0x20 || *p == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0))
+			return false;
+		p += n;
+	}
+	return true;
+}
+
+enum fs_name_class fs_name_classify(const char *name)
+{
+	static const char *const scratch[] = { "~", ".swp", ".swx", ".tmp", ".orig", ".rej", ".lock" };
+	static const char *const manifest[] = { ".yaml", ".yml", ".json" };
+	size_t len = strlen(name);
+
+	if (!len || !is_text(name))
+		return FS_NAME_BAD;
+	if (name[0] == '.' || all_digits(name) || (len > 2 && name[0] == '#' && name[len - 1] == '#') ||
+	    is_sed(name, len))
+		return FS_NAME_SCRATCH;
+	for (size_t i = 0; i < sizeof(scratch) / sizeof(scratch[0]); i++)
+		if (ends_with(name, len, scratch[i]))
+			return FS_NAME_SCRATCH;
+	for (size_t i = 0; i < sizeof(manifest) / sizeof(manifest[0]); i++)
+		if (ends_with(name, len, manifest[i]))
+			return FS_NAME_MANIFEST;
+	return FS_NAME_OTHER;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/record.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+enum { RECORD_VERSION = 1 };
+
+/* All numbers little-endian; then declared, xattrs, text. */
+struct head {
+	uint32_t version, mode, uid, gid;
+	uint64_t ino, mtime, ctime, committed;
+	uint32_t n_declared, declared_len, xattrs_len, text_len;
+};
+
+void fs_record_encode(const struct fs_record *rec, struct buf *out)
+{
+	struct head h = { .version = htole32(RECORD_VERSION),
+			  .mode = htole32((uint32_t)rec->mode),
+			  .uid = htole32(rec->uid),
+			  .gid = htole32(rec->gid),
+			  .ino = htole64(rec->ino),
+			  .mtime = htole64((uint64_t)rec->mtime),
+			  .ctime = htole64((uint64_t)rec->ctime),
+			  .committed = htole64((uint64_t)rec->committed),
+			  .n_declared = htole32(rec->n_declared),
+			  .declared_len = htole32((uint32_t)rec->declared_len),
+			  .xattrs_len = htole32((uint32_t)rec->xattrs_len),
+			  .text_len = htole32((uint32_t)rec->text_len) };
+
+	buf_append(out, &h, sizeof(h));
+	if (rec->declared_len)
+		buf_append(out, rec->declared, rec->declared_len);
+	if (rec->xattrs_len)
+		buf_append(out, rec->xattrs, rec->xattrs_len);
+	if (rec->text_len)
+		buf_append(out, rec->text, rec->text_len);
+}
+
+/* Whether the texts are as many as they should be and all end within their bytes. */
+static bool declared_ok(const char *s, size_t len, uint32_t n)
+{
+	if (len && s[len - 1])
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!s[i] && n-- == 0)
+			return false;
+	return n == 0;
+}
+
+static bool next_xattr(const char *x, size_t len, size_t *at, const char **name, const char **value, size_t *value_len)
+{
+	const char *end;
+	uint32_t n;
+
+	if (*at >= len)
+		return false;
+	*name = x + *at;
+	end = memchr(*name, '\0', len - *at);
+	if (!end || (size_t)(x + len - end - 1) < sizeof(n))
+		return false;
+	memcpy(&n, end + 1, sizeof(n));
+	n = le32toh(n);
+	*value = end + 1 + sizeof(n);
+	if ((size_t)(x + len - *value) < n)
+		return false;
+	*value_len = n;
+	*at = (size_t)(*value + n - x);
+	return true;
+}
+
+int fs_record_decode(const void *data, size_t len, struct fs_record *ret)
+{
+	struct head h;
+	const char *p = (const char *)data + sizeof(h), *name, *value;
+	struct fs_record rec;
+	size_t at = 0, n;
+
+	if (len < sizeof(h.version))
+		return -EINVAL;
+	memcpy(&h.version, data, sizeof(h.version));
+	if (le32toh(h.version) > RECORD_VERSION)
+		return -EPROTO;
+	if (len < sizeof(h))
+		return -EINVAL;
+	memcpy(&h, data, sizeof(h));
+	rec = (struct fs_record){ .ino = le64toh(h.ino),
+				  .mode = (mode_t)le32toh(h.mode),
+				  .uid = le32toh(h.uid),
+				  .gid = le32toh(h.gid),
+				  .mtime = (int64_t)le64toh(h.mtime),
+				  .ctime = (int64_t)le64toh(h.ctime),
+				  .committed = (int64_t)le64toh(h.committed),
+				  .n_declared = le32toh(h.n_declared),
+				  .declared_len = le32toh(h.declared_len),
+				  .xattrs_len = le32toh(h.xattrs_len),
+				  .text_len = le32toh(h.text_len) };
+	if ((uint64_t)rec.declared_len + rec.xattrs_len + rec.text_len != len - sizeof(h))
+		return -EINVAL;
+	rec.declared = p;
+	rec.xattrs = p + rec.declared_len;
+	rec.text = rec.xattrs + rec.xattrs_len;
+	while (next_xattr(rec.xattrs, rec.xattrs_len, &at, &name, &value, &n))
+		;
+	if (at != rec.xattrs_len || !declared_ok(rec.declared, rec.declared_len, rec.n_declared))
+		return -EINVAL;
+	*ret = rec;
+	return 0;
+}
+
+const char *fs_record_next_declared(const struct fs_record *rec, const char *at)
+{
+	const char *next = at ? at + strlen(at) + 1 : rec->declared;
+
+	return rec->declared_len && next < rec->declared + rec->declared_len ? next : NULL;
+}
+
+bool fs_record_declares(const struct fs_record *rec, const char *object_key)
+{
+	for (const char *k = NULL; (k = fs_record_next_declared(rec, k));)
+		if (strcmp(k, object_key) == 0)
+			return true;
+	return false;
+}
+
+bool fs_xattr_find(const char *xattrs, size_t len, const char *name, const char **ret_value, size_t *ret_len)
+{
+	const char *n, *value;
+	size_t at = 0, value_len;
+
+	while (next_xattr(xattrs, len, &at, &n, &value, &value_len))
+		if (strcmp(n, name) == 0) {
+			*ret_value = value;
+			*ret_len = value_len;
+			return true;
+		}
+	return false;
+}
+
+void fs_xattr_names(const char *xattrs, size_t len, struct buf *out)
+{
+	const char *n, *value;
+	size_t at = 0, value_len;
+
+	while (next_xattr(xattrs, len, &at, &n, &value, &value_len))
+		buf_append(out, n, strlen(n) + 1);
+}
+
+static void append_xattr(struct buf *out, const char *name, const void *value, size_t len)
+{
+	uint32_t n = htole32((uint32_t)len);
+
+	buf_append(out, name, strlen(name) + 1);
+	buf_append(out, &n, sizeof(n));
+	if (len)
+		buf_append(out, value, len);
+}
+
+void fs_xattr_change(const char *xattrs, size_t len, const char *name, const void *value, size_t value_len,
+		     struct buf *out)
+{
+	const char *n, *old;
+	size_t at = 0, old_len;
+
+	while (next_xattr(xattrs, len, &at, &n, &old, &old_len))
+		if (strcmp(n, name) != 0)
+			append_xattr(out, n, old, old_len);
+	if (value)
+		append_xattr(out, name, value, value_len);
+}

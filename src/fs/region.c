@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/region.h"
+
+#include "fs/errors.h"
+#include "fs/images.h"
+#include "fs/info.h"
+#include "fs/rejected.h"
+
+const struct fs_region fs_regions[] = {
+	{ .name = "README", .type = S_IFREG, .ops = &fs_readme_ops },
+	{ .name = "errors", .type = S_IFREG, .in_namespaces = true, .ops = &fs_errors_ops },
+	{ .name = "healthz", .type = S_IFREG, .ops = &fs_healthz_ops },
+	{ .name = "images", .type = S_IFDIR, .ops = &fs_images_dir_ops },
+	{ .name = "metrics", .type = S_IFREG, .ops = &fs_metrics_ops },
+	{ .name = "rejected", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_rejected_ops },
+	{ .name = "version", .type = S_IFREG, .ops = &fs_version_ops },
+	{ 0 },
+};
