@@ -72,48 +72,6 @@ void requirement_check(struct admit *ad, const struct value *v, const struct sch
 	}
 }
 
-static bool requirement_matches(const struct value *r, const struct value *labels)
-{
-	const char *op = value_str_or(value_get(r, "operator"), "");
-	const struct value *values = value_get(r, "values");
-	const char *label = value_str(value_get(labels, value_str_or(value_get(r, "key"), "")));
-	bool listed = false;
-
-	for (size_t i = 0; label && i < value_len(values); i++)
-		listed = listed || strcmp(value_str_or(value_at(values, i), ""), label) == 0;
-	if (strcmp(op, "In") == 0)
-		return listed;
-	if (strcmp(op, "NotIn") == 0)
-		return !listed;
-	if (strcmp(op, "Exists") == 0)
-		return label != NULL;
-	return label == NULL;
-}
-
-bool label_selector_matches(const struct value *selector, const struct value *labels)
-{
-	const struct value *match = value_get(selector, "matchLabels");
-	const struct value *exprs = value_get(selector, "matchExpressions");
-
-	if (!selector)
-		return false;
-	for (size_t i = 0; i < value_len(match); i++) {
-		const struct value *label = value_get(labels, value_key_at(match, i));
-
-		if (!label || !value_equal(label, value_at(match, i)))
-			return false;
-	}
-	for (size_t i = 0; i < value_len(exprs); i++)
-		if (!requirement_matches(value_at(exprs, i), labels))
-			return false;
-	return true;
-}
-
-bool label_selector_is_empty(const struct value *selector)
-{
-	return !value_len(value_get(selector, "matchLabels")) && !value_len(value_get(selector, "matchExpressions"));
-}
-
 void unique_check(struct admit *ad, const struct value *list, const char *key, const struct schema_path *at)
 {
 	struct value *seen = value_len(list) > 1 ? value_new_map(ad->arena) : NULL;

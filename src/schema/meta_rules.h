@@ -13,11 +13,6 @@ void annotations_check(struct admit *ad, const struct value *v, const struct sch
 void object_meta_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void requirement_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 
-/* Whether a LabelSelector (checked) selects an object with these labels. NULL selects nothing, {} all. */
-bool label_selector_matches(const struct value *selector, const struct value *labels);
-/* Whether it has no requirement at all. */
-bool label_selector_is_empty(const struct value *selector);
-
 /* Reports items of a list whose member `key` repeats an earlier item's, at that member. */
 void unique_check(struct admit *ad, const struct value *list, const char *key, const struct schema_path *at);
 /* Whether a non-empty string is in the map `seen` already; adds it. A map, since hostile lists are long. */

@@ -82,7 +82,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "resources", &schema_resource_requirements, NOT_ACTED },
 	{ "restartPolicy", ENUM("Always", "Never", "OnFailure"), 0, "Always" },
 	{ "runtimeClassName", FORMAT(format_dns_subdomain), KEEP_ZERO | NOT_ACTED },
-	{ "schedulerName", FORMAT(format_dns_subdomain), NOT_ACTED, "default-scheduler" },
+	{ "schedulerName", FORMAT(format_dns_subdomain), 0, "default-scheduler" },
 	{ "schedulingGates", LIST_BY(&pod_scheduling_gate, "name"), NOT_ACTED },
 	{ "schedulingGroup", &pod_scheduling_group, NOT_ACTED },
 	{ "securityContext", &schema_pod_security_context, 0, "{}" },

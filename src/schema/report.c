@@ -8,20 +8,31 @@
 
 #include "value/json.h"
 #include "value/nearest.h"
+#include "value/path.h"
 
 enum { SHOWN_MAX = 128 }; /* bytes of a value in a message */
 
 static void format_steps(const struct schema_path *at, struct buf *out)
 {
+	char cut[SHOWN_MAX + sizeof("…")];
+	const char *key;
+
 	if (!at)
 		return;
+	key = at->key;
 	format_steps(at->up, out);
-	if (!at->key)
-		buf_printf(out, "[%zu]", at->index);
-	else if (at->is_map_key)
-		buf_printf(out, "[%.*s%s]", SHOWN_MAX, at->key, strlen(at->key) > SHOWN_MAX ? "…" : "");
+	if (!at->key) {
+		path_push_index(out, at->index);
+		return;
+	}
+	if (strlen(at->key) > SHOWN_MAX) {
+		(void)snprintf(cut, sizeof(cut), "%.*s…", SHOWN_MAX, at->key);
+		key = cut;
+	}
+	if (at->is_map_key)
+		path_push_key(out, key);
 	else
-		buf_printf(out, "%s%s", out->len ? "." : "", at->key);
+		path_push_field(out, key);
 }
 
 void schema_path_format(const struct schema_path *at, struct buf *out)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "schema/format.h"
-#include "schema/meta_rules.h"
 #include "schema/table.h"
+#include "value/selector.h"
 
 /* --- defaults --- */
 
@@ -118,12 +118,14 @@ static void check_selector(struct admit *ad, const struct value *spec, const str
 	const struct value *template = value_get(spec, "template");
 	const struct value *labels = value_path(template, "metadata", "labels");
 	_cleanup_buf_ struct buf shown = BUF_INIT;
+	struct selector *compiled = NULL;
 
-	if (!selector)
+	/* A selector that is malformed has been reported by its own fields. */
+	if (!selector || selector_compile(ad->arena, selector, &compiled, NULL) < 0)
 		return;
-	if (label_selector_is_empty(selector)) {
+	if (selector_is_empty(compiled)) {
 		report_invalid(ad, AT(at, "selector"), selector, "empty selector is invalid: it would take every pod");
-	} else if (!label_selector_matches(selector, labels)) {
+	} else if (!selector_matches(compiled, labels)) {
 		report_value(labels, &shown);
 		report_error(ad, AT(AT(AT(at, "template"), "metadata"), "labels"), nearest_mark(labels, template, spec),
 			     "Invalid value: %s: `selector` does not match template `labels`", buf_str(&shown));
