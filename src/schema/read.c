@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "schema/hint.h"
 #include "schema/walk.h"
 #include "value/nearest.h"
 
@@ -21,7 +22,7 @@ static void read_value(struct reader *r, const struct schema_type *t, struct val
 static void unknown_field(struct reader *r, const struct schema_type *t, const struct value *v, size_t i,
 			  const struct schema_path *at)
 {
-	_cleanup_buf_ struct buf path = BUF_INIT;
+	_cleanup_buf_ struct buf path = BUF_INIT, hint = BUF_INIT, way = BUF_INIT;
 	const char *key = value_key_at(v, i);
 	const char *names[FIELDS_MAX];
 	const char *near;
@@ -34,8 +35,12 @@ static void unknown_field(struct reader *r, const struct schema_type *t, const s
 		names[n] = t->fields[n].name;
 	near = nearest(key, names, t->n_fields);
 	schema_path_format(AT(at, key), &path);
-	report_error(r->ad, AT(at, key), value_key_mark_at(v, i), "unknown field \"%s\"%s%s%s", buf_str(&path),
-		     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	if (near)
+		buf_printf(&hint, "; did you mean \"%s\"?", near);
+	else if (schema_hint(r->ad->ops->kind.type, at, key, &way))
+		buf_printf(&hint, "; \"%s\" is a field of %s", key, way.len ? buf_str(&way) : "the object itself");
+	report_error(r->ad, AT(at, key), value_key_mark_at(v, i), "unknown field \"%s\"%s", buf_str(&path),
+		     buf_str(&hint));
 }
 
 /* What null stands for in a list or as a free key's value: the zero of its type. */

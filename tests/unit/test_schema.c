@@ -126,6 +126,21 @@ static void a_misspelt_field_is_named(void **state)
 					      "\"containers\"?\n");
 }
 
+static void a_misplaced_field_is_shown_its_place(void **state)
+{
+	_cleanup_doc_ struct doc pod = admit("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\ncontainers: []\n"
+					     "spec: {image: x, containers: [{name: a, image: x, volumes: [], hostNetwork: true}]}\n");
+	_cleanup_doc_ struct doc deploy = admit("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n"
+						"spec: {image: x, template: {spec: {replicas: 1, quux: 1}}}\n");
+
+	assert_said(&pod, "unknown field \"containers\"; \"containers\" is a field of spec\n");
+	assert_said(&pod, "unknown field \"spec.image\"; \"image\" is a field of spec.containers[*]\n");
+	assert_said(&pod, "unknown field \"spec.containers[0].hostNetwork\"; \"hostNetwork\" is a field of spec\n");
+	assert_said(&deploy, "unknown field \"spec.image\"; \"image\" is a field of spec.template.spec.containers[*]\n");
+	assert_said(&deploy, "unknown field \"spec.template.spec.replicas\"; \"replicas\" is a field of spec\n");
+	assert_said(&deploy, "unknown field \"spec.template.spec.quux\"\n");
+}
+
 static void wrong_types_are_told(void **state)
 {
 	_cleanup_doc_ struct doc d = admit(POD_HEAD "spec:\n  hostNetwork: 'true'\n  containers:\n  - name: web\n    image: x\n"
@@ -442,6 +457,7 @@ int main(void)
 		cmocka_unit_test(tables_are_in_order),
 		cmocka_unit_test(a_pod_gets_its_defaults),
 		cmocka_unit_test(a_misspelt_field_is_named),
+		cmocka_unit_test(a_misplaced_field_is_shown_its_place),
 		cmocka_unit_test(wrong_types_are_told),
 		cmocka_unit_test(fields_nobody_acts_on_give_a_warning),
 		cmocka_unit_test(null_is_absent),
