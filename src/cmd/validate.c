@@ -61,7 +61,7 @@ static int read_stream(int fd, struct buf *out)
 		if (n == 0)
 			return buf_failed(out) ? -ENOMEM : 0;
 		buf_append(out, chunk, (size_t)n);
-		if (out->len > MANIFEST_MAX)
+		if (out->len > SCHEMA_MANIFEST_MAX)
 			return -EFBIG;
 	}
 }
@@ -95,10 +95,10 @@ static void check_text(struct validate *v, const char *name, const char *text, s
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
 	_cleanup_buf_ struct buf out = BUF_INIT, said = BUF_INIT;
-	struct manifest_object *objects = NULL;
+	struct schema_manifest_object *objects = NULL;
 	size_t n = 0;
 
-	if (manifest_read(text, len, a, &diags, &objects, &n) == 0)
+	if (schema_manifest_read(text, len, a, &diags, &objects, &n) == 0)
 		for (size_t i = 0; i < n; i++)
 			check_object(v, objects[i].root, a, &diags, &out);
 	diag_format(&diags, name, &said);
@@ -118,7 +118,7 @@ static void check_fd(struct validate *v, const char *name, int fd)
 	int r = read_stream(fd, &text);
 
 	if (r == -EFBIG) {
-		fprintf(stderr, "%s: error: Too long: a manifest may not be more than %d bytes\n", name, MANIFEST_MAX);
+		fprintf(stderr, "%s: error: Too long: a manifest may not be more than %d bytes\n", name, SCHEMA_MANIFEST_MAX);
 		worsen(v, EXIT_REFUSED);
 	} else if (r < 0) {
 		fprintf(stderr, "podfs validate: %s: %s\n", name, strerrordesc_np(-r));

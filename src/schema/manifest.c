@@ -8,7 +8,7 @@
 
 struct objects {
 	struct arena *arena;
-	struct manifest_object *items;
+	struct schema_manifest_object *items;
 	size_t n, cap;
 };
 
@@ -16,7 +16,7 @@ static void add(struct objects *o, struct value *root, unsigned document)
 {
 	if (o->n == o->cap) {
 		size_t cap = o->cap ? o->cap * 2 : 4;
-		struct manifest_object *items = arena_alloc(o->arena, cap * sizeof(*items));
+		struct schema_manifest_object *items = arena_alloc(o->arena, cap * sizeof(*items));
 
 		if (!items)
 			return;
@@ -25,7 +25,7 @@ static void add(struct objects *o, struct value *root, unsigned document)
 		o->items = items;
 		o->cap = cap;
 	}
-	o->items[o->n++] = (struct manifest_object){ .root = root, .document = document };
+	o->items[o->n++] = (struct schema_manifest_object){ .root = root, .document = document };
 }
 
 /* A List's items; NULL for any other object. "PodList" and the like are only told from a kind by their items. */
@@ -53,8 +53,8 @@ static void expand(struct objects *o, struct value *root, unsigned document)
 		expand(o, value_at(items, i), document);
 }
 
-int manifest_read(const char *text, size_t len, struct arena *a, struct diag_list *diags,
-		  struct manifest_object **ret, size_t *ret_n)
+int schema_manifest_read(const char *text, size_t len, struct arena *a, struct diag_list *diags,
+			 struct schema_manifest_object **ret, size_t *ret_n)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct objects o = { .arena = a };

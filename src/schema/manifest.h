@@ -8,9 +8,9 @@
 #include "base/arena.h"
 #include "schema/diag.h"
 
-enum { MANIFEST_MAX = 8 * 1024 * 1024 }; /* bytes of one manifest */
+enum { SCHEMA_MANIFEST_MAX = 8 * 1024 * 1024 }; /* bytes of one manifest */
 
-struct manifest_object {
+struct schema_manifest_object {
 	struct value *root;  /* not admitted; may be of any type */
 	unsigned document;   /* in the file, from 1 */
 };
@@ -20,7 +20,7 @@ struct manifest_object {
  * PodList, at any depth of nesting). *ret_n may be 0: text that declares nothing. Errors go to diags: -EINVAL, -EFBIG
  * when a limit of size is passed, -ENOMEM.
  */
-int manifest_read(const char *text, size_t len, struct arena *a, struct diag_list *diags,
-		  struct manifest_object **ret, size_t *ret_n);
+int schema_manifest_read(const char *text, size_t len, struct arena *a, struct diag_list *diags,
+			 struct schema_manifest_object **ret, size_t *ret_n);
 
 #endif

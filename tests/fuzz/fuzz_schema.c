@@ -16,10 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_arena_ struct arena *a = arena_new(64 * 1024 * 1024);
 	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
 	_cleanup_buf_ struct buf said = BUF_INIT;
-	struct manifest_object *objects = NULL;
+	struct schema_manifest_object *objects = NULL;
 	size_t n = 0;
 
-	if (manifest_read((const char *)data, size, a, &diags, &objects, &n) < 0)
+	if (schema_manifest_read((const char *)data, size, a, &diags, &objects, &n) < 0)
 		n = 0;
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_diag_list_ struct diag_list again = DIAG_LIST_INIT;

@@ -43,7 +43,7 @@ static void fault(const char *fmt, ...)
 struct file {
 	struct arena *arena;
 	struct diag_list diags;
-	struct manifest_object *objects;
+	struct schema_manifest_object *objects;
 	const struct schema_kind **kinds;
 	size_t n;
 	struct buf said;
@@ -93,7 +93,7 @@ static struct file load(const char *name)
 		fault("%s: cannot be read", name);
 		return f;
 	}
-	if (manifest_read(buf_str(&text), text.len, f.arena, &f.diags, &f.objects, &f.n) == 0) {
+	if (schema_manifest_read(buf_str(&text), text.len, f.arena, &f.diags, &f.objects, &f.n) == 0) {
 		f.kinds = arena_alloc(f.arena, (f.n + 1) * sizeof(struct schema_kind *));
 		for (size_t i = 0; i < f.n; i++) {
 			struct value *root = f.objects[i].root;

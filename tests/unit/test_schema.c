@@ -35,10 +35,10 @@ static void doc_clear(struct doc *d)
 static struct doc admit(const char *text)
 {
 	struct doc d = { .arena = arena_new(0), .diags = DIAG_LIST_INIT, .said = BUF_INIT };
-	struct manifest_object *objects = NULL;
+	struct schema_manifest_object *objects = NULL;
 	size_t n = 0;
 
-	assert_int_equal(manifest_read(text, strlen(text), d.arena, &d.diags, &objects, &n), 0);
+	assert_int_equal(schema_manifest_read(text, strlen(text), d.arena, &d.diags, &objects, &n), 0);
 	assert_int_equal(n, 1);
 	d.root = objects[0].root;
 	d.code = schema_admit(d.root, d.arena, &d.diags, &d.kind);
@@ -437,10 +437,10 @@ static void memory_that_runs_out_is_an_error(void **state)
 	for (size_t limit = 1024; limit < 16384; limit += 512) {
 		_cleanup_arena_ struct arena *a = arena_new(limit);
 		_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
-		struct manifest_object *objects = NULL;
+		struct schema_manifest_object *objects = NULL;
 		const struct schema_kind *kind = NULL;
 		size_t n = 0;
-		int r = manifest_read(POD, strlen(POD), a, &diags, &objects, &n);
+		int r = schema_manifest_read(POD, strlen(POD), a, &diags, &objects, &n);
 
 		if (r == 0)
 			r = schema_admit(objects[0].root, a, &diags, &kind);
