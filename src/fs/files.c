@@ -28,23 +28,24 @@ static bool is_files_dir(const struct fs_node *dir)
 	return dir->ops == &fs_kinddir_ops || dir->ops == &fs_scratch_ops;
 }
 
-/* Refuses names that are neither; false when that was done. */
-static bool name_allowed(struct fs_req *r, struct fs_node *dir, const char *name, enum fs_name_class class)
+/* Refuses names that are neither; false when that was done. `bad` and `taken` are the errnos to answer. */
+static bool name_allowed(struct fs_req *r, struct fs_node *dir, const char *name, enum fs_name_class class, int bad,
+			 int taken)
 {
 	_cleanup_object_ struct object *o = NULL;
 
 	if (class == FS_NAME_BAD) {
-		fs_refuse(r, -EINVAL, dir, name, "a name is UTF-8 text without control characters");
+		fs_refuse(r, bad, dir, name, "a name is UTF-8 text without control characters");
 		return false;
 	}
 	if (class == FS_NAME_OTHER) {
-		fs_refuse(r, -EINVAL, dir, name,
+		fs_refuse(r, bad, dir, name,
 			  "a file here is a manifest (*.yaml, *.yml, *.json) or an editor's scratch; this name is neither");
 		return false;
 	}
 	o = class == FS_NAME_MANIFEST ? fs_kinddir_object(dir, name) : NULL;
 	if (o) {
-		fs_refuse(r, -EEXIST, dir, name, "the directory of %s \"%s\" stands here", dir->kind->kind, name);
+		fs_refuse(r, taken, dir, name, "the directory of %s \"%s\" stands here", dir->kind->kind, name);
 		return false;
 	}
 	return true;
@@ -54,7 +55,7 @@ void fs_files_create(struct fs_req *r, struct fs_node *dir, const char *name, mo
 {
 	enum fs_name_class class = classify(dir, name);
 
-	if (!name_allowed(r, dir, name, class))
+	if (!name_allowed(r, dir, name, class, -EINVAL, -EEXIST))
 		return;
 	if (class == FS_NAME_SCRATCH)
 		fs_scratch_create(r, dir, name, mode);
@@ -342,7 +343,7 @@ void fs_files_rename(struct fs_req *r, struct fs_node *dir, const char *name, st
 		fs_refuse(r, -EPERM, dir, name, "manifests and scratch belong in a kind's directory");
 		return;
 	}
-	if (!name_allowed(r, newdir, newname, to))
+	if (!name_allowed(r, newdir, newname, to, -EBADMSG, -EBADMSG))
 		return;
 	if (flags & RENAME_NOREPLACE && to == FS_NAME_MANIFEST && fs_manifest_exists(newdir, newname)) {
 		fs_reply_err(r, -EEXIST);
@@ -401,7 +402,7 @@ void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, 
 		fs_refuse(r, -EPERM, newdir, newname, "only scratch can be linked");
 		return;
 	}
-	if (!name_allowed(r, newdir, newname, to))
+	if (!name_allowed(r, newdir, newname, to, -EBADMSG, -EBADMSG))
 		return;
 	if (to == FS_NAME_SCRATCH) {
 		fs_scratch_link(r, n, newdir, newname);

@@ -56,8 +56,8 @@ const struct fs_ops fs_version_ops = { .region = "version", .getattr = constant_
 
 static int changing_getattr(struct fs_node *n, struct fs_attr *a)
 {
-	a->ttl = FS_TTL_NONE;
-	return fs_attr_render(n, a, 0444, registry_now(n->fs->registry));
+	a->ttl = FS_TTL_NONE; /* the time stays: tar(1) takes another one for a file that changes under its hands */
+	return fs_attr_render(n, a, 0444, n->fs->started);
 }
 
 static int healthz_render(struct fs_node *n, struct buf *out)

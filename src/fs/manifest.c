@@ -299,6 +299,18 @@ static int op_getattr(struct fs_node *n, struct fs_attr *a)
 	return 0;
 }
 
+/* Whether the calling process has written what is not committed yet: futimens(2) and fchmod(2) come without a handle. */
+static bool caller_writes(const struct fs_manifest *m)
+{
+	const struct fs_whandle *w;
+
+	LIST_FOREACH(w, &m->writers, entry)
+		if ((w->state == FS_H_DIRTY || w->state == FS_H_FRESH) && m->fs->asking &&
+		    of_process(w->pid, m->fs->asking))
+			return true;
+	return false;
+}
+
 struct attr_change {
 	struct fs_req *r;
 	struct fs_manifest *m; /* owned reference */
@@ -699,7 +711,7 @@ static void op_setattr(struct fs_req *r, struct fs_node *n, const struct fs_attr
 			wrote(w);
 	}
 	set &= ~(unsigned)FS_SET_SIZE;
-	if (!set || !m->entry || (w && (w->state == FS_H_DIRTY || w->state == FS_H_FRESH))) {
+	if (!set || !m->entry || caller_writes(m)) {
 		m->over.mode = set & FS_SET_MODE ? a->mode : m->over.mode;
 		m->over.uid = set & FS_SET_UID ? a->uid : m->over.uid;
 		m->over.gid = set & FS_SET_GID ? a->gid : m->over.gid;

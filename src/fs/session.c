@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 
 #include "base/clock.h"
 #include "fs/decl.h"
@@ -239,9 +240,10 @@ static int check_empty(int fd, const char *path, struct error *err)
 /* Detaches a mount of ours that nobody serves any more. */
 static int detach_dead(const char *path, struct error *err)
 {
-	struct stat st;
+	struct statfs st;
 
-	while (stat(path, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED)) {
+	/* statfs(2) asks whoever serves; stat(2) may be answered from what the kernel remembers. */
+	while (statfs(path, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED)) {
 		if (umount2(path, MNT_DETACH) < 0)
 			return error_errno(err, -errno, "cannot detach the dead mount at %s", path);
 	}
