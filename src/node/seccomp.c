@@ -153,9 +153,8 @@ static int fill(scmp_filter_ctx ctx, uint64_t caps, int *last)
 	int r;
 
 #ifdef __x86_64__
+	/* Not x32, which hardly any kernel has switched on: a third architecture makes each start measurably longer. */
 	r = seccomp_arch_add(ctx, SCMP_ARCH_X86);
-	if (r == 0)
-		r = seccomp_arch_add(ctx, SCMP_ARCH_X32);
 #elif defined(__aarch64__)
 	r = seccomp_arch_add(ctx, SCMP_ARCH_ARM);
 #else

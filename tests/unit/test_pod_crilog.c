@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "pod/crilog.h"
+
+static char buffers[2][CRILOG_BUFFER_SIZE];
+static char text[1 << 20];
+
+static struct crilog open_log(void)
+{
+	struct crilog log = { .fd = memfd_create("log", MFD_CLOEXEC) };
+
+	assert_true(log.fd >= 0);
+	assert_int_equal(fcntl(log.fd, F_SETFL, O_APPEND), 0);
+	log.streams[0].buffer = buffers[0];
+	log.streams[1].buffer = buffers[1];
+	return log;
+}
+
+static const char *content(const struct crilog *log)
+{
+	ssize_t n = pread(log->fd, text, sizeof(text) - 1, 0);
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+	return text;
+}
+
+static void feed(struct crilog *log, enum crilog_which which, const char *s, size_t len, bool eof)
+{
+	memcpy(log->streams[which].buffer + log->streams[which].fill, s, len);
+	crilog_feed(log, which, len, eof, INT64_C(1700000000123456789));
+}
+
+#define STAMP "2023-11-14T22:13:20.123456789Z"
+
+static void test_time(void **state)
+{
+	static const int64_t seconds[] = { 0, 59, 86399, 86400, 951782399, 951782400, 951868800, 1709164799, 1709251199,
+					   1709251200, 1735689599, 1735689600, 4102444800, 7258118400 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(seconds); i++) {
+		char ours[CRILOG_TIME_SIZE], theirs[CLOCK_RFC3339NANO_SIZE];
+
+		crilog_format_time(seconds[i] * NSEC_PER_SEC + 7, ours);
+		assert_string_equal(ours, clock_format_rfc3339nano(seconds[i] * NSEC_PER_SEC + 7, theirs));
+	}
+	for (int64_t day = 0; day < 100000; day++) {
+		char ours[CRILOG_TIME_SIZE], theirs[CLOCK_RFC3339NANO_SIZE];
+		int64_t t = day * 86400 * NSEC_PER_SEC + day;
+
+		crilog_format_time(t, ours);
+		assert_string_equal(ours, clock_format_rfc3339nano(t, theirs));
+	}
+}
+
+static void test_lines(void **state)
+{
+	struct crilog log = open_log();
+
+	feed(&log, CRILOG_STDOUT, "one\ntw", 6, false);
+	feed(&log, CRILOG_STDERR, "err\n", 4, false);
+	feed(&log, CRILOG_STDOUT, "o\n\nthree", 8, false);
+	feed(&log, CRILOG_STDOUT, "", 0, true);
+	assert_string_equal(content(&log), STAMP " stdout F one\n" STAMP " stderr F err\n" STAMP " stdout F two\n" STAMP
+						 " stdout F \n" STAMP " stdout P three\n");
+	assert_int_equal(log.streams[0].fill, 0);
+	assert_int_equal(log.lost, 0);
+	close_fdp(&log.fd);
+}
+
+/* Around the limit: a line of exactly 16 KiB is whole, one byte more is two parts. */
+static void test_long_lines(void **state)
+{
+	static char line[CRILOG_LINE_MAX + 2];
+
+	for (size_t len = CRILOG_LINE_MAX - 1; len <= CRILOG_LINE_MAX + 1; len++) {
+		struct crilog log = open_log();
+		const char *at;
+
+		memset(line, 'x', len);
+		feed(&log, CRILOG_STDOUT, line, len, false);
+		feed(&log, CRILOG_STDOUT, "\n", 1, false);
+		at = content(&log);
+		if (len > CRILOG_LINE_MAX) {
+			assert_int_equal(strncmp(at, STAMP " stdout P x", sizeof(STAMP " stdout P x") - 1), 0);
+			at = strchr(at, '\n') + 1;
+			assert_string_equal(at, STAMP " stdout F x\n");
+		} else {
+			assert_int_equal(strncmp(at, STAMP " stdout F x", sizeof(STAMP " stdout F x") - 1), 0);
+			assert_int_equal(strlen(at), sizeof(STAMP " stdout F ") - 1 + len + 1);
+		}
+		close_fdp(&log.fd);
+	}
+}
+
+/* Whatever the sizes of the pieces, the text that comes out is the text that went in. */
+static void test_pieces(void **state)
+{
+	static char in[100000], out[100000];
+
+	for (size_t i = 0; i < sizeof(in); i++)
+		in[i] = (char)(i * i % 61 == 0 && i % 30000 < 7000 ? '\n' : 'a' + i % 26);
+	in[sizeof(in) - 1] = '\n';
+	for (size_t piece = 1; piece < CRILOG_BUFFER_SIZE - CRILOG_LINE_MAX; piece = piece * 3 + 1) {
+		struct crilog log = open_log();
+		size_t len = 0;
+
+		for (size_t at = 0; at < sizeof(in); at += piece)
+			feed(&log, CRILOG_STDOUT, in + at, piece < sizeof(in) - at ? piece : sizeof(in) - at, false);
+		for (const char *at = content(&log); *at != '\0';) {
+			const char *nl = strchr(at, '\n');
+			const char *from = at + sizeof(STAMP " stdout F ") - 1;
+			bool full = at[sizeof(STAMP " stdout ") - 1] == 'F';
+
+			assert_true(from <= nl && (size_t)(nl - from) <= CRILOG_LINE_MAX);
+			memcpy(out + len, from, (size_t)(nl - from) + full);
+			len += (size_t)(nl - from) + full;
+			at = nl + 1;
+		}
+		assert_int_equal(len, sizeof(in));
+		assert_memory_equal(in, out, sizeof(in));
+		close_fdp(&log.fd);
+	}
+}
+
+/* What a full disk took of a batch is cut off again: no half line is ever left, and writing resumes. */
+static void test_full_disk(void **state)
+{
+	const struct rlimit small = { 100, RLIM_INFINITY };
+	struct rlimit old;
+	struct crilog log = open_log();
+
+	(void)sigaction(SIGXFSZ, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
+	feed(&log, CRILOG_STDOUT, "before\n", 7, false);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ small.rlim_cur, old.rlim_max }), 0);
+	feed(&log, CRILOG_STDOUT, "lost\nlost\nlost\n", 15, false);
+	assert_true(log.failing);
+	assert_int_equal(log.lost, 3);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	feed(&log, CRILOG_STDOUT, "after\n", 6, false);
+	assert_false(log.failing);
+	assert_string_equal(content(&log), STAMP " stdout F before\n" STAMP " stdout F after\n");
+	close_fdp(&log.fd);
+}
+
+static void test_nowhere(void **state)
+{
+	struct crilog log = open_log();
+
+	close_fdp(&log.fd);
+	feed(&log, CRILOG_STDOUT, "a\nb\n", 4, false);
+	assert_int_equal(log.lost, 2);
+	assert_int_equal(log.streams[0].fill, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_time),   cmocka_unit_test(test_lines),	 cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_pieces), cmocka_unit_test(test_full_disk), cmocka_unit_test(test_nowhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
