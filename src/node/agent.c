@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's thread and its table of pods. The cache's callback puts the newest object of each changed pod into the
+ * inbox and wakes the thread; the thread alone touches pods.
+ */
+#include "node/agent.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#include "base/log.h"
+#include "node/agent_internal.h"
+
+enum { EVENTS_MAX = 64 };
+
+struct inbox_item {
+	TAILQ_ENTRY(inbox_item) link;
+	struct object *object; /* newest version of a pod; NULL: the cleaner has finished with uid */
+	bool gone;	       /* the object has left the store */
+	char uid[OBJECT_UID_SIZE];
+};
+
+static void wake(struct agent *agent)
+{
+	uint64_t one = 1;
+
+	if (write(agent->wake_fd, &one, sizeof(one)) < 0) {
+		/* ignoring: the counter is full, so the thread is awake */
+	}
+}
+
+static void put_inbox(struct agent *agent, const struct object *object, bool gone, const char *uid)
+{
+	struct inbox_item *i = calloc(1, sizeof(*i));
+
+	if (!i) {
+		log_error("node agent: out of memory, a change of pod %s is seen with the next one", uid);
+		return;
+	}
+	i->object = object_ref(object);
+	i->gone = gone;
+	(void)snprintf(i->uid, sizeof(i->uid), "%s", uid);
+	pthread_mutex_lock(&agent->lock);
+	TAILQ_INSERT_TAIL(&agent->inbox, i, link);
+	pthread_mutex_unlock(&agent->lock);
+	wake(agent);
+}
+
+static bool is_ours(struct agent *agent, const struct object *pod)
+{
+	return pod && !strcmp(value_str_or(object_path(pod, "spec", "nodeName"), ""), agent->node_name);
+}
+
+/* The cache's callback. A pod's own status does not concern it: the agent wrote it. */
+static void on_change(void *arg, const struct cache_event *e)
+{
+	struct agent *agent = arg;
+	const struct object *o = e->now ? e->now : e->old;
+
+	if (!is_ours(agent, o))
+		return;
+	if (e->old && e->now && is_ours(agent, e->old) &&
+	    value_equal(object_path(e->old, "spec"), object_path(e->now, "spec")) &&
+	    value_equal(object_path(e->old, "metadata", "deletionTimestamp"),
+			object_path(e->now, "metadata", "deletionTimestamp")))
+		return;
+	put_inbox(agent, o, !e->now, object_uid(o));
+}
+
+void agent_note_cleaned(void *arg, const char *uid)
+{
+	put_inbox(arg, NULL, false, uid);
+}
+
+void agent_mark(struct agent *agent, struct agent_pod *p)
+{
+	if (p->dirty)
+		return;
+	p->dirty = true;
+	TAILQ_INSERT_TAIL(&agent->dirty, p, in_dirty);
+}
+
+/* Whether an earlier daemon left a podfs-pod (or its remains) for the pod. */
+static bool has_sandbox_dir(struct agent *agent, const char *uid)
+{
+	char path[POD_PATH_SIZE];
+
+	(void)snprintf(path, sizeof(path), "%s/pods/%s", agent->run_dir, uid);
+	return access(path, F_OK) == 0;
+}
+
+static struct agent_pod *add_pod(struct agent *agent, const struct object *object)
+{
+	struct agent_pod *p = calloc(1, sizeof(*p));
+	int64_t now = registry_now(agent->registry);
+
+	if (!p)
+		return NULL;
+	(void)snprintf(p->uid, sizeof(p->uid), "%s", object_uid(object));
+	p->object = object_ref(object);
+	p->wake_at = INT64_MAX;
+	if (asprintf(&p->dir, "%s/pods/%s", agent->state_dir, p->uid) < 0)
+		p->dir = NULL;
+	if (!p->dir || lifecycle_init(&p->run, object_path(object, "spec"), now) < 0) {
+		agent_pod_free(p);
+		return NULL;
+	}
+	HASH_ADD_STR(agent->pods, uid, p);
+	if (!p->hh.tbl) {
+		agent_pod_free(p);
+		return NULL;
+	}
+	atomic_store(&agent->n_pods, HASH_COUNT(agent->pods));
+	lifecycle_recover(&p->run, object_path(object, "status"), now);
+	if (has_sandbox_dir(agent, p->uid))
+		agent_pod_adopt(agent, p);
+	agent_mark(agent, p);
+	return p;
+}
+
+static void take_item(struct agent *agent, struct inbox_item *i)
+{
+	struct agent_pod *p;
+
+	HASH_FIND_STR(agent->pods, i->uid, p);
+	if (!i->object) {
+		if (p)
+			agent_pod_cleaned(agent, p);
+	} else if (p) {
+		agent_pod_update(agent, p, i->gone ? NULL : i->object);
+	} else if (!i->gone && !add_pod(agent, i->object)) {
+		log_error("pod %s/%s: out of memory, not run", object_namespace(i->object), object_name(i->object));
+	}
+	object_unref(i->object);
+	free(i);
+}
+
+/* Containers that wait for an image are tried again. */
+static void retry_images(struct agent *agent)
+{
+	struct agent_pod *p, *next;
+
+	HASH_ITER(hh, agent->pods, p, next) {
+		for (size_t i = 0; i < p->run.n; i++) {
+			struct container_run *c = &p->run.containers[i];
+
+			if (c->waiting_reason && strstr(c->waiting_reason, "ErrImage")) {
+				c->not_before = 0;
+				agent_mark(agent, p);
+			}
+		}
+	}
+}
+
+static void start_drain(struct agent *agent)
+{
+	struct agent_pod *p, *next;
+
+	agent->draining = true;
+	HASH_ITER(hh, agent->pods, p, next)
+		agent_mark(agent, p);
+}
+
+/* Tells agent_drain() when nothing is left. */
+static void check_drained(struct agent *agent)
+{
+	struct agent_pod *p, *next;
+
+	if (!agent->draining)
+		return;
+	HASH_ITER(hh, agent->pods, p, next)
+		if (p->run.sandbox != SANDBOX_NONE)
+			return;
+	pthread_mutex_lock(&agent->lock);
+	agent->is_drained = true;
+	pthread_cond_broadcast(&agent->drained);
+	pthread_mutex_unlock(&agent->lock);
+}
+
+/* Takes what others have left for the thread; false when it is to end. */
+static bool take_inbox(struct agent *agent)
+{
+	struct inbox all = TAILQ_HEAD_INITIALIZER(all);
+	bool images, drain, go_on;
+	struct inbox_item *i;
+	uint64_t count;
+
+	if (read(agent->wake_fd, &count, sizeof(count)) < 0) {
+		/* ignoring: nobody has woken the thread */
+	}
+	pthread_mutex_lock(&agent->lock);
+	TAILQ_CONCAT(&all, &agent->inbox, link);
+	images = agent->images_changed;
+	agent->images_changed = false;
+	drain = agent->drain_wanted && !agent->draining;
+	go_on = !agent->stopping;
+	pthread_mutex_unlock(&agent->lock);
+	while ((i = TAILQ_FIRST(&all))) {
+		TAILQ_REMOVE(&all, i, link);
+		take_item(agent, i);
+	}
+	if (images)
+		retry_images(agent);
+	if (drain)
+		start_drain(agent);
+	return go_on;
+}
+
+static void forget(struct agent *agent, struct agent_pod *p)
+{
+	HASH_DEL(agent->pods, p);
+	atomic_store(&agent->n_pods, HASH_COUNT(agent->pods));
+	agent_pod_free(p);
+}
+
+static void work_dirty(struct agent *agent)
+{
+	struct agent_pod *p;
+
+	while ((p = TAILQ_FIRST(&agent->dirty))) {
+		TAILQ_REMOVE(&agent->dirty, p, in_dirty);
+		p->dirty = false;
+		if (!agent_pod_reconcile(agent, p))
+			forget(agent, p);
+	}
+	check_drained(agent);
+}
+
+/* Marks the pods whose time has come, and sets the timer for the next. */
+static void work_timers(struct agent *agent)
+{
+	int64_t now = registry_now(agent->registry), next = INT64_MAX;
+	struct itimerspec when = { 0 };
+	struct agent_pod *p, *tmp;
+
+	HASH_ITER(hh, agent->pods, p, tmp) {
+		if (p->wake_at <= now) {
+			p->wake_at = INT64_MAX;
+			agent_mark(agent, p);
+		}
+		if (p->wake_at < next)
+			next = p->wake_at;
+	}
+	if (!TAILQ_EMPTY(&agent->dirty))
+		next = now + 1;
+	if (next != INT64_MAX)
+		when.it_value = (struct timespec){ .tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC };
+	(void)timerfd_settime(agent->timer_fd, TFD_TIMER_ABSTIME, &when, NULL); /* cannot fail with these arguments */
+}
+
+static void *run(void *arg)
+{
+	struct agent *agent = arg;
+	struct epoll_event events[EVENTS_MAX];
+	uint64_t expirations;
+
+	while (take_inbox(agent)) {
+		int n;
+
+		work_dirty(agent);
+		work_timers(agent);
+		n = epoll_wait(agent->epoll, events, EVENTS_MAX, -1);
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.ptr == &agent->wake_fd)
+				continue; /* read by take_inbox() */
+			if (events[i].data.ptr == &agent->timer_fd) {
+				if (read(agent->timer_fd, &expirations, sizeof(expirations)) < 0)
+					continue; /* set anew meanwhile */
+			} else {
+				agent_pod_receive(agent, events[i].data.ptr);
+			}
+		}
+		work_timers(agent);
+	}
+	return NULL;
+}
+
+static int watch_fd(struct agent *agent, int *fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = fd };
+
+	return *fd < 0 || epoll_ctl(agent->epoll, EPOLL_CTL_ADD, *fd, &e) < 0 ? -errno : 0;
+}
+
+static int open_fds(struct agent *agent)
+{
+	int r;
+
+	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (agent->epoll < 0)
+		return -errno;
+	agent->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = watch_fd(agent, &agent->wake_fd);
+	if (r < 0)
+		return r;
+	/* Real time, and woken when the clock is set: what waits for a time looks again. */
+	agent->timer_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	return watch_fd(agent, &agent->timer_fd);
+}
+
+/* Ends a pod that an earlier daemon left and that is no longer in the store. */
+static void end_leftover(struct agent *agent, const char *uid, const char *cgroup)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_sandbox_ struct sandbox *sb = NULL;
+	_cleanup_free_ char *run_dir = NULL, *dir = NULL;
+	struct cleaner_job job = { .uid = uid, .cgroup = cgroup, .network = true };
+
+	if (sandbox_connect(agent->run_dir, uid, &sb, &err) == 0 && sandbox_shutdown(sb, &err) < 0)
+		log_warning("pod %s: %s, ignoring", uid, error_text(&err));
+	if (asprintf(&run_dir, "%s/pods/%s", agent->run_dir, uid) < 0 ||
+	    asprintf(&dir, "%s/pods/%s", agent->state_dir, uid) < 0)
+		return;
+	job.run_dir = run_dir;
+	job.dir = dir;
+	if (cleaner_add(agent->cleaner, &job) < 0)
+		log_error("pod %s: out of memory, something of it may be left", uid);
+}
+
+static void check_leftover(void *arg, const char *uid, const char *path)
+{
+	struct agent *agent = arg;
+	_cleanup_object_ struct object *o = cache_get_uid(registry_cache(agent->registry), uid);
+
+	if (!is_ours(agent, o))
+		end_leftover(agent, uid, path);
+}
+
+/* Directories of pods that have no cgroup any more. */
+static void check_directories(struct agent *agent, const char *base)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_free_ char *path = NULL;
+	struct dirent *d;
+
+	if (asprintf(&path, "%s/pods", base) < 0)
+		return;
+	dir = opendir(path);
+	while (dir && (d = readdir(dir))) {
+		char cgroup[CGROUP_PATH_MAX];
+
+		if (d->d_name[0] == '.' || cgroup_path(agent->cgroups, "", d->d_name, NULL, cgroup) < 0)
+			continue;
+		check_leftover(agent, d->d_name, cgroup);
+	}
+}
+
+static int copy_config(struct agent *agent, const struct agent_config *c)
+{
+	const struct {
+		char **to;
+		const char *from;
+	} strings[] = {
+		{ &agent->node_name, c->node_name }, { &agent->host_ip, c->host_ip },	{ &agent->state_dir, c->state_dir },
+		{ &agent->run_dir, c->run_dir },     { &agent->log_dir, c->log_dir },	{ &agent->pod_program, c->pod_program },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+		*strings[i].to = strings[i].from ? strdup(strings[i].from) : NULL;
+		if (strings[i].from && !*strings[i].to)
+			return -ENOMEM;
+	}
+	agent->images = c->images;
+	agent->network = c->network;
+	agent->network_arg = c->network_arg;
+	return 0;
+}
+
+static int start(struct agent *agent, const struct agent_config *config, struct error *err)
+{
+	int r = copy_config(agent, config);
+
+	if (r == 0)
+		r = open_fds(agent);
+	if (r < 0)
+		return error_errno(err, r, "node agent");
+	r = cgroups_open(config->cgroup_parent, &agent->cgroups, err);
+	if (r < 0)
+		return r;
+	r = cleaner_start(agent->cgroups, agent->network, agent->network_arg, agent_note_cleaned, agent, &agent->cleaner);
+	if (r < 0)
+		return error_errno(err, r, "node agent");
+	cgroup_each_pod(agent->cgroups, check_leftover, agent);
+	check_directories(agent, agent->run_dir);
+	check_directories(agent, agent->state_dir);
+	r = node_object_write(agent, err);
+	if (r < 0)
+		return r;
+	r = cache_subscribe(registry_cache(agent->registry), schema_kind_by_plural("pods"), on_change, agent,
+			    &agent->subscription);
+	if (r == 0) {
+		r = -pthread_create(&agent->thread, NULL, run, agent);
+		agent->started = r == 0;
+	}
+	return r < 0 ? error_errno(err, r, "node agent") : 0;
+}
+
+int agent_start(const struct agent_config *config, struct registry *r, struct agent **ret, struct error *err)
+{
+	struct agent *agent = calloc(1, sizeof(*agent));
+	int e;
+
+	if (!agent)
+		return error_set(err, -ENOMEM, "node agent: out of memory");
+	agent->registry = r;
+	agent->writer = (struct writer){ .agent = "node" };
+	agent->epoll = agent->wake_fd = agent->timer_fd = -1;
+	pthread_mutex_init(&agent->lock, NULL);
+	pthread_cond_init(&agent->drained, NULL);
+	TAILQ_INIT(&agent->inbox);
+	TAILQ_INIT(&agent->dirty);
+	e = start(agent, config, err);
+	if (e < 0) {
+		agent_stop(agent);
+		return e;
+	}
+	(void)pthread_setname_np(agent->thread, "node-agent"); /* ignoring: only for people */
+	*ret = agent;
+	return 0;
+}
+
+void agent_images_changed(struct agent *agent)
+{
+	pthread_mutex_lock(&agent->lock);
+	agent->images_changed = true;
+	pthread_mutex_unlock(&agent->lock);
+	wake(agent);
+}
+
+void agent_drain(struct agent *agent)
+{
+	pthread_mutex_lock(&agent->lock);
+	agent->drain_wanted = true;
+	wake(agent);
+	while (!agent->is_drained)
+		pthread_cond_wait(&agent->drained, &agent->lock);
+	pthread_mutex_unlock(&agent->lock);
+}
+
+void agent_stop(struct agent *agent)
+{
+	struct agent_pod *p, *next;
+	struct inbox_item *i;
+
+	if (!agent)
+		return;
+	cache_unsubscribe(agent->subscription);
+	pthread_mutex_lock(&agent->lock);
+	agent->stopping = true;
+	pthread_mutex_unlock(&agent->lock);
+	if (agent->started) {
+		wake(agent);
+		pthread_join(agent->thread, NULL);
+	}
+	cleaner_stop(agent->cleaner);
+	HASH_ITER(hh, agent->pods, p, next)
+		forget(agent, p);
+	while ((i = TAILQ_FIRST(&agent->inbox))) {
+		TAILQ_REMOVE(&agent->inbox, i, link);
+		object_unref(i->object);
+		free(i);
+	}
+	cgroups_close(agent->cgroups);
+	close_fdp(&agent->epoll);
+	close_fdp(&agent->wake_fd);
+	close_fdp(&agent->timer_fd);
+	pthread_cond_destroy(&agent->drained);
+	pthread_mutex_destroy(&agent->lock);
+	free(agent->node_name);
+	free(agent->host_ip);
+	free(agent->state_dir);
+	free(agent->run_dir);
+	free(agent->log_dir);
+	free(agent->pod_program);
+	free(agent);
+}
+
+size_t agent_pods(struct agent *agent)
+{
+	return atomic_load(&agent->n_pods);
+}

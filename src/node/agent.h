@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The node agent: runs the pods that are bound to this node, one podfs-pod each, and tells what became of them.
+ *
+ * One thread owns all pods and waits in epoll: for changes of the store, for what podfs-pods say, for time. What may
+ * take long (links, cgroups and files of pods that ended) is removed by a second thread. The agent dies with the
+ * daemon and its pods do not: agent_start() takes up those that run.
+ */
+#ifndef PODFS_NODE_AGENT_H
+#define PODFS_NODE_AGENT_H
+
+#include "node/image.h"
+#include "store/registry.h"
+
+struct agent;
+
+enum { AGENT_IP_SIZE = 16 };
+
+/* The pod network, as the agent needs it. All members must be set; any thread may be the caller. */
+struct agent_network {
+	/* An address for a pod; the one it has if it has one. -EADDRNOTAVAIL when all are in use. */
+	int (*allocate)(void *arg, const char *uid, char ret_ip[static AGENT_IP_SIZE], struct error *err);
+	/* Wires up a pod's network namespace. */
+	int (*attach)(void *arg, int netns_fd, const char *uid, const char *ip, struct error *err);
+	/* Takes away links and addresses of pods that are gone; those that have none are no error. */
+	int (*release)(void *arg, const char *const *uids, size_t n, struct error *err);
+};
+
+struct agent_config {
+	const char *node_name;
+	const char *host_ip;	 /* "" when the host has no address */
+	const char *state_dir;	 /* pods' files are below STATE/pods/UID */
+	const char *run_dir;	 /* podfs-pods' sockets are below RUN/pods/UID */
+	const char *log_dir;	 /* "/var/log/pods" */
+	const char *cgroup_parent; /* "podfs" */
+	const char *pod_program; /* podfs-pod; NULL: the installed one */
+	struct image_store *images;
+	const struct agent_network *network;
+	void *network_arg;
+};
+
+/* Registers the Node, takes up the pods that run, and starts. The strings are copied; registry, images and network must
+ * outlive it. */
+int agent_start(const struct agent_config *config, struct registry *r, struct agent **ret, struct error *err);
+
+/* Images have come or gone: containers that wait for one are tried again. Any thread. */
+void agent_images_changed(struct agent *agent);
+
+/*
+ * Ends every pod of the node with its own grace and waits until nothing is left of them; their objects stay, and start
+ * anew with the next agent. For `podfs umount` and the host's shutdown.
+ */
+void agent_drain(struct agent *agent);
+
+/* Ends the agent; the pods run on. NULL is fine. */
+void agent_stop(struct agent *agent);
+
+/* How many pods it holds; for metrics. Any thread. */
+size_t agent_pods(struct agent *agent);
+
+#endif

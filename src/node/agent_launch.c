@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "node/agent_internal.h"
+#include "node/env.h"
+#include "node/security.h"
+#include "node/volume.h"
+#include "schema/resources.h"
+
+enum {
+	HOSTNAME_MAX_LEN = 63,
+	SUPERVISOR_OOM_SCORE = -998, /* K8S:pkg/kubelet/qos/policy.go: PodInfraOOMAdj */
+	GUARANTEED_OOM_SCORE = -997,
+	BEST_EFFORT_OOM_SCORE = 1000,
+};
+
+const char *agent_hostname(struct arena *a, const struct object *pod)
+{
+	const char *name = value_str(object_path(pod, "spec", "hostname"));
+
+	return arena_printf(a, "%.*s", HOSTNAME_MAX_LEN, name ? name : object_name(pod));
+}
+
+static bool pod_flag(const struct object *pod, const char *key)
+{
+	return value_bool(object_path(pod, "spec", key), false);
+}
+
+/* Makes the directories of a path that are missing below one that is there. */
+static int make_dirs(const char *path, mode_t mode)
+{
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* The sum of one resource over the main containers; 0 when a limit is missing somewhere. */
+static int64_t sum_limits(const struct value *spec, const char *name)
+{
+	const struct value *list = value_get(spec, "containers");
+	int64_t total = 0;
+
+	for (size_t i = 0; i < value_len(list); i++) {
+		int64_t n = container_resource(value_at(list, i), "limits", name);
+
+		if (n <= 0)
+			return 0;
+		total += n;
+	}
+	return total;
+}
+
+static const char *qos_of(const struct object *pod)
+{
+	return value_str_or(object_path(pod, "status", "qosClass"), "BestEffort");
+}
+
+/* Makes the pod's cgroup, and opens podfs-pod's own. */
+static int prepare_cgroup(struct agent *agent, struct agent_pod *p, int fds[static CGROUP_HIERARCHIES_MAX], size_t *ret_n,
+			  struct error *err)
+{
+	const struct value *spec = object_path(p->object, "spec");
+	struct cgroup_limits limits = {
+		.cpu_request = pod_requests(spec).milli_cpu,
+		.cpu_limit = sum_limits(spec, "cpu"),
+		.memory = sum_limits(spec, "memory"),
+	};
+	char supervisor[CGROUP_PATH_MAX];
+	int r;
+
+	if (!limits.cpu_request)
+		limits.cpu_request = -1;
+	r = cgroup_path(agent->cgroups, qos_of(p->object), p->uid, NULL, p->cgroup);
+	if (r == 0)
+		r = cgroup_make(agent->cgroups, p->cgroup, &limits, err);
+	if (r == 0)
+		r = cgroup_supervisor_path(agent->cgroups, p->cgroup, supervisor, err);
+	return r < 0 ? r : cgroup_open_dirs(agent->cgroups, supervisor, fds, ret_n, err);
+}
+
+static void close_all(int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)close(fds[i]);
+}
+
+static unsigned setup_flags(const struct object *pod)
+{
+	return (pod_flag(pod, "hostNetwork") ? POD_HOST_NETWORK | POD_HOST_UTS : 0U) |
+	       (pod_flag(pod, "hostIPC") ? POD_HOST_IPC : 0U) | (pod_flag(pod, "hostPID") ? POD_HOST_PID : 0U) |
+	       (pod_flag(pod, "shareProcessNamespace") ? POD_SHARE_PID : 0U);
+}
+
+/* spec.securityContext.sysctls as "name=value". */
+static const char *const *read_sysctls(struct arena *a, const struct object *pod, size_t *ret_n)
+{
+	const struct value *list = object_path(pod, "spec", "securityContext", "sysctls");
+	const char **out = arena_alloc(a, (value_len(list) + 1) * sizeof(*out));
+
+	for (size_t i = 0; out && i < value_len(list); i++)
+		out[i] = arena_printf(a, "%s=%s", value_str_or(value_get(value_at(list, i), "name"), ""),
+				      value_str_or(value_get(value_at(list, i), "value"), ""));
+	*ret_n = out ? value_len(list) : 0;
+	return out;
+}
+
+int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error *err)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	bool host_network = pod_flag(p->object, "hostNetwork");
+	struct sandbox_tmpfs *tmpfs = NULL;
+	int fds[CGROUP_HIERARCHIES_MAX], r;
+	size_t n_fds = 0, n_tmpfs = 0, n_sysctls = 0;
+	struct sandbox_config config = { 0 };
+
+	r = make_dirs(p->dir, 0700);
+	if (r < 0)
+		return error_errno(err, r, "%s", p->dir);
+	r = volumes_prepare(a, p->object, p->dir, &tmpfs, &n_tmpfs, err);
+	if (r == 0 && host_network)
+		(void)snprintf(p->run.ip, sizeof(p->run.ip), "%s", agent->host_ip);
+	else if (r == 0)
+		r = agent->network->allocate(agent->network_arg, p->uid, p->run.ip, err);
+	if (r == 0)
+		r = prepare_cgroup(agent, p, fds, &n_fds, err);
+	if (r < 0)
+		return r;
+	config = (struct sandbox_config){
+		.rundir = agent->run_dir,
+		.uid = p->uid,
+		.title = arena_printf(a, "%s/%s", object_namespace(p->object), object_name(p->object)),
+		.program = agent->pod_program,
+		.hostname = host_network ? NULL : agent_hostname(a, p->object),
+		.flags = setup_flags(p->object),
+		.cgroup_fds = fds,
+		.n_cgroups = n_fds,
+		.tmpfs = tmpfs,
+		.n_tmpfs = n_tmpfs,
+		.oom_score_adj = SUPERVISOR_OOM_SCORE,
+	};
+	config.sysctls = read_sysctls(a, p->object, &n_sysctls);
+	config.n_sysctls = n_sysctls;
+	r = sandbox_spawn(&config, &p->sandbox, err);
+	close_all(fds, n_fds);
+	return r;
+}
+
+/* A container's field of securityContext, or the pod's. */
+static const struct value *security_field(const struct object *pod, const struct value *container, const char *key)
+{
+	const struct value *v = value_path(container, "securityContext", key);
+
+	return v ? v : object_path(pod, "spec", "securityContext", key);
+}
+
+/* "USER[:GROUP]": what the spec says, else what the image does. */
+static const char *user_of(struct arena *a, const struct object *pod, const struct value *container,
+			   const struct image *image)
+{
+	const struct value *user = security_field(pod, container, "runAsUser");
+	const struct value *group = security_field(pod, container, "runAsGroup");
+	const char *from_image = image->config.user;
+
+	if (!user && !group)
+		return from_image;
+	if (!user)
+		return arena_printf(a, "%.*s:%lld", (int)strcspn(from_image, ":"), *from_image ? from_image : "0",
+				    (long long)value_int(group, 0));
+	if (!group)
+		return arena_printf(a, "%lld", (long long)value_int(user, 0));
+	return arena_printf(a, "%lld:%lld", (long long)value_int(user, 0), (long long)value_int(group, 0));
+}
+
+/* runAsNonRoot can be judged only of a number, as kubelet says: K8S:pkg/kubelet/kuberuntime/security_context.go. */
+static int check_non_root(const struct object *pod, const struct value *container, const char *user, struct error *err)
+{
+	size_t len = strcspn(user, ":");
+
+	if (!value_bool(security_field(pod, container, "runAsNonRoot"), false))
+		return 0;
+	if (!len || (len == strspn(user, "0") && len))
+		return error_set(err, -EPERM, "container has runAsNonRoot and image will run as root");
+	if (strspn(user, "0123456789") < len)
+		return error_set(err, -EPERM, "container has runAsNonRoot and image has non-numeric user (%.*s), cannot verify "
+				 "user is non-root", (int)len, user);
+	return 0;
+}
+
+static const char **strings_of(struct arena *a, const struct value *list, size_t *ret_n)
+{
+	const char **out = arena_alloc(a, (value_len(list) + 1) * sizeof(*out));
+
+	for (size_t i = 0; out && i < value_len(list); i++)
+		out[i] = value_str_or(value_at(list, i), "");
+	*ret_n = out ? value_len(list) : 0;
+	return out;
+}
+
+static int oom_score(const struct object *pod, const struct value *container)
+{
+	const char *qos = qos_of(pod);
+	int64_t request = container_resource(container, "requests", "memory"), score;
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	int64_t capacity = (int64_t)pages * page;
+
+	if (!strcmp(qos, "Guaranteed"))
+		return GUARANTEED_OOM_SCORE;
+	if (!strcmp(qos, "BestEffort") || capacity <= 0)
+		return BEST_EFFORT_OOM_SCORE;
+	/* K8S:pkg/kubelet/qos/policy.go: 1000 - 1000 * request / capacity, within [3, 999] */
+	score = 1000 - (request > 0 ? request / (capacity / 1000) : 0);
+	return score < 3 ? 3 : score > 999 ? 999 : (int)score;
+}
+
+/* Capabilities, system-call filter, privileges. */
+static int set_security(struct arena *a, const struct object *pod, const struct value *spec, struct sandbox_container *c,
+			struct error *err)
+{
+	const struct value *sc = value_get(spec, "securityContext");
+	bool privileged = value_bool(value_get(sc, "privileged"), false);
+	const char *seccomp = value_str_or(value_get(security_field(pod, spec, "seccompProfile"), "type"), "RuntimeDefault");
+	size_t n_add, n_drop;
+	const char **add = strings_of(a, value_path(sc, "capabilities", "add"), &n_add);
+	const char **drop = strings_of(a, value_path(sc, "capabilities", "drop"), &n_drop);
+	uint64_t caps = privileged ? security_caps_all() : security_caps_default();
+	int r;
+
+	if (!add || !drop)
+		return -ENOMEM;
+	r = privileged ? 0 : security_caps_apply(&caps, add, n_add, drop, n_drop, err);
+	if (r < 0)
+		return r;
+	security_caps_fill(&c->security, caps);
+	c->security.flags = SPEC_OOM_SCORE | SPEC_VOLATILE;
+	c->security.oom_score_adj = oom_score(pod, spec);
+	if (privileged)
+		c->security.flags |= SPEC_PRIVILEGED;
+	else if (!value_bool(value_get(sc, "allowPrivilegeEscalation"), true))
+		c->security.flags |= SPEC_NO_NEW_PRIVS;
+	if (value_bool(value_get(sc, "readOnlyRootFilesystem"), false))
+		c->security.flags |= SPEC_READONLY_ROOT;
+	if (!strcmp(seccomp, "Localhost"))
+		return error_set(err, -EOPNOTSUPP, "seccompProfile Localhost is not supported by this version");
+	if (privileged)
+		return 0;
+	c->masked = security_masked_paths(&c->n_masked);
+	c->readonly = security_readonly_paths(&c->n_readonly);
+	return strcmp(seccomp, "RuntimeDefault") ? 0 : security_seccomp_default(caps, &c->seccomp, &c->seccomp_size, err);
+}
+
+/* Overlay directories: the image's layers from the top down, and a new upper one. */
+static int set_root(struct arena *a, struct agent_pod *p, const struct container_run *run, const struct image *image,
+		    struct sandbox_container *c, struct error *err)
+{
+	const char **layers = arena_alloc(a, (image->n_layers + 1) * sizeof(*layers));
+	const char *dir = arena_printf(a, "%s/containers/%s/%u", p->dir, run->name, run->run);
+	char *upper = arena_printf(a, "%s/upper", dir), *work = arena_printf(a, "%s/work", dir);
+	int r;
+
+	if (arena_failed(a))
+		return -ENOMEM;
+	for (size_t i = 0; i < image->n_layers; i++)
+		layers[i] = image->layers[image->n_layers - 1 - i];
+	r = make_dirs(upper, 0755);
+	if (r == 0)
+		r = make_dirs(work, 0700);
+	if (r < 0)
+		return error_errno(err, r, "%s", dir);
+	c->layers = layers;
+	c->n_layers = image->n_layers;
+	c->upper = upper;
+	c->work = work;
+	return 0;
+}
+
+static int set_log(struct arena *a, struct agent *agent, struct agent_pod *p, const struct container_run *run,
+		   struct sandbox_container *c, struct error *err)
+{
+	char *dir = arena_printf(a, "%s/%s_%s_%s/%s", agent->log_dir, object_namespace(p->object), object_name(p->object),
+				 p->uid, run->name);
+	int r = dir ? make_dirs(dir, 0755) : -ENOMEM;
+
+	if (r < 0)
+		return error_errno(err, r, "%s", dir ? dir : "log");
+	c->log = arena_printf(a, "%s/%u.log", dir, run->run);
+	return c->log ? 0 : -ENOMEM;
+}
+
+static int set_cgroup(struct agent *agent, struct agent_pod *p, struct container_run *run,
+		      int fds[static CGROUP_HIERARCHIES_MAX], struct sandbox_container *c, struct error *err)
+{
+	int64_t cpu = container_resource(run->spec, "requests", "cpu");
+	int64_t limit = container_resource(run->spec, "limits", "cpu");
+	int64_t memory = container_resource(run->spec, "limits", "memory");
+	struct cgroup_limits limits = { .cpu_request = cpu > 0 ? cpu : -1, .cpu_limit = limit > 0 ? limit : 0,
+					.memory = memory > 0 ? memory : 0 };
+	char path[CGROUP_PATH_MAX];
+	int r = cgroup_path(agent->cgroups, qos_of(p->object), p->uid, run->name, path);
+
+	if (r == 0)
+		r = cgroup_make(agent->cgroups, path, &limits, err);
+	if (r == 0)
+		r = cgroup_open_dirs(agent->cgroups, path, fds, &c->n_cgroups, err);
+	if (r == 0)
+		run->oom_kills = cgroup_oom_kills(agent->cgroups, path);
+	c->cgroup_fds = fds;
+	return r;
+}
+
+/* The number of a signal by name ("SIGQUIT", "QUIT") or number; 0 when there is none. */
+static int signal_number(const char *text)
+{
+	if (*text >= '0' && *text <= '9')
+		return (int)strtol(text, NULL, 10);
+	if (!strncmp(text, "SIG", 3))
+		text += 3;
+	for (int i = 1; *text && i < NSIG; i++) {
+		const char *name = sigabbrev_np(i);
+
+		if (name && !strcmp(name, text))
+			return i;
+	}
+	return 0;
+}
+
+static const gid_t *groups_of(struct arena *a, const struct object *pod, size_t *ret_n)
+{
+	const struct value *list = object_path(pod, "spec", "securityContext", "supplementalGroups");
+	const struct value *fs_group = object_path(pod, "spec", "securityContext", "fsGroup");
+	gid_t *out = arena_alloc(a, (value_len(list) + 2) * sizeof(*out));
+	size_t n = 0;
+
+	for (size_t i = 0; out && i < value_len(list); i++)
+		out[n++] = (gid_t)value_int(value_at(list, i), 0);
+	if (out && fs_group)
+		out[n++] = (gid_t)value_int(fs_group, 0);
+	*ret_n = n;
+	return out;
+}
+
+/* Everything of a container but its cgroup and its mounts. */
+static int assemble(struct arena *a, struct agent *agent, struct agent_pod *p, struct container_run *run,
+		    const struct image *image, struct sandbox_container *c, struct error *err)
+{
+	struct env_facts facts = { .pod_ip = p->run.ip, .host_ip = agent->host_ip,
+				   .hostname = agent_hostname(a, p->object) };
+	struct env_list env, argv;
+	const char *cwd = value_str_or(value_get(run->spec, "workingDir"), image->config.working_dir);
+	int r;
+
+	r = env_build(a, p->object, run->spec, &image->config, &facts, &env, err);
+	if (r == 0)
+		r = env_argv(a, run->spec, &image->config, &env, &argv, err);
+	if (r < 0)
+		return r;
+	*c = (struct sandbox_container){
+		.name = run->name,
+		.restart = run->run,
+		.argv = (const char *const *)argv.items,
+		.n_argv = argv.n,
+		.env = (const char *const *)env.items,
+		.n_env = env.n,
+		.cwd = *cwd ? cwd : NULL,
+		.user = user_of(a, p->object, run->spec, image),
+		.stop_signal = signal_number(image->config.stop_signal),
+	};
+	c->groups = groups_of(a, p->object, &c->n_groups);
+	r = check_non_root(p->object, run->spec, c->user, err);
+	if (r == 0)
+		r = set_security(a, p->object, run->spec, c, err);
+	if (r == 0)
+		r = set_root(a, p, run, image, c, err);
+	return r < 0 ? r : set_log(a, agent, p, run, c, err);
+}
+
+static int find_image(struct agent *agent, const struct container_run *run, struct image **ret, const char **ret_reason,
+		      struct error *err)
+{
+	const char *name = value_str_or(value_get(run->spec, "image"), "");
+	const char *policy = value_str_or(value_get(run->spec, "imagePullPolicy"), "");
+	_cleanup_error_ struct error why = ERROR_INIT;
+	int r = image_find(agent->images, name, ret, &why);
+
+	if (r == 0)
+		return 0;
+	*ret_reason = r == -EINVAL ? "InvalidImageName" : !strcmp(policy, "Never") ? "ErrImageNeverPull" : "ErrImagePull";
+	if (r == -ENOENT)
+		return error_set(err, r, "image \"%s\" is not on this node: copy its archive into images/", name);
+	return error_set(err, r, "image \"%s\": %s", name, error_text(&why));
+}
+
+int agent_launch_container(struct agent *agent, struct agent_pod *p, struct container_run *run, const char **ret_reason,
+			   struct error *err)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_image_ struct image *image = NULL;
+	struct sandbox_mount *mounts = NULL;
+	struct sandbox_container c = { 0 };
+	int fds[CGROUP_HIERARCHIES_MAX], r;
+	size_t n_mounts = 0;
+
+	r = find_image(agent, run, &image, ret_reason, err);
+	if (r < 0)
+		return r;
+	*ret_reason = "CreateContainerConfigError";
+	r = assemble(a, agent, p, run, image, &c, err);
+	if (r == 0)
+		r = volumes_mounts(a, p->object, run->spec, p->dir, &mounts, &n_mounts, err);
+	if (r < 0)
+		return r;
+	c.mounts = mounts;
+	c.n_mounts = n_mounts;
+	*ret_reason = "CreateContainerError";
+	r = set_cgroup(agent, p, run, fds, &c, err);
+	if (r == 0) {
+		r = sandbox_start_container(p->sandbox, &c, err);
+		close_all(fds, c.n_cgroups);
+	}
+	volumes_close(mounts, n_mounts);
+	free(run->image_id);
+	run->image_id = strdup(image->digest);
+	return r;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/cleaner.h"
+
+#include <bsd/sys/queue.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/remove.h"
+
+enum { BATCH_MAX = 256 };
+
+/* How long the kernel is given to let go of a cgroup whose last process has been reaped. */
+static const int64_t cgroup_patience = 10 * NSEC_PER_SEC;
+static const int64_t cgroup_pause = NSEC_PER_MSEC;
+
+struct job {
+	STAILQ_ENTRY(job) link;
+	char *uid, *cgroup, *run_dir, *dir;
+	bool network;
+};
+
+STAILQ_HEAD(jobs, job);
+
+struct cleaner {
+	struct cgroups *cgroups;
+	const struct agent_network *network;
+	void *network_arg;
+	void (*done)(void *arg, const char *uid);
+	void *arg;
+	pthread_t thread;
+	pthread_mutex_t lock; /* protects what follows */
+	pthread_cond_t changed;
+	struct jobs jobs;
+	bool stopping;
+};
+
+static void free_job(struct job *j)
+{
+	free(j->uid);
+	free(j->cgroup);
+	free(j->run_dir);
+	free(j->dir);
+	free(j);
+}
+
+/* A cgroup is busy for a moment after its last process was reaped: it is tried again until then. */
+static void remove_cgroup(struct cleaner *c, const char *path)
+{
+	const struct timespec pause = { .tv_nsec = cgroup_pause };
+	int64_t end = clock_monotonic() + cgroup_patience;
+	int r;
+
+	while ((r = cgroup_remove(c->cgroups, path)) == -EBUSY && clock_monotonic() < end)
+		(void)ppoll(NULL, 0, &pause, NULL);
+	if (r < 0)
+		log_warning("cgroup %s: remove: %s, ignoring", path, strerrordesc_np(-r));
+}
+
+static void remove_dir(const char *path)
+{
+	int r = path ? remove_tree(AT_FDCWD, path) : 0;
+
+	if (r < 0)
+		log_warning("%s: remove: %s, ignoring", path, strerrordesc_np(-r));
+}
+
+static void release_network(struct cleaner *c, struct job *const *jobs, size_t n)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	const char *uids[BATCH_MAX];
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (jobs[i]->network)
+			uids[m++] = jobs[i]->uid;
+	if (m && c->network->release(c->network_arg, uids, m, &err) < 0)
+		log_warning("%s, ignoring", error_text(&err));
+}
+
+static void work(struct cleaner *c, struct job *const *jobs, size_t n)
+{
+	release_network(c, jobs, n);
+	for (size_t i = 0; i < n; i++) {
+		remove_cgroup(c, jobs[i]->cgroup);
+		remove_dir(jobs[i]->run_dir);
+		remove_dir(jobs[i]->dir);
+		c->done(c->arg, jobs[i]->uid);
+		free_job(jobs[i]);
+	}
+}
+
+/* Takes all that waits, BATCH_MAX at most; 0 when it is time to end. */
+static size_t take(struct cleaner *c, struct job *jobs[static BATCH_MAX])
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&c->lock);
+	while (STAILQ_EMPTY(&c->jobs) && !c->stopping)
+		pthread_cond_wait(&c->changed, &c->lock);
+	for (; n < BATCH_MAX && !STAILQ_EMPTY(&c->jobs); n++) {
+		jobs[n] = STAILQ_FIRST(&c->jobs);
+		STAILQ_REMOVE_HEAD(&c->jobs, link);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+static void *run(void *arg)
+{
+	struct job *jobs[BATCH_MAX];
+	struct cleaner *c = arg;
+	size_t n;
+
+	while ((n = take(c, jobs)))
+		work(c, jobs, n);
+	return NULL;
+}
+
+int cleaner_start(struct cgroups *cg, const struct agent_network *network, void *network_arg,
+		  void (*done)(void *arg, const char *uid), void *arg, struct cleaner **ret)
+{
+	struct cleaner *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	*c = (struct cleaner){ .cgroups = cg, .network = network, .network_arg = network_arg, .done = done, .arg = arg };
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->changed, NULL);
+	STAILQ_INIT(&c->jobs);
+	r = -pthread_create(&c->thread, NULL, run, c);
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	(void)pthread_setname_np(c->thread, "cleaner"); /* ignoring: only for people */
+	*ret = c;
+	return 0;
+}
+
+void cleaner_stop(struct cleaner *c)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->stopping = true;
+	pthread_cond_signal(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	pthread_join(c->thread, NULL);
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+int cleaner_add(struct cleaner *c, const struct cleaner_job *job)
+{
+	struct job *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return -ENOMEM;
+	j->uid = strdup(job->uid);
+	j->cgroup = strdup(job->cgroup);
+	j->run_dir = strdup(job->run_dir);
+	j->dir = job->dir ? strdup(job->dir) : NULL;
+	j->network = job->network;
+	if (!j->uid || !j->cgroup || !j->run_dir || (job->dir && !j->dir)) {
+		free_job(j);
+		return -ENOMEM;
+	}
+	pthread_mutex_lock(&c->lock);
+	STAILQ_INSERT_TAIL(&c->jobs, j, link);
+	pthread_cond_signal(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}

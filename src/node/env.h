@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A container's environment and command line, from its spec and its image. Pure. */
+#ifndef PODFS_NODE_ENV_H
+#define PODFS_NODE_ENV_H
+
+#include "base/error.h"
+#include "node/image.h"
+#include "store/object.h"
+
+/* A NULL-terminated list of strings in an arena. */
+struct env_list {
+	const char **items;
+	size_t n;
+};
+
+/* What the downward API can name besides the object itself. */
+struct env_facts {
+	const char *pod_ip, *host_ip, *hostname;
+};
+
+/*
+ * The environment, as NAME=VALUE in order: the image's, HOSTNAME, then spec.env, where later entries replace earlier
+ * ones of the same name and $(NAME) stands for what is set before it. -EINVAL with the reason for a source that cannot
+ * be read (CreateContainerConfigError). -ENOMEM.
+ */
+int env_build(struct arena *a, const struct object *pod, const struct value *container, const struct image_config *image,
+	      const struct env_facts *facts, struct env_list *ret, struct error *err);
+
+/* The program and its arguments: command replaces the image's entrypoint and cmd, args its cmd; $(NAME) is expanded.
+ * -EINVAL when neither names a program. */
+int env_argv(struct arena *a, const struct value *container, const struct image_config *image,
+	     const struct env_list *env, struct env_list *ret, struct error *err);
+
+/* Expands $(NAME) by the list, leaves what is not set as it is, and makes $$ a $: Kubernetes documentation, "Define
+ * Dependent Environment Variables". In `a`; NULL when memory is out. */
+const char *env_expand(struct arena *a, const char *text, const struct env_list *env);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a pod on its node, as data and pure decisions: what is running, what is to be done next, and what the
+ * status says. Nothing here does anything; agent.c carries the plan out. Rules: kubernetes-semantics, "Pods and node
+ * agent"; the constants are kubelet's.
+ */
+#ifndef PODFS_NODE_LIFECYCLE_H
+#define PODFS_NODE_LIFECYCLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "store/object.h"
+
+/* kubelet: crash loop back-off of 10 s doubling to 300 s, forgotten after a run of twice the maximum. */
+#define LIFECYCLE_BACKOFF_FIRST (10 * NSEC_PER_SEC)
+#define LIFECYCLE_BACKOFF_MAX (300 * NSEC_PER_SEC)
+#define LIFECYCLE_BACKOFF_RESET (600 * NSEC_PER_SEC)
+
+enum {
+	LIFECYCLE_CONTAINERS_MAX = 128,
+	LIFECYCLE_GRACE_DEFAULT = 30,
+	LIFECYCLE_EXIT_UNKNOWN = 137, /* ContainerStatusUnknown */
+};
+
+enum container_kind { CONTAINER_INIT, CONTAINER_SIDECAR, CONTAINER_MAIN };
+
+enum container_phase { CONTAINER_WAITING, CONTAINER_STARTING, CONTAINER_RUNNING, CONTAINER_EXITED };
+
+/* How a run ended. */
+struct container_exit {
+	bool is_set;
+	int code, signal;
+	const char *reason; /* static: "Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown" */
+	char *message;	    /* owned; NULL: none */
+	int64_t started_at, finished_at; /* real time, ns */
+	uint32_t run;
+};
+
+struct container_run {
+	const struct value *spec; /* borrowed from the pod's spec */
+	const char *name;	  /* in it */
+	enum container_kind kind;
+	enum container_phase phase;
+	uint32_t run;	       /* number of the current run, or of the one to come; restartCount */
+	int64_t pid;
+	int64_t started_at;    /* of the current run, real time, ns */
+	struct container_exit exit; /* of this run, when it has exited */
+	struct container_exit last; /* of the run before */
+	int64_t backoff;	    /* delay before the restart after next; ns */
+	int64_t not_before;	    /* real time before which it is not started again */
+	bool stop_sent;
+	const char *waiting_reason; /* static; NULL: the usual one */
+	char *waiting_message;	    /* owned; NULL: none */
+	char *image_id;		    /* owned; of the current or last run */
+	int64_t oom_kills;	    /* seen before this run */
+};
+
+enum sandbox_phase { SANDBOX_NONE, SANDBOX_COMING, SANDBOX_UP, SANDBOX_ENDING };
+
+/* A pod on this node. */
+struct pod_run {
+	enum sandbox_phase sandbox;
+	struct container_run *containers; /* owned */
+	size_t n;
+	size_t n_init;	       /* the first so many are init containers and sidecars, in order */
+	char ip[16];	       /* "" while it has none */
+	int64_t started_at;    /* when the agent first saw it; real time, ns */
+	int64_t sandbox_not_before; /* after a failure */
+	bool ever_running;     /* a main container has been started */
+	bool killed;	       /* removed from the store by force: end it, write nothing */
+	bool failed;	       /* the pod is to end Failed (an init container that may not be restarted) */
+};
+
+/* Fills in the containers of a pod's spec, all waiting. -E2BIG for more than fit, -ENOMEM. */
+int lifecycle_init(struct pod_run *p, const struct value *spec, int64_t now);
+void lifecycle_clear(struct pod_run *p);
+
+struct container_run *lifecycle_find(struct pod_run *p, const char *name);
+
+/* Notes that a run has ended. Takes message. */
+void lifecycle_exited(struct container_run *c, int code, int signal, const char *reason, char *message,
+		      int64_t finished_at);
+/* Notes that a container is being started: counts the run, and the back-off of the one after it. */
+void lifecycle_starting(struct container_run *c);
+
+/* Notes that the current run has this number: what is known of an earlier one becomes the last. */
+void lifecycle_set_run(struct container_run *c, uint32_t run);
+
+/*
+ * Takes up what the pod's stored status says of its containers, when no podfs-pod is left to tell: what was running has
+ * ended in a way that nobody saw; what had ended stays so.
+ */
+void lifecycle_recover(struct pod_run *p, const struct value *status, int64_t now);
+
+struct pod_plan {
+	bool start_sandbox;
+	bool end_sandbox;	    /* nothing runs and nothing will */
+	bool finished;		    /* the sandbox is gone and the pod may leave the store or rest in it */
+	size_t start[LIFECYCLE_CONTAINERS_MAX], n_start; /* containers to start now */
+	size_t stop[LIFECYCLE_CONTAINERS_MAX], n_stop;	 /* containers to stop now */
+	int64_t grace;		    /* ns, for the stops */
+	int64_t wake_at;	    /* real time of the next decision that time alone brings; INT64_MAX: none */
+};
+
+/* What to do next. `pod` is the newest object, or NULL when it is gone from the store. */
+void lifecycle_decide(const struct pod_run *p, const struct object *pod, int64_t now, struct pod_plan *ret);
+
+/* What to do to end the pod with its own grace though its object stays: for a node that is shut down. */
+void lifecycle_decide_drain(const struct pod_run *p, const struct object *pod, struct pod_plan *ret);
+
+/* Whether all main containers have ended for good. */
+bool lifecycle_is_done(const struct pod_run *p, const struct value *spec);
+
+/*
+ * Writes the status into a copy of the pod's tree: phase, conditions, container states, addresses. Conditions keep
+ * their times while they do not change. host_ip may be "".
+ */
+void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_run *p, const char *host_ip, int64_t now);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "node/lifecycle.h"
+
+static void set_time(struct arena *a, struct value *map, const char *key, int64_t t)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	value_set_str(a, map, key, clock_format_rfc3339(t, text));
+}
+
+static const char *policy_of(const struct value *root)
+{
+	return value_str_or(value_path(root, "spec", "restartPolicy"), "Always");
+}
+
+/* Whether an exited main container counts as stopped for good. */
+static bool is_final(const struct container_run *c, const char *policy)
+{
+	return c->phase == CONTAINER_EXITED &&
+	       (!strcmp(policy, "Never") || (!strcmp(policy, "OnFailure") && !c->exit.code));
+}
+
+static bool init_is_done(const struct pod_run *p)
+{
+	for (size_t i = 0; i < p->n_init; i++) {
+		const struct container_run *c = &p->containers[i];
+
+		if (c->kind == CONTAINER_SIDECAR ? c->phase == CONTAINER_WAITING || c->phase == CONTAINER_STARTING :
+						   c->phase != CONTAINER_EXITED || c->exit.code)
+			return false;
+	}
+	return true;
+}
+
+/* K8S:pkg/kubelet/kubelet_pods.go, getPhase. */
+static const char *phase_of(const struct pod_run *p, const char *policy, bool deleting)
+{
+	size_t waiting = 0, running = 0, stopped = 0, succeeded = 0, final = 0;
+
+	for (size_t i = 0; i < p->n_init; i++)
+		if (p->containers[i].kind == CONTAINER_INIT && p->containers[i].phase == CONTAINER_EXITED &&
+		    p->containers[i].exit.code && !strcmp(policy, "Never"))
+			return "Failed";
+	for (size_t i = p->n_init; i < p->n; i++) {
+		const struct container_run *c = &p->containers[i];
+
+		running += c->phase == CONTAINER_RUNNING;
+		stopped += c->phase == CONTAINER_EXITED || (c->phase == CONTAINER_STARTING && c->last.is_set);
+		waiting += (c->phase == CONTAINER_WAITING || c->phase == CONTAINER_STARTING) && !c->last.is_set;
+		succeeded += c->phase == CONTAINER_EXITED && !c->exit.code;
+		final += is_final(c, policy);
+	}
+	if (p->n > p->n_init && (final == p->n - p->n_init || (deleting && stopped == p->n - p->n_init)))
+		return succeeded == p->n - p->n_init ? "Succeeded" : "Failed";
+	if (deleting && !running && p->sandbox == SANDBOX_NONE)
+		return "Failed";
+	if (!init_is_done(p) || waiting)
+		return "Pending";
+	return running || stopped ? "Running" : "Pending";
+}
+
+static bool is_terminal(const char *phase)
+{
+	return !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed");
+}
+
+static struct value *terminated(struct arena *a, const struct container_exit *e, const char *id)
+{
+	struct value *t = value_new_map(a);
+
+	value_set_int(a, t, "exitCode", e->code);
+	if (e->signal)
+		value_set_int(a, t, "signal", e->signal);
+	value_set_str(a, t, "reason", e->reason);
+	if (e->message)
+		value_set_str(a, t, "message", e->message);
+	if (e->started_at)
+		set_time(a, t, "startedAt", e->started_at);
+	set_time(a, t, "finishedAt", e->finished_at);
+	value_set_str(a, t, "containerID", id);
+	return t;
+}
+
+static struct value *waiting(struct arena *a, const char *reason, const char *message)
+{
+	struct value *w = value_new_map(a);
+
+	value_set_str(a, w, "reason", reason);
+	if (message)
+		value_set_str(a, w, "message", message);
+	return w;
+}
+
+/* The state that Kubernetes shows: an exited container that waits for its restart is waiting in CrashLoopBackOff. */
+static void set_state(struct arena *a, struct value *status, const struct pod_run *p, const struct container_run *c,
+		      const char *uid, const char *policy, int64_t now)
+{
+	struct value *state = value_set(a, status, "state", value_new_map(a));
+	const char *id = arena_printf(a, "podfs://%s/%s/%" PRIu32, uid, c->name, c->run);
+	const char *last_id = arena_printf(a, "podfs://%s/%s/%" PRIu32, uid, c->name, c->last.run);
+	bool held_by_init = c->kind == CONTAINER_MAIN && !init_is_done(p);
+
+	value_set(a, status, "lastState", value_new_map(a));
+	if (c->phase == CONTAINER_RUNNING) {
+		set_time(a, value_set(a, state, "running", value_new_map(a)), "startedAt", c->started_at);
+	} else if (c->phase == CONTAINER_EXITED && c->backoff && c->not_before > now && c->kind != CONTAINER_INIT &&
+		   !is_final(c, policy)) {
+		value_set(a, state, "waiting",
+			  waiting(a, "CrashLoopBackOff",
+				  arena_printf(a, "back-off %" PRId64 "s restarting failed container=%s",
+					       c->backoff / NSEC_PER_SEC, c->name)));
+		value_set(a, value_get(status, "lastState"), "terminated", terminated(a, &c->exit, id));
+		return;
+	} else if (c->phase == CONTAINER_EXITED) {
+		value_set(a, state, "terminated", terminated(a, &c->exit, id));
+	} else {
+		value_set(a, state, "waiting",
+			  waiting(a, c->waiting_reason ? c->waiting_reason :
+				     held_by_init	 ? "PodInitializing" :
+							   "ContainerCreating",
+				  c->waiting_message));
+	}
+	if (c->last.is_set)
+		value_set(a, value_get(status, "lastState"), "terminated", terminated(a, &c->last, last_id));
+}
+
+static bool is_ready(const struct container_run *c)
+{
+	return c->phase == CONTAINER_RUNNING || (c->kind == CONTAINER_INIT && c->phase == CONTAINER_EXITED && !c->exit.code);
+}
+
+static struct value *container_status(struct arena *a, const struct pod_run *p, const struct container_run *c,
+				      const char *uid, const char *policy, int64_t now)
+{
+	struct value *s = value_new_map(a);
+
+	value_set_str(a, s, "name", c->name);
+	set_state(a, s, p, c, uid, policy, now);
+	value_set_bool(a, s, "ready", is_ready(c));
+	value_set_int(a, s, "restartCount", c->run);
+	value_set_str(a, s, "image", value_str_or(value_get(c->spec, "image"), ""));
+	value_set_str(a, s, "imageID", c->image_id ? c->image_id : "");
+	if (c->phase == CONTAINER_RUNNING || c->phase == CONTAINER_EXITED)
+		value_set(a, s, "containerID", value_new_strf(a, "podfs://%s/%s/%" PRIu32, uid, c->name, c->run));
+	value_set_bool(a, s, "started", c->phase == CONTAINER_RUNNING);
+	return s;
+}
+
+static void set_condition(struct arena *a, struct value *status, const char *type, bool holds, const char *reason,
+			  const char *message, int64_t now)
+{
+	struct value *list = value_set_list(a, status, "conditions"), *c = value_find(list, "type", type);
+	const char *value = holds ? "True" : "False";
+
+	if (!c) {
+		c = value_append(a, list, value_new_map(a));
+		value_set_str(a, c, "type", type);
+	}
+	if (strcmp(value_str_or(value_get(c, "status"), ""), value) != 0) {
+		value_set_str(a, c, "status", value);
+		set_time(a, c, "lastTransitionTime", now);
+	}
+	if (reason)
+		value_set_str(a, c, "reason", reason);
+	else
+		value_remove(c, "reason");
+	if (message)
+		value_set_str(a, c, "message", message);
+	else
+		value_remove(c, "message");
+}
+
+/* "containers with unready status: [a b]", or NULL when all are ready. */
+static const char *unready(struct arena *a, const struct pod_run *p)
+{
+	_cleanup_buf_ struct buf names = BUF_INIT;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->containers[i].kind != CONTAINER_INIT && !is_ready(&p->containers[i]))
+			buf_printf(&names, "%s%s", names.len ? " " : "", p->containers[i].name);
+	return names.len ? arena_printf(a, "containers with unready status: [%s]", buf_str(&names)) : NULL;
+}
+
+static void set_conditions(struct arena *a, struct value *status, const struct pod_run *p, const char *phase,
+			   int64_t now)
+{
+	const char *why = unready(a, p), *reason = why ? "ContainersNotReady" : NULL;
+	bool ready = !why && !is_terminal(phase);
+
+	if (is_terminal(phase)) {
+		reason = !strcmp(phase, "Succeeded") ? "PodCompleted" : "PodFailed";
+		why = NULL;
+	}
+	set_condition(a, status, "PodReadyToStartContainers", p->sandbox == SANDBOX_UP, NULL, NULL, now);
+	if (is_terminal(phase) && !strcmp(phase, "Succeeded"))
+		set_condition(a, status, "Initialized", true, "PodCompleted", NULL, now);
+	else
+		set_condition(a, status, "Initialized", init_is_done(p), init_is_done(p) ? NULL : "ContainersNotInitialized",
+			      NULL, now);
+	set_condition(a, status, "Ready", ready, reason, why, now);
+	set_condition(a, status, "ContainersReady", ready, reason, why, now);
+}
+
+static void set_addresses(struct arena *a, struct value *status, const struct pod_run *p, const char *host_ip)
+{
+	if (*host_ip) {
+		value_set_str(a, status, "hostIP", host_ip);
+		value_set(a, status, "hostIPs", value_new_list(a));
+		value_set_str(a, value_append(a, value_get(status, "hostIPs"), value_new_map(a)), "ip", host_ip);
+	}
+	if (*p->ip) {
+		value_set_str(a, status, "podIP", p->ip);
+		value_set(a, status, "podIPs", value_new_list(a));
+		value_set_str(a, value_append(a, value_get(status, "podIPs"), value_new_map(a)), "ip", p->ip);
+	}
+}
+
+void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_run *p, const char *host_ip, int64_t now)
+{
+	struct value *status = value_set_map(a, root, "status");
+	const char *uid = value_str_or(value_path(root, "metadata", "uid"), ""), *policy = policy_of(root);
+	const char *phase = phase_of(p, policy, value_path(root, "metadata", "deletionTimestamp") != NULL);
+	struct value *init = value_new_list(a), *main = value_new_list(a);
+
+	value_set_str(a, status, "phase", phase);
+	set_conditions(a, status, p, phase, now);
+	set_addresses(a, status, p, host_ip);
+	if (!value_get(status, "startTime"))
+		set_time(a, status, "startTime", p->started_at);
+	for (size_t i = 0; i < p->n; i++)
+		value_append(a, i < p->n_init ? init : main,
+			     container_status(a, p, &p->containers[i], uid, policy, now));
+	if (value_len(init))
+		value_set(a, status, "initContainerStatuses", init);
+	value_set(a, status, "containerStatuses", main);
+}
