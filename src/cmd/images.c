@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each import and removal is waited for by a thread of its own; there are few at a time, and none when idle. */
+#include "cmd/images.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/log.h"
+
+struct images {
+	struct image_store *store;
+	void (*changed)(void *arg);
+	void *arg;
+	pthread_mutex_t lock; /* protects running */
+	pthread_cond_t ended;
+	size_t running;
+};
+
+/* One import or removal. */
+struct work {
+	struct images *images;
+	struct image_job *job;
+	void (*done)(void *done_arg, int result, const char *message);
+	void *done_arg;
+};
+
+int images_new(struct image_store *store, void (*changed)(void *arg), void *arg, struct images **ret)
+{
+	struct images *images = calloc(1, sizeof(*images));
+
+	if (!images)
+		return -ENOMEM;
+	*images = (struct images){ .store = store, .changed = changed, .arg = arg };
+	pthread_mutex_init(&images->lock, NULL);
+	pthread_cond_init(&images->ended, NULL);
+	*ret = images;
+	return 0;
+}
+
+void images_free(struct images *images)
+{
+	if (!images)
+		return;
+	pthread_mutex_lock(&images->lock);
+	while (images->running)
+		pthread_cond_wait(&images->ended, &images->lock);
+	pthread_mutex_unlock(&images->lock);
+	pthread_cond_destroy(&images->ended);
+	pthread_mutex_destroy(&images->lock);
+	free(images);
+}
+
+static int list(void *arg, int (*each)(void *each_arg, const struct fs_image *image), void *each_arg)
+{
+	struct images *images = arg;
+	struct image **all = NULL;
+	size_t n;
+	int r = image_list(images->store, &all, &n);
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		for (size_t k = 0; all[i]->names[k] && r == 0; k++) {
+			struct fs_image image = { .name = all[i]->names[k], .digest = all[i]->digest,
+						  .size = all[i]->size, .created = all[i]->created,
+						  .layers = all[i]->layers };
+
+			r = each(each_arg, &image);
+		}
+	image_list_free(all);
+	return r;
+}
+
+static uint64_t generation(void *arg)
+{
+	struct images *images = arg;
+
+	return image_store_generation(images->store);
+}
+
+static void *wait_for_job(void *arg)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct work *w = arg;
+	struct images *images = w->images;
+	int r = image_job_finish(w->job, NULL, &err);
+
+	if (r == 0)
+		images->changed(images->arg);
+	w->done(w->done_arg, r, r < 0 ? error_text(&err) : NULL);
+	free(w);
+	pthread_mutex_lock(&images->lock);
+	images->running--;
+	pthread_cond_signal(&images->ended);
+	pthread_mutex_unlock(&images->lock);
+	return NULL;
+}
+
+/* Starts the thread that waits for a job. Takes the job. */
+static int follow(struct images *images, struct image_job *job, void (*done)(void *, int, const char *), void *done_arg)
+{
+	struct work *w = calloc(1, sizeof(*w));
+	pthread_t thread;
+	int r;
+
+	if (!w) {
+		image_job_cancel(job);
+		return -ENOMEM;
+	}
+	*w = (struct work){ .images = images, .job = job, .done = done, .done_arg = done_arg };
+	pthread_mutex_lock(&images->lock);
+	images->running++;
+	pthread_mutex_unlock(&images->lock);
+	r = -pthread_create(&thread, NULL, wait_for_job, w);
+	if (r == 0) {
+		(void)pthread_detach(thread); /* images_free() waits for its end by `running` */
+		return 0;
+	}
+	pthread_mutex_lock(&images->lock);
+	images->running--;
+	pthread_mutex_unlock(&images->lock);
+	image_job_cancel(job);
+	free(w);
+	return r;
+}
+
+static int import_start(void *arg, int fd, const char *name, void (*done)(void *done_arg, int result, const char *message),
+			void *done_arg)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct images *images = arg;
+	struct image_job *job = NULL;
+	int r = image_import_start(images->store, fd, NULL, &job, &err);
+
+	if (r < 0) {
+		log_warning("images/%s: %s", name, error_text(&err));
+		return r;
+	}
+	return follow(images, job, done, done_arg);
+}
+
+static int remove_start(void *arg, const char *name, void (*done)(void *done_arg, int result, const char *message),
+			void *done_arg)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct images *images = arg;
+	struct image_job *job = NULL;
+	int r = image_remove_start(images->store, name, &job, &err);
+
+	return r < 0 ? r : follow(images, job, done, done_arg);
+}
+
+const struct fs_images_ops images_ops = {
+	.list = list,
+	.generation = generation,
+	.import_start = import_start,
+	.remove_start = remove_start,
+};
