@@ -47,8 +47,10 @@ static void put(struct arena *a, struct value *status, const char *type, const c
 	if (with_update)
 		value_set_str(a, c, "lastUpdateTime", time);
 	value_set_str(a, c, "lastTransitionTime", since);
-	value_set_str(a, c, "reason", reason);
-	value_set_str(a, c, "message", message);
+	if (*reason)
+		value_set_str(a, c, "reason", reason);
+	if (*message)
+		value_set_str(a, c, "message", message);
 	for (size_t i = 0; i < value_len(list); i++)
 		if (value_at(list, i) == old) {
 			value_replace_at(list, i, c);
