@@ -278,20 +278,22 @@ void child_exec(const struct child *c)
 	_exit(run_exec(c) < 0 ? 1 : 0);
 }
 
-void child_reaper(int podns)
+void child_reaper(int podns, int ready)
 {
 	const struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	const struct __user_cap_data_struct nothing[2] = { 0 };
 	sigset_t all;
 
 	/* Its root would be the host's to whoever may look into /proc/1/root: give it the pod's empty one. */
-	if (setns(podns, CLONE_NEWNS) < 0 || close_range(0, ~0U, 0) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	if (setns(podns, CLONE_NEWNS) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || sys_capset(&header, nothing) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		_exit(1);
 	(void)prctl(PR_SET_NAME, "pause", 0, 0, 0); /* ignoring: a name for people */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	if (write(ready, "", 1) != 1 || close_range(0, ~0U, 0) < 0)
+		_exit(1);
 	for (;;) {
 		siginfo_t info;
 

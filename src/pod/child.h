@@ -33,7 +33,8 @@ _Noreturn void child_exec(const struct child *c);
 /* Joins the cgroups by their directories. 0 or negative errno. */
 int child_join_cgroups(const int *dirs, size_t n);
 
-/* The first process of a PID namespace that the pod's containers share: reaps orphans, and has nothing else. */
-_Noreturn void child_reaper(int podns);
+/* The first process of a PID namespace that the pod's containers share: reaps orphans, and has nothing else. Writes
+ * a byte to `ready` once that is so. */
+_Noreturn void child_reaper(int podns, int ready);
 
 #endif

@@ -144,18 +144,24 @@ void pod_state_remove(struct pod *p)
 	(void)rmdir(p->path);
 }
 
+/* Waited for: no container may meet a first process that has not given up everything yet. */
 static int start_reaper(const struct pod *p)
 {
+	_cleanup_close_ int ours = -1;
+	int ends[2];
 	pid_t pid;
+	char byte;
 
-	if (unshare(CLONE_NEWPID) < 0)
+	if (unshare(CLONE_NEWPID) < 0 || pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
+	ours = ends[0];
 	pid = sys_clone3(0, SIGCHLD, -1, NULL);
+	if (pid == 0)
+		child_reaper(p->podns, ends[1]);
+	close_fdp(&ends[1]);
 	if (pid < 0)
 		return -errno;
-	if (pid == 0)
-		child_reaper(p->podns);
-	return 0;
+	return read(ours, &byte, 1) == 1 ? 0 : -ECHILD;
 }
 
 int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)

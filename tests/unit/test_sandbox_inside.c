@@ -413,11 +413,17 @@ static void test_own_binary(void **state)
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)sandbox_pid(sb));
 	exe = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(exe >= 0);
-	/* A container that is nothing but podfs-pod itself ends at once: it has no socket. */
+	/* A container that is nothing but podfs-pod itself ends at once: it has no socket. (With sanitizers it is not
+	 * static, and cannot be run in there at all.) */
 	plan(&p, "app", "");
 	p.c.argv = self;
 	p.c.n_argv = 1;
-	assert_int_equal(run(sb, &p).exit_code, 1);
+	start(sb, &p);
+#ifdef __SANITIZE_ADDRESS__
+	assert_int_equal(wait_for(sb, SANDBOX_START_FAILED).code, -ENOENT);
+#else
+	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 1);
+#endif
 	shut_down(sb);
 	/* No process runs it any more, so that only the mount protects it. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
