@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "pod/cgroupfs.h"
 #include "pod/mounts.h"
 #include "pod/report.h"
 #include "pod/sys.h"
@@ -28,6 +29,7 @@ struct build {
 	int dev; /* the container's /dev, from which a null device is taken to hide files */
 	int tree[MOUNTS_MAX]; /* detached mounts of the binds, in the order of the spec; -1: none */
 	int n_tree;
+	char controllers[CGROUPFS_LIST_SIZE]; /* of cgroup v1 */
 	int host_dev[16]; /* the host's nodes, where no new ones may be made; -1: none */
 };
 
@@ -311,6 +313,13 @@ static int enter(struct build *b)
 	return 0;
 }
 
+static int mount_controllers(struct build *b, const struct fixed *f, unsigned attr)
+{
+	int r = cgroupfs_attach(b->root, b->controllers, attr);
+
+	return r < 0 ? report_fail(b->c->report, r, "mount %s", f->target) : 0;
+}
+
 static int mount_fixed(struct build *b, const struct fixed *f)
 {
 	_cleanup_close_ int fd = -1;
@@ -319,8 +328,8 @@ static int mount_fixed(struct build *b, const struct fixed *f)
 
 	if (privileged(b))
 		attr &= ~(unsigned)MOUNT_ATTR_RDONLY;
-	if (strcmp(f->type, "cgroup2") == 0 && !b->c->cgroup_v2)
-		return 0;
+	if (strcmp(f->type, "cgroup2") == 0 && (!b->c->cgroup_ns || !b->c->cgroup_v2))
+		return b->c->cgroup_ns && b->controllers[0] ? mount_controllers(b, f, attr) : 0;
 	if (strcmp(f->type, "dev") == 0) {
 		fd = fcntl(b->dev, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
@@ -451,6 +460,8 @@ int rootfs_build(const struct rootfs_config *c, int *ret_root)
 	r = open_sources(&b);
 	if (r < 0)
 		return r;
+	if (!c->cgroup_v2)
+		cgroupfs_controllers(b.controllers);
 	b.dev = make_dev(&b);
 	if (b.dev < 0)
 		return b.dev;

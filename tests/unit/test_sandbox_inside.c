@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -468,6 +469,73 @@ static void test_limits(void **state)
 	shut_down(sb);
 }
 
+/* The container's cgroups, wherever this machine has a hierarchy that may be used: seen, read-only, as the root. */
+static void test_cgroups(void **state)
+{
+	static const char *const roots[] = { "/sys/fs/cgroup/memory", "/sys/fs/cgroup" };
+	char own[512] = "", text[64];
+	_cleanup_close_ int dir = -1;
+	struct sandbox *sb;
+	struct plan p;
+
+	need_root();
+	for (size_t i = 0; i < ARRAY_SIZE(roots) && dir < 0; i++) {
+		(void)snprintf(own, sizeof(own), "%s/%s", roots[i], strrchr(top, '/') + 1);
+		if (mkdir(own, 0755) == 0)
+			dir = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (dir < 0 || faccessat(dir, "cgroup.procs", W_OK, 0) < 0) {
+		(void)rmdir(own);
+		print_message("# SKIP no cgroup can be made\n");
+		skip();
+	}
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "cat /proc/self/cgroup; ls -d /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/memory/cgroup.procs;"
+			"for d in /sys/fs/cgroup /sys/fs/cgroup/memory; do test -e $d/cgroup.procs && cat $d/cgroup.procs;"
+			"done; echo 1 > $d/cgroup.procs || echo refused");
+	p.c.cgroup_fds = &dir;
+	p.c.n_cgroups = 1;
+	(void)snprintf(text, sizeof(text), "%s", strrchr(own, '/'));
+	lacks(output(sb, &p), text);
+	contains(log_text(&p), "cgroup.procs\nstdout F 1\n");
+	contains(log_text(&p), "F refused\n");
+	shut_down(sb);
+	assert_int_equal(rmdir(own), 0);
+}
+
+/* With the host's PID namespace no kernel ends what a container leaves: its cgroup does. */
+static void test_host_processes(void **state)
+{
+	const struct sandbox_config config = { .flags = POD_HOST_PID | POD_HOST_IPC | POD_HOST_UTS | POD_HOST_NETWORK };
+	char own[512] = "";
+	const char *text;
+	_cleanup_close_ int dir = -1;
+	struct sandbox *sb;
+	struct plan p;
+	pid_t left;
+
+	need_root();
+	(void)snprintf(own, sizeof(own), "/sys/fs/cgroup/%s/%s", access("/sys/fs/cgroup/memory", F_OK) == 0 ? "memory" : "",
+		       strrchr(top, '/') + 1);
+	if (mkdir(own, 0755) < 0) {
+		print_message("# SKIP no cgroup can be made\n");
+		skip();
+	}
+	dir = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sb = spawn_pod(&config);
+	plan(&p, "app", "sleep 1000 & echo $!; exit 0");
+	p.c.cgroup_fds = &dir;
+	p.c.n_cgroups = 1;
+	text = output(sb, &p);
+	assert_int_equal(sscanf(text, "stdout F %d", &left), 1);
+	assert_true(left > 1);
+	for (int64_t end = clock_monotonic() + DEADLINE_MS * NSEC_PER_MSEC; kill(left, 0) == 0;)
+		assert_true(clock_monotonic() < end);
+	shut_down(sb);
+	for (int64_t end = clock_monotonic() + DEADLINE_MS * NSEC_PER_MSEC; rmdir(own) < 0;)
+		assert_true(errno == EBUSY && clock_monotonic() < end);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +555,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_own_binary, end_test),
 		cmocka_unit_test_teardown(test_privileged, end_test),
 		cmocka_unit_test_teardown(test_limits, end_test),
+		cmocka_unit_test_teardown(test_cgroups, end_test),
+		cmocka_unit_test_teardown(test_host_processes, end_test),
 	};
 
 	return cmocka_run_group_tests(tests, make_image, remove_image);
