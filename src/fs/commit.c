@@ -75,11 +75,14 @@ static void refuse(struct job *j, int code)
 {
 	_cleanup_free_ char *text = NULL;
 	struct diag_list *diags = &j->apply.diags;
+	char comm[16] = "?";
 
 	if (!diags->errors)
 		diag_add(diags, DIAG_ERROR, code, (struct value_mark){ 0 }, "",
 			 code == -EAGAIN ? "the objects changed again and again meanwhile" : "%s", strerror(-code));
-	text = fs_errors_diags(j->fs, &j->q.who, j->q.comm, j->q.target.ns, j->q.target.path, diags, j->q.text->data,
+	if (j->q.req)
+		fs_req_comm(j->q.req, comm);
+	text = fs_errors_diags(j->fs, &j->q.who, comm, j->q.target.ns, j->q.target.path, diags, j->q.text->data,
 			       j->q.text->len);
 	fs_rejected_save(j->fs, &j->q.who, j->q.target.ns, j->q.target.path, j->q.text->data, j->q.text->len);
 	finish(j, code, NULL, text);
@@ -335,7 +338,7 @@ void fs_commit_again(struct fs *fs, const char *key)
 {
 	_cleanup_store_entry_ struct store_entry *e = NULL;
 	_cleanup_blob_ struct fs_blob *text = NULL;
-	struct fs_commit_request q = { .may = true, .force = true, .comm = "podfs" };
+	struct fs_commit_request q = { .may = true, .force = true };
 	char ns[64], plural[64], path[STORE_KEY_MAX + 1];
 	struct fs_record rec;
 	int at = 0;

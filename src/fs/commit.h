@@ -28,7 +28,7 @@ struct fs_commit_request {
 	struct fs_record attr;	 /* ino, mode, uid, gid, mtime, xattrs of the new record */
 	const char *remove_key;	 /* the record that this one replaces (rename), or NULL */
 	struct writer who;
-	char comm[16];
+	const struct fs_req *req; /* who asks, for `errors`; stays until done is called; NULL: nobody */
 	bool may;		 /* who may write to the target's directory */
 	bool force;		 /* also when the bytes are those in force: sets all that they state again */
 };

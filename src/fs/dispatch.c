@@ -100,6 +100,12 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		(void)fuse_reply_err(req, -err);
 		return;
 	}
+	if (!n) {
+		const struct fuse_entry_param none = { .entry_timeout = FS_TTL };
+
+		(void)fuse_reply_entry(req, &none);
+		return;
+	}
 	r = fs_req_new(req, n, NULL);
 	if (r)
 		fs_reply_entry(r, n);
@@ -564,7 +570,7 @@ static struct fs_node *plus_entry(struct fs_handle *h, size_t i, struct fuse_ent
 	struct fs_attr a;
 
 	*e = (struct fuse_entry_param){ .attr = { .st_ino = l->ino ? l->ino : (ino_t)UNKNOWN_INO, .st_mode = l->mode } };
-	if (i < 2 || h->node->ops->lookup(h->node, fs_listing_name(h->listing, i), &n) < 0)
+	if (i < 2 || h->node->ops->lookup(h->node, fs_listing_name(h->listing, i), &n) < 0 || !n)
 		return NULL;
 	if (fs_node_attr(n, &a) < 0) {
 		fs_node_unref(n);
@@ -573,7 +579,8 @@ static struct fs_node *plus_entry(struct fs_handle *h, size_t i, struct fuse_ent
 	fs_attr_to_stat(n, &a, &e->attr);
 	e->ino = n->ino;
 	e->generation = 1;
-	e->attr_timeout = e->entry_timeout = a.ttl;
+	e->attr_timeout = a.ttl;
+	e->entry_timeout = a.name_ttl < 0 ? a.ttl : a.name_ttl;
 	return n;
 }
 

@@ -209,7 +209,8 @@ static void apply_as(struct name_change *c, struct fs_blob *text, const struct f
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	char key[STORE_KEY_MAX + 1];
 	struct fs_commit_request q = { .text = text, .attr = *attr, .remove_key = remove_key,
-				       .who = fs_req_writer(c->r), .may = fs_kinddir_may_write(c->r, c->newdir) };
+				       .who = fs_req_writer(c->r), .req = c->r,
+				       .may = fs_kinddir_may_write(c->r, c->newdir) };
 	int err = fs_manifest_key(c->newdir, c->newname, key);
 
 	if (err < 0) {
@@ -217,7 +218,6 @@ static void apply_as(struct name_change *c, struct fs_blob *text, const struct f
 		return;
 	}
 	fs_child_path(c->newdir, c->newname, &path);
-	fs_req_comm(c->r, q.comm);
 	q.target = (struct fs_commit_target){ .key = key, .path = buf_str(&path), .ns = c->newdir->ns,
 					      .kind = c->newdir->kind };
 	fs_req_park(c->r, NULL, NULL);
@@ -418,9 +418,8 @@ void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, 
 	}
 	fs_child_path(newdir, newname, &path);
 	attr.ino = fs_ino(newdir->fs, key, "link"); /* the scratch file keeps its own */
-	q = (struct fs_commit_request){ .text = text, .attr = attr, .who = fs_req_writer(r),
+	q = (struct fs_commit_request){ .text = text, .attr = attr, .who = fs_req_writer(r), .req = r,
 					.may = fs_kinddir_may_write(r, newdir) };
-	fs_req_comm(r, q.comm);
 	q.target = (struct fs_commit_target){ .key = key, .path = buf_str(&path), .ns = newdir->ns, .kind = newdir->kind };
 	fs_req_park(r, NULL, NULL);
 	fs_commit_start(newdir->fs, &q, on_linked, c);

@@ -10,6 +10,7 @@
 #include "fs/node.h"
 #include "fs/record.h"
 
+
 struct fs_whandle;
 
 struct fs_manifest {

@@ -248,7 +248,7 @@ const char *fs_intern(struct fs *fs, const char *s)
 
 int fs_node_attr(struct fs_node *n, struct fs_attr *a)
 {
-	*a = (struct fs_attr){ .ttl = FS_TTL };
+	*a = (struct fs_attr){ .ttl = FS_TTL, .name_ttl = -1 };
 	return n->ops->getattr(n, a);
 }
 

@@ -56,7 +56,8 @@ struct fs_attr {
 	uint32_t nlink; /* 0: 1 for files, 2 for directories */
 	int64_t mtime;	/* ns since 1970 UTC; atime is the same */
 	int64_t ctime;	/* 0: mtime */
-	double ttl;	/* of the attributes and of the name; starts as FS_TTL */
+	double ttl;	/* of the attributes; starts as FS_TTL */
+	double name_ttl; /* of the name; negative: as ttl */
 };
 
 /* Which members a setattr() is to change. */
@@ -90,7 +91,8 @@ struct fs_ops {
 	void (*removexattr)(struct fs_req *r, struct fs_node *n, const char *name);
 
 	/* --- directories; all but lookup and readdir: missing is EPERM --- */
-	/* The child, as a new reference; -ENOENT. */
+	/* The child, as a new reference; -ENOENT. 0 with *ret left NULL: it is not there, and the kernel may remember that
+	 * for FS_TTL, since only calls through the mount make such a name. */
 	int (*lookup)(struct fs_node *dir, const char *name, struct fs_node **ret);
 	/* Appends every child with fs_listing_add(), in any order that does not depend on chance. */
 	int (*readdir)(struct fs_node *dir, struct fs_listing *l);

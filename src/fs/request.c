@@ -146,13 +146,15 @@ bool fs_req_may_write(const struct fs_req *r, uid_t uid, gid_t gid, mode_t mode)
  */
 bool fs_req_is_killed(const struct fs_req *r)
 {
-	char buf[1024], *p;
+	char buf[1024], target[8], *p;
 	unsigned long flags = 0, code = 0;
 	int field = 3; /* what follows the name in parentheses */
 
 	if (r->answered)
 		return true;
-	if (fuse_req_ctx(r->req)->pid <= 0 || read_proc(fuse_req_ctx(r->req)->pid, "stat", buf, sizeof(buf)) <= 0)
+	/* Cheaper, and enough for nearly all: who is on the way out has given up its program first. */
+	(void)snprintf(buf, sizeof(buf), "/proc/%d/exe", (int)fuse_req_ctx(r->req)->pid);
+	if (fuse_req_ctx(r->req)->pid <= 0 || readlink(buf, target, sizeof(target)) >= 0 || read_proc(fuse_req_ctx(r->req)->pid, "stat", buf, sizeof(buf)) <= 0)
 		return false;
 	p = strrchr(buf, ')');
 	for (p = p && p[1] ? p + 2 : NULL; p && field <= 52; field++) {
@@ -237,7 +239,8 @@ static int fill_entry(struct fs_node *n, struct fuse_entry_param *e)
 
 	if (r < 0)
 		return r;
-	*e = (struct fuse_entry_param){ .ino = n->ino, .generation = 1, .attr_timeout = a.ttl, .entry_timeout = a.ttl };
+	*e = (struct fuse_entry_param){ .ino = n->ino, .generation = 1, .attr_timeout = a.ttl,
+					 .entry_timeout = a.name_ttl < 0 ? a.ttl : a.name_ttl };
 	fs_attr_to_stat(n, &a, &e->attr);
 	return 0;
 }

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handles on manifests and the commits of what they wrote. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "fs/commit.h"
+#include "fs/dirattr.h"
+#include "fs/kinddir.h"
+#include "fs/manifest-internal.h"
+#include "fs/prune.h"
+#include "fs/rejected.h"
+
+/* --- commits --- */
+
+struct commit {
+	struct fs_manifest *m; /* owned reference */
+	struct fs_node *dir;   /* owned reference */
+	struct fs_handle *h;   /* owned reference, or NULL: nobody waits */
+	struct fs_req *r;      /* NULL: nobody waits */
+	bool was_new, attr;    /* attr: answer with attributes (truncate(2)) */
+};
+
+static void count_writing(struct fs_whandle *w)
+{
+	bool now = w->state == FS_H_DIRTY;
+
+	if (now != w->counted)
+		fs_prune_writing(w->m->fs, now ? 1 : -1);
+	w->counted = now;
+}
+
+/* A new name whose content was refused goes with its last handle. */
+static void vanish_if_refused(struct fs_manifest *m)
+{
+	if (fs_manifest_is_pending(m) && LIST_EMPTY(&m->writers))
+		fs_manifest_set_gone(m);
+}
+
+static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *result)
+{
+	struct commit *c = arg;
+	struct fs_manifest *m = c->m;
+	struct fs_whandle *w = c->h ? c->h->data : NULL;
+
+	free(m->error);
+	m->error = result->error ? strdup(result->error) : NULL; /* ignoring lack of memory: it is in `errors` */
+	if (result->code == 0) {
+		m->over_set = 0;
+		if (result->now && !m->gone)
+			(void)fs_manifest_set_entry(m, result->now); /* ignoring: it was read a moment ago */
+		if (c->was_new)
+			fs_dirs_touch(c->dir);
+	} else if (w && w->state == FS_H_CLEAN) {
+		w->state = FS_H_REFUSED;
+		w->refused = result->code;
+	}
+	if (!c->h)
+		vanish_if_refused(m);
+	if (c->r && result->code == 0 && c->attr)
+		fs_reply_attr(c->r, m->node ? m->node : c->dir);
+	else if (c->r)
+		fs_reply_err(c->r, result->code);
+	fs_handle_unref(c->h);
+	fs_node_unref(c->dir);
+	fs_manifest_unref(m);
+	free(c);
+}
+
+/* Commits a text as the manifest's. r and h may be NULL. */
+static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_blob *text, struct fs_req *r,
+			struct fs_handle *h, const struct writer *who, bool may, bool attr)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	struct commit *c = calloc(1, sizeof(*c));
+	struct fs_commit_request q = { .text = text, .attr = fs_manifest_next_attr(m), .who = *who, .req = r, .may = may };
+
+	if (!c || !m->node) {
+		free(c);
+		if (r)
+			fs_reply_err(r, c ? -ESTALE : -ENOMEM);
+		return;
+	}
+	fs_child_path(dir, m->node->name, &path);
+	q.target = (struct fs_commit_target){ .key = m->key, .path = buf_str(&path), .ns = dir->ns, .kind = dir->kind };
+	if (r)
+		fs_req_park(r, NULL, NULL);
+	*c = (struct commit){ .m = fs_manifest_ref(m), .dir = fs_node_ref(dir), .h = fs_handle_ref(h), .r = r,
+			      .was_new = !m->entry, .attr = attr };
+	fs_commit_start(m->fs, &q, on_commit, c);
+}
+
+/* The commit of a handle's buffer, for a request that waits for it. */
+static void commit_handle(struct fs_req *r, struct fs_handle *h)
+{
+	struct fs_whandle *w = h->data;
+	struct writer who = fs_req_writer(r);
+
+	if (w->m->gone || !w->m->node || !w->blob) { /* unlinked: nothing to declare */
+		fs_reply_err(r, 0);
+		return;
+	}
+	commit_text(w->m, h->node->parent, w->blob, r, h, &who, fs_kinddir_may_write(r, h->node->parent), false);
+}
+
+/* Bytes that a signal cut short. */
+static void save_killed(struct fs_req *r, struct fs_handle *h)
+{
+	struct fs_whandle *w = h->data;
+	struct writer who = fs_req_writer(r);
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	fs_node_path(h->node, &path);
+	fs_errors_add(w->m->fs, r, h->node->ns, buf_str(&path),
+		      "not committed: a signal ended the process that wrote it; the %zu bytes are in rejected/",
+		      w->blob ? w->blob->len : 0);
+	if (w->blob)
+		fs_rejected_save(w->m->fs, &who, h->node->ns, buf_str(&path), w->blob->data, w->blob->len);
+	fs_reply_err(r, 0);
+}
+
+static void step(struct fs_req *r, struct fs_handle *h, enum fs_hevent event)
+{
+	struct fs_whandle *w = h->data;
+	enum fs_haction action;
+
+	if (event == FS_H_FLUSH && (w->state == FS_H_DIRTY || w->state == FS_H_FRESH) && fs_req_is_killed(r))
+		event = FS_H_FLUSH_KILLED;
+	action = fs_hstate_next(&w->state, event);
+	count_writing(w);
+	switch (action) {
+	case FS_H_COMMIT:
+		commit_handle(r, h);
+		break;
+	case FS_H_REPEAT:
+		fs_reply_err(r, w->refused);
+		break;
+	case FS_H_SAVE:
+		save_killed(r, h);
+		break;
+	case FS_H_NONE:
+	case FS_H_QUIET:
+		fs_reply_err(r, 0);
+		break;
+	}
+}
+
+void fs_manifest_op_flush(struct fs_req *r, struct fs_handle *h, bool same_process)
+{
+	step(r, h, same_process ? FS_H_FLUSH : FS_H_FLUSH_OTHER);
+}
+
+void fs_manifest_op_fsync(struct fs_req *r, struct fs_handle *h)
+{
+	step(r, h, FS_H_FSYNC);
+}
+
+void fs_manifest_op_release(struct fs_handle *h)
+{
+	struct fs_whandle *w = h->data;
+	struct fs_manifest *m = w->m;
+	struct writer who = { .uid = h->uid, .gid = h->gid, .agent = "mount" };
+
+	if (w->writes) {
+		enum fs_haction action = fs_hstate_next(&w->state, FS_H_RELEASE);
+		struct fs_attr dir;
+
+		count_writing(w);
+		LIST_REMOVE(w, entry);
+		/* Who left it dirty opened it for writing; the groups of who is gone cannot be asked for. */
+		if (action == FS_H_QUIET && !m->gone && m->node && w->blob &&
+		    fs_node_attr(h->node->parent, &dir) == 0)
+			commit_text(m, h->node->parent, w->blob, NULL, NULL, &who,
+				    who.uid == 0 || (who.uid == dir.uid && dir.mode & S_IWUSR) ||
+					    (who.gid == dir.gid && dir.mode & S_IWGRP) || dir.mode & S_IWOTH,
+				    false);
+		else
+			vanish_if_refused(m);
+		if (LIST_EMPTY(&m->writers) && m->entry && action != FS_H_QUIET)
+			m->over_set = 0;
+	}
+	fs_blob_unref(w->blob);
+	store_entry_unref(w->base);
+	fs_manifest_unref(m);
+	free(w);
+	h->data = NULL;
+}
+
+/* --- handles --- */
+
+struct fs_whandle *fs_whandle_new(struct fs_manifest *m, int flags, pid_t pid)
+{
+	struct fs_whandle *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->pid = pid;
+	w->writes = (flags & O_ACCMODE) != O_RDONLY;
+	if (w->writes && (!m->entry || flags & O_TRUNC)) {
+		w->state = FS_H_FRESH;
+		w->blob = fs_blob_new(NULL, 0);
+		if (!w->blob) {
+			free(w);
+			return NULL;
+		}
+	}
+	w->m = fs_manifest_ref(m);
+	w->base = m->entry ? store_entry_ref(m->entry) : NULL;
+	if (w->writes)
+		LIST_INSERT_HEAD(&m->writers, w, entry);
+	return w;
+}
+
+void fs_manifest_op_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h)
+{
+	h->data = fs_whandle_new(n->data, h->flags, h->pid);
+	if (h->data)
+		fs_reply_open(r, h);
+	else
+		fs_reply_err(r, -ENOMEM);
+}
+
+static void base_text(const struct fs_whandle *w, const char **ret_text, size_t *ret_len)
+{
+	struct fs_record rec;
+	const void *value;
+	size_t len;
+
+	*ret_text = "";
+	*ret_len = 0;
+	if (!w->base)
+		return;
+	value = store_entry_value(w->base, &len);
+	if (fs_record_decode(value, len, &rec) == 0) {
+		*ret_text = rec.text;
+		*ret_len = rec.text_len;
+	}
+}
+
+void fs_manifest_op_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t off)
+{
+	const struct fs_whandle *w = h->data;
+	const char *text;
+	size_t len;
+
+	if (w->blob) {
+		text = w->blob->data;
+		len = w->blob->len;
+	} else {
+		base_text(w, &text, &len);
+	}
+	if (off > len)
+		off = len;
+	fs_reply_buf(r, text ? text + off : NULL, len - off < size ? len - off : size);
+}
+
+/* The handle's own copy of what it began with. */
+int fs_whandle_need_blob(struct fs_whandle *w)
+{
+	const char *text;
+	size_t len;
+
+	if (w->blob)
+		return 0;
+	base_text(w, &text, &len);
+	w->blob = fs_blob_new(text, len);
+	return w->blob ? 0 : -ENOMEM;
+}
+
+void fs_whandle_wrote(struct fs_whandle *w)
+{
+	(void)fs_hstate_next(&w->state, FS_H_WRITE); /* it asks for nothing */
+	w->m->over_set &= ~(unsigned)FS_SET_MTIME;
+	count_writing(w);
+}
+
+void fs_manifest_op_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
+{
+	struct fs_whandle *w = h->data;
+	int err = fs_whandle_need_blob(w);
+
+	if (err == 0)
+		err = fs_blob_write(&w->blob, data, size, h->flags & O_APPEND ? w->blob->len : off);
+	if (err < 0) {
+		if (err == -EFBIG)
+			fs_errors_add(w->m->fs, r, h->node->ns, h->node->name, "a manifest has %d bytes at most",
+				      FS_MANIFEST_MAX);
+		fs_reply_err(r, err);
+		return;
+	}
+	fs_whandle_wrote(w);
+	fs_reply_write(r, size);
+}
+
+/* truncate(2) by name: the shortened text is a new version. */
+void fs_manifest_truncate(struct fs_req *r, struct fs_node *n, uint64_t size)
+{
+	struct fs_manifest *m = n->data;
+	_cleanup_blob_ struct fs_blob *text = fs_blob_new(m->entry ? m->rec.text : NULL, m->entry ? m->rec.text_len : 0);
+	struct writer who = fs_req_writer(r);
+	int err = text ? 0 : -ENOMEM;
+
+	if (err == 0)
+		err = size > FS_MANIFEST_MAX ? -EFBIG : fs_blob_resize(&text, size);
+	if (err < 0)
+		fs_reply_err(r, err);
+	else
+		commit_text(m, n->parent, text, r, NULL, &who, fs_kinddir_may_write(r, n->parent), true);
+}
+
