@@ -144,8 +144,6 @@ static void mistakes_are_refused_on_their_lines(void **state)
 	unsigned refused = 0;
 	size_t len;
 
-	if (!corpus)
-		skip();
 	text = slurp("broken/expected.tsv", &len);
 	assert_non_null(text);
 	rest = text;
@@ -227,8 +225,6 @@ static void real_manifests_read_as_the_server_read_them(void **state)
 	char *rest, *row;
 	size_t len;
 
-	if (!corpus)
-		skip();
 	text = slurp("golden-dev.jsonl.gz", &len);
 	assert_non_null(text);
 	rest = text;
@@ -278,8 +274,8 @@ int main(void)
 	if (asprintf(&readme, "%s/README.md", path) > 0 && !access(readme, R_OK))
 		corpus = path;
 	else
-		(void)printf("# there is no corpus at %s: skipping\n", path);
-	rc = cmocka_run_group_tests(tests, NULL, NULL);
+		(void)printf("1..0 # SKIP no corpus at %s (set PODFS_CORPUS)\n", path);
+	rc = corpus ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
 	free(readme);
 	free(path);
 	return rc;
