@@ -30,7 +30,7 @@ struct build {
 	int tree[MOUNTS_MAX]; /* detached mounts of the binds, in the order of the spec; -1: none */
 	int n_tree;
 	char controllers[CGROUPFS_LIST_SIZE]; /* of cgroup v1 */
-	int host_dev[16]; /* the host's nodes, where no new ones may be made; -1: none */
+	bool bind_device[8]; /* which of the devices are bound from the pod's */
 };
 
 static const char pod_root[] = "/root";
@@ -239,62 +239,55 @@ static int copy_devices(int from, int to, unsigned depth)
 	return 0;
 }
 
-/* Where the machine forbids to make nodes (podfs inside a container), the host's own are bound instead. */
-static int borrow_device(struct build *b, int dev, size_t i)
-{
-	_cleanup_close_ int file = -1, host = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (host < 0)
-		return -errno;
-	file = openat(dev, devices[i].name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (file < 0)
-		return -errno;
-	b->host_dev[i] = mounts_clone(host, devices[i].name, false);
-	return b->host_dev[i] < 0 ? b->host_dev[i] : 0;
-}
-
-static int attach_borrowed(struct build *b)
+/* Binds the pod's device nodes over the empty files that were made for them. */
+static int attach_devices(struct build *b)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		_cleanup_close_ int fd = -1;
+		char path[32];
 		int r;
 
-		if (b->host_dev[i] < 0)
+		if (!b->bind_device[i])
 			continue;
-		r = mounts_attach(b->host_dev[i], b->dev, devices[i].name, RESOLVE_NO_SYMLINKS);
+		(void)snprintf(path, sizeof(path), "/dev/%s", devices[i].name);
+		fd = mounts_clone(AT_FDCWD, path, false);
+		r = fd < 0 ? fd : mounts_attach(fd, b->dev, devices[i].name, RESOLVE_NO_SYMLINKS);
 		if (r < 0)
-			return report_fail(b->c->report, r, "mount /dev/%s", devices[i].name);
+			return report_fail(b->c->report, r, "mount %s", path);
 	}
 	return 0;
 }
 
-/* A fresh /dev, filled while it is still detached: nothing of the image has a part in it. */
+/*
+ * A fresh /dev, filled while it is still detached: nothing of the image has a part in it. Only the privileged may open
+ * device nodes of their own making: for all others every mount that can be written is nodev, and the few devices that
+ * they may use are bound from the pod's namespace.
+ */
 static int make_dev(struct build *b)
 {
-	_cleanup_close_ int fd = mounts_new("tmpfs", "mode=755,size=65536k", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	unsigned attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | (privileged(b) ? 0 : MOUNT_ATTR_NODEV);
+	_cleanup_close_ int fd = mounts_new("tmpfs", "mode=755,size=65536k", attr);
 
 	if (fd < 0)
 		return report_fail(b->c->report, fd, "mount /dev");
-	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
-		const struct device *d = &devices[i];
-
-		if (mknodat(fd, d->name, S_IFCHR | 0666, makedev(d->major, d->minor)) < 0) {
-			int r = errno == EPERM ? borrow_device(b, fd, i) : -errno;
-
-			if (r < 0)
-				return report_fail(b->c->report, r, "make /dev/%s", d->name);
-		}
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++)
-		if (symlinkat(dev_links[i].to, fd, dev_links[i].name) < 0)
-			return report_fail(b->c->report, -errno, "make /dev/%s", dev_links[i].name);
-	if (mkdirat(fd, "pts", 0755) < 0 || mkdirat(fd, "shm", 0755) < 0 || mkdirat(fd, "mqueue", 0755) < 0)
-		return report_fail(b->c->report, -errno, "make directories of /dev");
 	if (privileged(b)) {
 		int host = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 		if (host >= 0)
 			(void)copy_devices(host, fd, 0); /* ignoring: as far as it goes */
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		_cleanup_close_ int file = openat(fd, devices[i].name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+		if (file < 0 && errno != EEXIST)
+			return report_fail(b->c->report, -errno, "make /dev/%s", devices[i].name);
+		b->bind_device[i] = file >= 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++)
+		if (symlinkat(dev_links[i].to, fd, dev_links[i].name) < 0)
+			return report_fail(b->c->report, -errno, "make /dev/%s", dev_links[i].name);
+	if (mkdirat(fd, "pts", 0755) < 0 || mkdirat(fd, "shm", 0755) < 0 || mkdirat(fd, "mqueue", 0755) < 0)
+		return report_fail(b->c->report, -errno, "make directories of /dev");
 	return steal_fd(&fd);
 }
 
@@ -349,14 +342,37 @@ static int mount_fixed(struct build *b, const struct fixed *f)
 	r = mounts_attach(fd, b->root, f->target, RESOLVE_NO_SYMLINKS);
 	if (r < 0)
 		return report_fail(b->c->report, r, "mount %s", f->target);
-	return strcmp(f->type, "dev") == 0 ? attach_borrowed(b) : 0;
+	return strcmp(f->type, "dev") == 0 ? attach_devices(b) : 0;
 }
 
-static unsigned attributes(uint32_t flags)
+static unsigned attributes(const struct build *b, uint32_t flags)
 {
-	return (flags & (SPEC_MOUNT_RDONLY | SPEC_MOUNT_RRO | SPEC_MOUNT_RRO_IF_POSSIBLE) ? MOUNT_ATTR_RDONLY : 0) |
+	return (privileged(b) ? 0 : MOUNT_ATTR_NODEV) | (flags & (SPEC_MOUNT_RDONLY | SPEC_MOUNT_RRO | SPEC_MOUNT_RRO_IF_POSSIBLE) ? MOUNT_ATTR_RDONLY : 0) |
 	       (flags & SPEC_MOUNT_NOSUID ? MOUNT_ATTR_NOSUID : 0) | (flags & SPEC_MOUNT_NODEV ? MOUNT_ATTR_NODEV : 0) |
 	       (flags & SPEC_MOUNT_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
+}
+
+/* "NAME" or "NAME/PATH/IN/IT" of a memory volume; what the path lacks is made. */
+static int open_volume(const char *source)
+{
+	size_t len = strcspn(source, "/");
+	_cleanup_close_ int vol = -1, sub = -1;
+	char path[NAME_MAX + 8];
+	int r;
+
+	if (len == 0 || len > NAME_MAX || source[0] == '.')
+		return -EINVAL;
+	(void)snprintf(path, sizeof(path), "/vol/%.*s", (int)len, source);
+	if (source[len] == '\0')
+		return mounts_clone(AT_FDCWD, path, false);
+	vol = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (vol < 0)
+		return -errno;
+	r = mounts_mkdirs(vol, source + len);
+	if (r < 0)
+		return r;
+	sub = mounts_find(vol, source + len);
+	return sub < 0 ? sub : mounts_clone(sub, "", false);
 }
 
 static int mount_item(struct build *b, const struct spec_item *item, int tree)
@@ -371,13 +387,9 @@ static int mount_item(struct build *b, const struct spec_item *item, int tree)
 
 	memcpy(&m, item->data, sizeof(m));
 	if (strcmp(type, "pod") == 0) {
-		char path[NAME_MAX + 8];
-
-		if (strchr(source, '/') || snprintf(path, sizeof(path), "/vol/%s", source) >= (int)sizeof(path))
-			return report_fail(b->c->report, -EINVAL, "mount %s: memory volume", target);
-		fd = mounts_clone(AT_FDCWD, path, false);
+		fd = open_volume(source);
 	} else if (fd < 0) {
-		fd = mounts_new(type, spec_item_string(item, sizeof(m), 3), attributes(m.flags));
+		fd = mounts_new(type, spec_item_string(item, sizeof(m), 3), attributes(b, m.flags));
 	}
 	if (fd < 0)
 		return report_fail(b->c->report, fd, "mount %s: %s", target, type);
@@ -386,9 +398,9 @@ static int mount_item(struct build *b, const struct spec_item *item, int tree)
 						    : MS_PRIVATE;
 	r = mounts_set(fd, 0, true, propagation);
 	if (r == 0)
-		r = mounts_set(fd, attributes(m.flags), m.flags & (SPEC_MOUNT_RRO | SPEC_MOUNT_RRO_IF_POSSIBLE), 0);
+		r = mounts_set(fd, attributes(b, m.flags), m.flags & (SPEC_MOUNT_RRO | SPEC_MOUNT_RRO_IF_POSSIBLE), 0);
 	if (r < 0 && (m.flags & SPEC_MOUNT_RRO_IF_POSSIBLE))
-		r = mounts_set(fd, attributes(m.flags), false, 0);
+		r = mounts_set(fd, attributes(b, m.flags), false, 0);
 	if (r == 0)
 		r = mounts_attach(fd, b->root, target, 0);
 	if (r < 0)
@@ -455,8 +467,6 @@ int rootfs_build(const struct rootfs_config *c, int *ret_root)
 	struct spec_item item;
 	int r, n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(b.host_dev); i++)
-		b.host_dev[i] = -1;
 	r = open_sources(&b);
 	if (r < 0)
 		return r;
@@ -496,12 +506,44 @@ int rootfs_pivot(const struct rootfs_config *c, int root)
 	return 0;
 }
 
+/* The devices of the pod's containers. Where the machine forbids to make nodes (podfs inside a container), the host's
+ * own are bound instead. */
+static int make_devices(int root)
+{
+	_cleanup_close_ int dev = mounts_new("tmpfs", "mode=755,size=64k", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+
+	if (dev < 0)
+		return dev;
+	if (mkdirat(root, "dev", 0755) < 0 || move_mount(dev, "", root, "dev", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		const struct device *d = &devices[i];
+		_cleanup_close_ int host = -1;
+		char path[32];
+		int r;
+
+		if (mknodat(dev, d->name, S_IFCHR | 0666, makedev(d->major, d->minor)) == 0)
+			continue;
+		if (errno != EPERM)
+			return -errno;
+		(void)snprintf(path, sizeof(path), "/dev/%s", d->name);
+		host = mounts_clone(AT_FDCWD, path, false);
+		r = host < 0 ? host : mounts_attach(host, dev, d->name, RESOLVE_NO_SYMLINKS);
+		if (r < 0)
+			return r;
+	}
+	return mounts_set(dev, MOUNT_ATTR_RDONLY, false, 0);
+}
+
 static int fill_podns(const struct spec *spec, unsigned long long shm_size, int root)
 {
 	struct spec_item item;
 	char data[96];
 	_cleanup_close_ int shm = -1;
+	int r = make_devices(root);
 
+	if (r < 0)
+		return r;
 	if (mkdirat(root, "root", 0755) < 0 || mkdirat(root, "shm", 0755) < 0 || mkdirat(root, "vol", 0755) < 0)
 		return -errno;
 	(void)snprintf(data, sizeof(data), "mode=1777,size=%llu", shm_size);

@@ -191,6 +191,7 @@ int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
 	(void)sys_join_session_keyring(NULL); /* ignoring: kernels without keys */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
+	(void)umask(0); /* every mode here is meant as it stands */
 	p->flags = s->flags;
 	p->started_at = clock_realtime();
 	p->cgroup_v2 = statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;

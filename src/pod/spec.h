@@ -91,8 +91,10 @@ enum spec_mount_flags {
 };
 
 /*
+ * Without SPEC_PRIVILEGED every mount is nodev, whatever its flags.
+ *
  * Types: "bind" (source: a host path, or descriptor number source_fd of the message), "pod" (source: the name of a
- * memory volume of POD_SETUP), and the kernel's own file systems ("tmpfs", "proc", "sysfs", "mqueue", "devpts",
+ * memory volume of POD_SETUP, or a path below it), and the kernel's own file systems ("tmpfs", "proc", "sysfs", "mqueue", "devpts",
  * "cgroup", "cgroup2"), whose data is comma-separated options.
  */
 struct spec_mount {

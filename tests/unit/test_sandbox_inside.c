@@ -174,6 +174,42 @@ static void test_devices(void **state)
 	shut_down(sb);
 }
 
+/* Nodes that a container makes cannot be opened, wherever it can write. */
+static void test_made_devices(void **state)
+{
+	const struct sandbox_tmpfs tmpfs = { .name = "cache", .mode = 0777 };
+	const struct sandbox_config config = { .tmpfs = &tmpfs, .n_tmpfs = 1 };
+	struct sandbox_mount m[] = {
+		{ .type = "bind", .source = NULL, .target = "/data" },
+		{ .type = "pod", .source = "cache/deep/er", .target = "/cache" },
+		{ .type = "tmpfs", .target = "/scratch" },
+	};
+	struct sandbox *sb;
+	struct plan p;
+	const char *text;
+	size_t n = 0;
+
+	need_root();
+	m[0].source = path_of("outside");
+	sb = spawn_pod(&config);
+	plan(&p, "app", "for d in / /dev /dev/shm /data /cache /scratch /tmp; do busybox mknod $d/n c 1 5 && echo made;"
+			"head -c 1 $d/n && echo opened; done; rm -f /data/n /n /tmp/n; head -c 1 /dev/zero | busybox wc -c");
+	p.c.mounts = m;
+	p.c.n_mounts = ARRAY_SIZE(m);
+	security_caps_fill(&p.c.security, security_caps_default());
+	(void)run(sb, &p);
+	text = log_text(&p);
+	for (const char *at = text; (at = strstr(at, "F made")); at++)
+		n++;
+	assert_int_equal(n, 7);
+	lacks(text, "opened");
+	contains(text, "F 1\n");
+	shut_down(sb);
+	(void)unlink(path_of("outside/n"));
+	(void)unlink(path_of("image/n"));
+	(void)unlink(path_of("image/tmp/n"));
+}
+
 static void test_process_view(void **state)
 {
 	struct sandbox *sb;
@@ -544,6 +580,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_filter, end_test),
 		cmocka_unit_test_teardown(test_hidden_paths, end_test),
 		cmocka_unit_test_teardown(test_devices, end_test),
+		cmocka_unit_test_teardown(test_made_devices, end_test),
 		cmocka_unit_test_teardown(test_process_view, end_test),
 		cmocka_unit_test_teardown(test_readonly_root, end_test),
 		cmocka_unit_test_teardown(test_links_of_an_image, end_test),
