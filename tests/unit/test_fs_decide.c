@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pure decisions of the mount: names, the life of a handle, the settle time, the text of errors, records, blobs. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "fs/blob.h"
+#include "fs/errors.h"
+#include "fs/hstate.h"
+#include "fs/names.h"
+#include "fs/prune.h"
+#include "fs/record.h"
+#include "fs/siphash.h"
+
+static void test_names(void **state)
+{
+	static const struct {
+		const char *name;
+		enum fs_name_class want;
+	} cases[] = {
+		{ "web.yaml", FS_NAME_MANIFEST },
+		{ "a.b.yml", FS_NAME_MANIFEST },
+		{ "x.json", FS_NAME_MANIFEST },
+		{ "web.YAML", FS_NAME_OTHER },
+		{ "web", FS_NAME_OTHER },
+		{ "yaml", FS_NAME_OTHER },
+		{ "web.txt", FS_NAME_OTHER },
+		{ ".web.yaml", FS_NAME_SCRATCH },
+		{ ".yaml", FS_NAME_SCRATCH },
+		{ ".web.yaml.AbCdEf", FS_NAME_SCRATCH },
+		{ "web.yaml~", FS_NAME_SCRATCH },
+		{ ".web.yaml.swp", FS_NAME_SCRATCH },
+		{ "web.yaml.swx", FS_NAME_SCRATCH },
+		{ "web.yaml.tmp", FS_NAME_SCRATCH },
+		{ "web.yaml.orig", FS_NAME_SCRATCH },
+		{ "web.yaml.rej", FS_NAME_SCRATCH },
+		{ "web.lock", FS_NAME_SCRATCH },
+		{ "4913", FS_NAME_SCRATCH },
+		{ "4913a", FS_NAME_OTHER },
+		{ "#web.yaml#", FS_NAME_SCRATCH },
+		{ "#web.yaml", FS_NAME_MANIFEST },
+		{ "sedAb12Zz", FS_NAME_SCRATCH },
+		{ "sedAb12Z", FS_NAME_OTHER },
+		{ "sedAb12Z.", FS_NAME_OTHER },
+		{ "sed-12.yaml", FS_NAME_MANIFEST },
+		{ "stra\xc3\x9f"
+		  "e.yaml",
+		  FS_NAME_MANIFEST },
+		{ "\xff.yaml", FS_NAME_BAD },
+		{ "a\nb.yaml", FS_NAME_BAD },
+		{ "a\x7f.yaml", FS_NAME_BAD },
+		{ "\xc2\x85.yaml", FS_NAME_BAD },
+		{ "\xed\xa0\x80.yaml", FS_NAME_BAD },
+		{ "\xc0\xaf.yaml", FS_NAME_BAD },
+		{ "\xf4\x90\x80\x80.yaml", FS_NAME_BAD },
+		{ "a\xe2\x82", FS_NAME_BAD },
+		{ "", FS_NAME_BAD },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		enum fs_name_class got = fs_name_classify(cases[i].name);
+
+		if (got != cases[i].want)
+			fail_msg("\"%s\": %d, not %d", cases[i].name, (int)got, (int)cases[i].want);
+	}
+}
+
+/* What each tool's sequence of calls comes to: the actions that are not FS_H_NONE. */
+static void test_handle(void **state)
+{
+	static const struct {
+		const char *what;
+		enum fs_hstate from;
+		int events[8]; /* ends with -1 */
+		int actions[8];
+		enum fs_hstate to;
+	} cases[] = {
+		{ "echo > f: dup2's flush, write, flush", FS_H_FRESH,
+		  { FS_H_FLUSH, FS_H_WRITE, FS_H_FLUSH, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_NONE, FS_H_COMMIT, FS_H_NONE }, FS_H_CLEAN },
+		{ ": > f", FS_H_FRESH, { FS_H_FLUSH, FS_H_FLUSH, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_NONE, FS_H_QUIET }, FS_H_CLEAN },
+		{ "a group of children", FS_H_FRESH,
+		  { FS_H_WRITE, FS_H_FLUSH_OTHER, FS_H_WRITE, FS_H_FLUSH_OTHER, FS_H_FLUSH, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_NONE, FS_H_NONE, FS_H_NONE, FS_H_COMMIT, FS_H_NONE }, FS_H_CLEAN },
+		{ "a child has the last word", FS_H_FRESH,
+		  { FS_H_FLUSH, FS_H_WRITE, FS_H_FLUSH_OTHER, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_NONE, FS_H_NONE, FS_H_QUIET }, FS_H_CLEAN },
+		{ "vim: write, fsync, flush", FS_H_CLEAN, { FS_H_WRITE, FS_H_FSYNC, FS_H_FLUSH, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_COMMIT, FS_H_NONE, FS_H_NONE }, FS_H_CLEAN },
+		{ "killed", FS_H_FRESH, { FS_H_WRITE, FS_H_FLUSH_KILLED, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_SAVE, FS_H_NONE }, FS_H_DEAD },
+		{ "killed before it wrote", FS_H_FRESH, { FS_H_FLUSH_KILLED, FS_H_RELEASE, -1 }, { FS_H_NONE, FS_H_NONE },
+		  FS_H_DEAD },
+		{ "killed after a commit", FS_H_FRESH, { FS_H_WRITE, FS_H_FSYNC, FS_H_FLUSH_KILLED, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_COMMIT, FS_H_NONE, FS_H_NONE }, FS_H_CLEAN },
+		{ "a refusal is repeated", FS_H_REFUSED, { FS_H_FLUSH, FS_H_FSYNC, FS_H_FLUSH_OTHER, FS_H_RELEASE, -1 },
+		  { FS_H_REPEAT, FS_H_REPEAT, FS_H_NONE, FS_H_NONE }, FS_H_REFUSED },
+		{ "until something is written", FS_H_REFUSED, { FS_H_WRITE, FS_H_FLUSH, -1 },
+		  { FS_H_NONE, FS_H_COMMIT }, FS_H_CLEAN },
+		{ "read only", FS_H_CLEAN, { FS_H_FLUSH, FS_H_FSYNC, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_NONE, FS_H_NONE }, FS_H_CLEAN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		enum fs_hstate s = cases[i].from;
+
+		for (size_t k = 0; cases[i].events[k] >= 0; k++) {
+			enum fs_haction got = fs_hstate_next(&s, (enum fs_hevent)cases[i].events[k]);
+
+			if ((int)got != cases[i].actions[k])
+				fail_msg("%s: call %zu: action %d, not %d", cases[i].what, k, (int)got,
+					 cases[i].actions[k]);
+		}
+		if (s != cases[i].to)
+			fail_msg("%s: ends in %d, not %d", cases[i].what, (int)s, (int)cases[i].to);
+	}
+}
+
+static void test_settle(void **state)
+{
+	const int64_t s = NSEC_PER_SEC, settle = 2 * s;
+
+	assert_int_equal(fs_prune_due(100 * s, 100 * s, settle, 0), 102 * s);
+	assert_int_equal(fs_prune_due(100 * s, 130 * s, settle, 0), 132 * s); /* each change puts it off */
+	assert_int_equal(fs_prune_due(100 * s, 159 * s, settle, 0), 160 * s); /* to 60 s at most */
+	assert_int_equal(fs_prune_due(100 * s, 101 * s, settle, 1), 160 * s); /* not while one is half written */
+	assert_int_equal(fs_prune_due(100 * s, 101 * s, 300 * s, 0), 401 * s); /* whoever asked for more gets it */
+	assert_int_equal(fs_prune_due(100 * s, 100 * s, 0, 0), 100 * s);
+}
+
+static void check_errors(const char *text, unsigned line, unsigned column, const char *want)
+{
+	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	diag_add(&diags, DIAG_ERROR, -EINVAL, (struct value_mark){ line, column }, "a.b", "wrong");
+	diag_add(&diags, DIAG_WARNING, 0, (struct value_mark){ 1, 1 }, "c", "odd");
+	fs_errors_format_diags(&out, "d/f.yaml", &diags, text, text ? strlen(text) : 0);
+	assert_string_equal(buf_str(&out), want);
+}
+
+static void test_errors(void **state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT, long_line = BUF_INIT;
+	const struct writer who = { .uid = 7, .pid = 42 };
+
+	fs_errors_format_head(&out, INT64_C(1577934245) * NSEC_PER_SEC, &who, "c\np", "d/f\x1b.yaml");
+	assert_string_equal(buf_str(&out), "2020-01-02T03:04:05Z uid 7 pid 42 (c\\x0ap) d/f\\x1b.yaml\n");
+	check_errors("a:\n  b: 1\n", 2, 6, "  d/f.yaml:2:6: error: a.b: wrong\n      b: 1\n         ^\n");
+	/* Columns are characters, not bytes; tabs are one; the last line needs no line feed. */
+	check_errors("\xc3\xa4\xc3\xb6: x", 1, 4, "  d/f.yaml:1:4: error: a.b: wrong\n    \xc3\xa4\xc3\xb6: x\n       ^\n");
+	check_errors("\tx\r\n", 1, 2, "  d/f.yaml:1:2: error: a.b: wrong\n     x\n     ^\n");
+	check_errors("a: 1\n", 7, 1, "  d/f.yaml:7:1: error: a.b: wrong\n"); /* a line that is not there */
+	check_errors("a: 1\n", 0, 0, "  d/f.yaml: error: a.b: wrong\n");
+	check_errors(NULL, 1, 1, "  d/f.yaml:1:1: error: a.b: wrong\n");
+	check_errors("ab", 1, 9, "  d/f.yaml:1:9: error: a.b: wrong\n    ab\n      ^\n"); /* beyond the end */
+	for (int i = 0; i < 1000; i++)
+		buf_putc(&long_line, 'x');
+	buf_puts(&long_line, "!");
+	{
+		_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		const char *caret, *quoted;
+
+		diag_add(&diags, DIAG_ERROR, -EINVAL, (struct value_mark){ 1, 1001 }, "", "long");
+		fs_errors_format_diags(&text, "f", &diags, long_line.data, long_line.len);
+		quoted = strchr(buf_str(&text), '\n') + 1;
+		caret = strchr(quoted, '\n') + 1;
+		assert_true(strlen(quoted) < 2 * (FS_ERRORS_LINE_MAX + 8));
+		assert_int_equal(quoted[strcspn(caret, "^")], '!'); /* the caret stands below it */
+	}
+}
+
+static void test_record(void **state)
+{
+	static const char declared[] = "/objects/pods/default/a\0/objects/pods/default/b";
+	_cleanup_buf_ struct buf xattrs = BUF_INIT, more = BUF_INIT, out = BUF_INIT, names = BUF_INIT;
+	struct fs_record rec = { .ino = 99, .mode = 0640, .uid = 1, .gid = 2, .mtime = -5, .ctime = 6, .committed = 7,
+				 .n_declared = 2, .declared = declared, .declared_len = sizeof(declared), .text = "hello",
+				 .text_len = 5 },
+			 got;
+	const char *value, *k;
+	size_t len;
+
+	fs_xattr_change(NULL, 0, "user.a", "1", 1, &xattrs);
+	fs_xattr_change(xattrs.data, xattrs.len, "user.b", "", 0, &more);
+	rec.xattrs = more.data;
+	rec.xattrs_len = more.len;
+	fs_record_encode(&rec, &out);
+	assert_int_equal(fs_record_decode(out.data, out.len, &got), 0);
+	assert_int_equal(got.ino, 99);
+	assert_int_equal(got.mode, 0640);
+	assert_int_equal(got.mtime, -5);
+	assert_int_equal(got.committed, 7);
+	assert_memory_equal(got.text, "hello", 5);
+	k = fs_record_next_declared(&got, NULL);
+	assert_string_equal(k, "/objects/pods/default/a");
+	k = fs_record_next_declared(&got, k);
+	assert_string_equal(k, "/objects/pods/default/b");
+	assert_null(fs_record_next_declared(&got, k));
+	assert_true(fs_record_declares(&got, "/objects/pods/default/b"));
+	assert_false(fs_record_declares(&got, "/objects/pods/default/c"));
+	assert_true(fs_xattr_find(got.xattrs, got.xattrs_len, "user.b", &value, &len));
+	assert_int_equal(len, 0);
+	fs_xattr_names(got.xattrs, got.xattrs_len, &names);
+	assert_memory_equal(names.data, "user.a\0user.b", 14);
+	buf_clear(&xattrs);
+	fs_xattr_change(got.xattrs, got.xattrs_len, "user.a", NULL, 0, &xattrs);
+	assert_false(fs_xattr_find(xattrs.data, xattrs.len, "user.a", &value, &len));
+	assert_true(fs_xattr_find(xattrs.data, xattrs.len, "user.b", &value, &len));
+
+	for (size_t cut = 0; cut < out.len; cut++) /* no prefix of it is one */
+		assert_true(fs_record_decode(out.data, cut, &got) < 0);
+	out.data[0] = 2;
+	assert_int_equal(fs_record_decode(out.data, out.len, &got), -EPROTO);
+}
+
+static void test_blob(void **state)
+{
+	_cleanup_blob_ struct fs_blob *b = fs_blob_new("abc", 3), *shared = NULL;
+
+	assert_non_null(b);
+	shared = fs_blob_ref(b);
+	assert_int_equal(fs_blob_write(&b, "X", 1, 1), 0);
+	assert_ptr_not_equal(b, shared); /* who shares it keeps what it was */
+	assert_memory_equal(shared->data, "abc", 3);
+	assert_memory_equal(b->data, "aXc", 3);
+	assert_int_equal(fs_blob_write(&b, "Z", 1, 5), 0);
+	assert_int_equal(b->len, 6);
+	assert_memory_equal(b->data, "aXc\0\0Z", 6);
+	assert_int_equal(fs_blob_resize(&b, 2), 0);
+	assert_int_equal(fs_blob_resize(&b, 4), 0);
+	assert_memory_equal(b->data, "aX\0\0", 4); /* what was cut off does not come back */
+	assert_int_equal(fs_blob_write(&b, "1", 1, FS_MANIFEST_MAX), -EFBIG);
+	assert_int_equal(fs_blob_write(&b, "1", 1, SIZE_MAX), -EFBIG);
+	assert_int_equal(fs_blob_resize(&b, FS_MANIFEST_MAX + 1), -EFBIG);
+	assert_int_equal(b->len, 4);
+}
+
+/* The reference vectors of the SipHash paper's appendix: key 00..0f, input 00..0e. */
+static void test_siphash(void **state)
+{
+	uint8_t key[16], in[15];
+
+	for (unsigned i = 0; i < 16; i++)
+		key[i] = (uint8_t)i;
+	for (unsigned i = 0; i < 15; i++)
+		in[i] = (uint8_t)i;
+	assert_true(fs_siphash(key, in, 15) == UINT64_C(0xa129ca6149be45e5));
+	assert_true(fs_siphash(key, in, 0) == UINT64_C(0x726fdb47dd0e0e31));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),	cmocka_unit_test(test_handle), cmocka_unit_test(test_settle),
+		cmocka_unit_test(test_errors),	cmocka_unit_test(test_record), cmocka_unit_test(test_blob),
+		cmocka_unit_test(test_siphash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
