@@ -2,8 +2,7 @@
 /*
  * A container's file system, built in a mount namespace of its own.
  *
- * The pod has a mount namespace (podns) that holds nothing but a small tmpfs with the pod's memory volumes; each
- * container's namespace is a copy of that one, never of the host's. So the host's mounts are at no moment in a
+ * The pod has a mount namespace that holds nothing of the host (podns.h); each container's is a copy of that one, never of the host's. So the host's mounts are at no moment in a
  * container's table, the container's never in the host's, and the kernel takes all of them down with the last
  * process. What comes from the host is carried over as detached mounts (open_tree, fsmount).
  *
@@ -31,10 +30,6 @@ struct rootfs_config {
 	bool cgroup_ns; /* give the container a cgroup namespace */
 	bool cgroup_v2; /* /sys/fs/cgroup is cgroup2 */
 };
-
-/* Makes the pod's mount namespace: a read-only tmpfs with /root, /shm of shm_size bytes and /vol/NAME for every
- * SPEC_TMPFS of spec. The caller's own namespace is what it was. Single-threaded callers only. */
-int rootfs_make_podns(const struct spec *spec, unsigned long long shm_size, int *ret_podns);
 
 /* Builds everything and leaves the caller in the new namespace, outside of the new root, which is *ret_root. For a
  * process that will exec or exit: descriptors are left open (close-on-exec). */

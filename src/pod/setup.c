@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "pod/child.h"
 #include "pod/pod.h"
-#include "pod/rootfs.h"
+#include "pod/podns.h"
 #include "pod/spec.h"
 #include "pod/sys.h"
 
@@ -213,7 +213,7 @@ int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
 	if (r < 0)
 		return r;
 	*ret_step = "make the pod's mount namespace";
-	r = rootfs_make_podns(&spec, s->shm_size, &p->podns);
+	r = podns_make(&spec, s->shm_size, &p->podns);
 	if (r < 0)
 		return r;
 	*ret_step = "set sysctls";

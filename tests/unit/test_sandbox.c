@@ -190,7 +190,17 @@ static void test_stop_signal(void **state)
 	wait_for_log(&p, "up");
 	stop(sb, "app", 10000);
 	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 4);
-	shut_down(sb);
+
+	/* SIGTERM to podfs-pod itself ends the whole pod in order. */
+	assert_int_equal(unlink(p.log), 0);
+	start(sb, &p);
+	wait_for_log(&p, "up\n");
+	(void)wait_for(sb, SANDBOX_STARTED);
+	assert_int_equal(kill(sandbox_pid(sb), SIGTERM), 0);
+	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 4);
+	(void)wait_for(sb, SANDBOX_GONE);
+	sandbox_free(sb);
+	assert_int_equal(access(path_of("run/pods/" UID), F_OK), -1);
 }
 
 /* Connects again and returns how the container stands. */

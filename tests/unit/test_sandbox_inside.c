@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -208,6 +210,53 @@ static void test_made_devices(void **state)
 	(void)unlink(path_of("outside/n"));
 	(void)unlink(path_of("image/n"));
 	(void)unlink(path_of("image/tmp/n"));
+}
+
+/* What is mounted later on the host appears in a container (HostToContainer), and the other way (Bidirectional). This
+ * program has a mount namespace of its own, so that nothing of it reaches the machine. */
+static void test_propagation(void **state)
+{
+	struct sandbox_mount m[] = {
+		{ .type = "bind", .target = "/slave", .flags = SPEC_MOUNT_RECURSIVE | SPEC_MOUNT_RSLAVE },
+		{ .type = "bind", .target = "/private", .flags = SPEC_MOUNT_RECURSIVE },
+		{ .type = "bind", .target = "/shared", .flags = SPEC_MOUNT_RECURSIVE | SPEC_MOUNT_RSHARED },
+	};
+	char dir[512];
+	struct sandbox *sb;
+	struct plan p;
+
+	need_root();
+	(void)snprintf(dir, sizeof(dir), "%s", path_of("outside/propagation"));
+	assert_int_equal(mkdir(dir, 0755), 0);
+	assert_int_equal(mount("tmpfs", dir, "tmpfs", 0, NULL), 0);
+	assert_int_equal(mount("", dir, NULL, MS_SHARED, NULL), 0);
+	assert_int_equal(mkdir(path_of("outside/propagation/host"), 0755), 0);
+	assert_int_equal(mkdir(path_of("outside/propagation/container"), 0755), 0);
+	m[0].source = m[1].source = m[2].source = dir;
+	sb = spawn_pod(NULL);
+	plan(&p, "app", "mount -t tmpfs own /shared/container; echo x > /shared/container/made; echo up; read go;"
+			"cat /slave/host/file; ls /private/host /slave/container");
+	security_caps_fill(&p.c.security, security_caps_all());
+	p.c.security.flags = SPEC_PRIVILEGED;
+	p.c.mounts = m;
+	p.c.n_mounts = ARRAY_SIZE(m);
+	p.c.flags = POD_STDIN | POD_STDIN_ONCE;
+	start(sb, &p);
+	wait_for_log(&p, "up");
+	assert_string_equal(read_file(path_of("outside/propagation/container/made")), "x\n");
+	assert_int_equal(mount("tmpfs", path_of("outside/propagation/host"), "tmpfs", 0, NULL), 0);
+	write_file(path_of("outside/propagation/host/file"), "from the host\n", 0644);
+	assert_int_equal(sandbox_attach(sb, "app", NULL, NULL), 0);
+	{
+		_cleanup_sandbox_event_ struct sandbox_event ev = wait_for(sb, SANDBOX_ATTACHED);
+
+		assert_int_equal(write(ev.fd, "\n", 1), 1);
+	}
+	(void)wait_for(sb, SANDBOX_EXITED);
+	assert_string_equal(log_text(&p), "stdout F up\nstdout F from the host\nstdout F /private/host:\nstdout F \n"
+					  "stdout F /slave/container:\nstdout F made\n");
+	shut_down(sb);
+	assert_int_equal(umount2(dir, MNT_DETACH), 0);
 }
 
 static void test_process_view(void **state)
@@ -581,6 +630,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_hidden_paths, end_test),
 		cmocka_unit_test_teardown(test_devices, end_test),
 		cmocka_unit_test_teardown(test_made_devices, end_test),
+		cmocka_unit_test_teardown(test_propagation, end_test),
 		cmocka_unit_test_teardown(test_process_view, end_test),
 		cmocka_unit_test_teardown(test_readonly_root, end_test),
 		cmocka_unit_test_teardown(test_links_of_an_image, end_test),
@@ -596,5 +646,10 @@ int main(void)
 		cmocka_unit_test_teardown(test_host_processes, end_test),
 	};
 
+	if (geteuid() == 0 &&
+	    (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)) {
+		(void)printf("1..0 # SKIP no mount namespace can be made\n");
+		return 0;
+	}
 	return cmocka_run_group_tests(tests, make_image, remove_image);
 }

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pod/podns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "pod/mounts.h"
+#include "pod/sys.h"
+
+/* OCI runtime specification, "Default Devices". */
+const struct podns_device podns_devices[PODNS_DEVICES] = {
+	{ "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+};
+
+/* The devices of the pod's containers. Where the machine forbids to make nodes (podfs inside a container), the host's
+ * own are bound instead. */
+static int make_devices(int root)
+{
+	_cleanup_close_ int dev = mounts_new("tmpfs", "mode=755,size=64k", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+
+	if (dev < 0)
+		return dev;
+	if (mkdirat(root, "dev", 0755) < 0 || move_mount(dev, "", root, "dev", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	for (size_t i = 0; i < (size_t)PODNS_DEVICES; i++) {
+		const struct podns_device *d = &podns_devices[i];
+		_cleanup_close_ int host = -1;
+		char path[32];
+		int r;
+
+		if (mknodat(dev, d->name, S_IFCHR | 0666, makedev(d->major, d->minor)) == 0)
+			continue;
+		if (errno != EPERM)
+			return -errno;
+		(void)snprintf(path, sizeof(path), "/dev/%s", d->name);
+		host = mounts_clone(AT_FDCWD, path, false);
+		r = host < 0 ? host : mounts_attach(host, dev, d->name, RESOLVE_NO_SYMLINKS);
+		if (r < 0)
+			return r;
+	}
+	return mounts_set(dev, MOUNT_ATTR_RDONLY, false, 0);
+}
+
+static int fill_podns(const struct spec *spec, unsigned long long shm_size, int root)
+{
+	struct spec_item item;
+	char data[96];
+	_cleanup_close_ int shm = -1;
+	int r = make_devices(root);
+
+	if (r < 0)
+		return r;
+	if (mkdirat(root, "root", 0755) < 0 || mkdirat(root, "shm", 0755) < 0 || mkdirat(root, "vol", 0755) < 0)
+		return -errno;
+	(void)snprintf(data, sizeof(data), "mode=1777,size=%llu", shm_size);
+	shm = mounts_new("tmpfs", data, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (shm < 0)
+		return shm;
+	if (move_mount(shm, "", root, "shm", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	for (size_t at = 0; spec_next(spec, at, SPEC_TMPFS, &item); at = item.next) {
+		struct spec_tmpfs t;
+		const char *name = spec_item_string(&item, sizeof(t), 0);
+		char path[NAME_MAX + 8];
+		_cleanup_close_ int fd = -1;
+		int n;
+
+		memcpy(&t, item.data, sizeof(t));
+		n = snprintf(path, sizeof(path), "vol/%s", name);
+		if (n < 0 || n >= (int)sizeof(path) || *name == '\0' || *name == '.' || strchr(name, '/'))
+			return -EINVAL;
+		if (mkdirat(root, path, 0755) < 0)
+			return -errno;
+		n = snprintf(data, sizeof(data), "mode=%o,gid=%u", t.mode & 07777, t.gid);
+		if (t.size > 0)
+			(void)snprintf(data + n, sizeof(data) - (size_t)n, ",size=%llu", (unsigned long long)t.size);
+		fd = mounts_new("tmpfs", data, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		if (fd < 0)
+			return fd;
+		if (move_mount(fd, "", root, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Called in a copy of the host's namespace: replaces all of it by a small tmpfs. */
+static int empty_namespace(const struct spec *spec, unsigned long long shm_size)
+{
+	_cleanup_close_ int root = -1;
+	int r;
+
+	if (mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -errno;
+	root = mounts_new("tmpfs", "mode=755,size=256k", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (root < 0)
+		return root;
+	/* /proc is where a machine surely has a directory that may be covered. */
+	if (move_mount(root, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	r = fill_podns(spec, shm_size, root);
+	if (r < 0)
+		return r;
+	if (fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+		return -errno;
+	return mounts_set(root, MOUNT_ATTR_RDONLY, false, 0);
+}
+
+int podns_make(const struct spec *spec, unsigned long long shm_size, int *ret_podns)
+{
+	/* Kept open, since there is no /proc in the new namespace to look into. */
+	_cleanup_close_ int ns = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int host = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int made = -1;
+	int r;
+
+	if (ns < 0 || host < 0)
+		return -errno;
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	r = empty_namespace(spec, shm_size);
+	if (r == 0) {
+		made = openat(ns, "mnt", O_RDONLY | O_CLOEXEC);
+		if (made < 0)
+			r = -errno;
+	}
+	if (setns(host, CLONE_NEWNS) < 0)
+		return -errno;
+	if (r < 0)
+		return r;
+	*ret_podns = steal_fd(&made);
+	return 0;
+}
