@@ -575,14 +575,14 @@ static void test_cgroups(void **state)
 		skip();
 	}
 	sb = spawn_pod(NULL);
-	plan(&p, "app", "cat /proc/self/cgroup; ls -d /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/memory/cgroup.procs;"
+	plan(&p, "app", "cat /proc/self/cgroup; "
 			"for d in /sys/fs/cgroup /sys/fs/cgroup/memory; do test -e $d/cgroup.procs && cat $d/cgroup.procs;"
 			"done; echo 1 > $d/cgroup.procs || echo refused");
 	p.c.cgroup_fds = &dir;
 	p.c.n_cgroups = 1;
 	(void)snprintf(text, sizeof(text), "%s", strrchr(own, '/'));
 	lacks(output(sb, &p), text);
-	contains(log_text(&p), "cgroup.procs\nstdout F 1\n");
+	contains(log_text(&p), "stdout F 1\n");
 	contains(log_text(&p), "F refused\n");
 	shut_down(sb);
 	assert_int_equal(rmdir(own), 0);
