@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/pods.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,24 +65,46 @@ struct rank {
 	size_t siblings;
 	bool assigned, ready;
 	int phase; /* Pending 0, Unknown 1, Running 2 */
-	int64_t cost, ready_age, age, restarts; /* ages in powers of two of seconds, -1: none */
+	int64_t cost, ready_since, created, now; /* 0: unknown */
+	int64_t restarts, init_restarts;
 };
 
-/* floor(log2(seconds)) + 1, 0 below one second: K8S:pkg/controller, logarithmicRankDiff. */
-static int64_t age_class(int64_t since, int64_t now)
+/* floor(log2) of an age in ns, -1 for none: K8S:pkg/controller, logarithmicRankDiff. */
+static int age_class(int64_t since, int64_t now)
 {
-	int64_t seconds = (now - since) / NSEC_PER_SEC, class = 0;
-
-	if (!since)
-		return -1;
-	for (; seconds > 0; seconds /= 2)
-		class++;
-	return class;
+	return now > since ? 63 - __builtin_clzll((unsigned long long)(now - since)) : -1;
 }
 
-static int64_t restarts_of(const struct object *pod)
+/* Two times that differ: an unknown one goes first, then the younger by powers of two, then the lower uid. */
+static int compare_times(const struct rank *a, int64_t time_a, const struct rank *b, int64_t time_b)
 {
-	const struct value *list = object_path(pod, "status", "containerStatuses");
+	int class_a = age_class(time_a, a->now), class_b = age_class(time_b, b->now);
+
+	if (!time_a || !time_b)
+		return time_a ? 1 : -1;
+	if (class_a != class_b)
+		return class_a < class_b ? -1 : 1;
+	return strcmp(object_uid(a->pod), object_uid(b->pod));
+}
+
+/* controller.kubernetes.io/pod-deletion-cost; what is no int32 in canonical form counts as 0. */
+static int64_t deletion_cost(const struct object *pod)
+{
+	const char *s = value_str_or(object_path(pod, "metadata", "annotations",
+						 "controller.kubernetes.io/pod-deletion-cost"), "");
+	const char *digits = *s == '-' ? s + 1 : s;
+	char *end;
+	long long n;
+
+	if (!isdigit((unsigned char)*digits) || (*digits == '0' && digits[1]))
+		return 0;
+	n = strtoll(s, &end, 10);
+	return *end || n > INT32_MAX || n < INT32_MIN ? 0 : n;
+}
+
+static int64_t restarts_of(const struct object *pod, const char *statuses)
+{
+	const struct value *list = object_path(pod, "status", statuses);
 	int64_t most = 0;
 
 	for (size_t i = 0; i < value_len(list); i++) {
@@ -95,8 +118,6 @@ static int64_t restarts_of(const struct object *pod)
 static struct rank read_rank(const struct ranked_pod *p, int64_t now)
 {
 	const char *phase = phase_of(p->pod);
-	const char *cost = value_str(object_path(p->pod, "metadata", "annotations",
-						 "controller.kubernetes.io/pod-deletion-cost"));
 	const struct value *ready = ready_condition(p->pod);
 
 	return (struct rank){
@@ -105,10 +126,12 @@ static struct rank read_rank(const struct ranked_pod *p, int64_t now)
 		.assigned = value_len(object_path(p->pod, "spec", "nodeName")) > 0,
 		.ready = ready != NULL,
 		.phase = !strcmp(phase, "Running") ? 2 : !strcmp(phase, "Unknown") ? 1 : 0,
-		.cost = cost ? strtoll(cost, NULL, 10) : 0,
-		.ready_age = ready ? age_class(time_of(value_get(ready, "lastTransitionTime")), now) : -1,
-		.age = age_class(time_of(object_path(p->pod, "metadata", "creationTimestamp")), now),
-		.restarts = restarts_of(p->pod),
+		.cost = deletion_cost(p->pod),
+		.ready_since = time_of(value_get(ready, "lastTransitionTime")),
+		.created = time_of(object_path(p->pod, "metadata", "creationTimestamp")),
+		.now = now,
+		.restarts = restarts_of(p->pod, "containerStatuses"),
+		.init_restarts = restarts_of(p->pod, "initContainerStatuses"),
 	};
 }
 
@@ -127,12 +150,14 @@ static int compare_ranks(const void *pa, const void *pb)
 		return a->cost < b->cost ? -1 : 1;
 	if (a->siblings != b->siblings)
 		return a->siblings > b->siblings ? -1 : 1;
-	if (a->ready_age != b->ready_age)
-		return a->ready_age < b->ready_age ? -1 : 1;
+	if (a->ready && a->ready_since != b->ready_since)
+		return compare_times(a, a->ready_since, b, b->ready_since);
 	if (a->restarts != b->restarts)
 		return a->restarts > b->restarts ? -1 : 1;
-	if (a->age != b->age)
-		return a->age < b->age ? -1 : 1;
+	if (a->init_restarts != b->init_restarts)
+		return a->init_restarts > b->init_restarts ? -1 : 1;
+	if (a->created != b->created)
+		return compare_times(a, a->created, b, b->created);
 	return strcmp(object_uid(a->pod), object_uid(b->pod));
 }
 

@@ -35,6 +35,7 @@ struct scheduler {
 	pthread_mutex_t lock;	 /* protects what follows; taken inside the cache's dispatch */
 	struct usage *usage;	 /* by node */
 	struct waiting *waiting; /* keys of pods that fit nowhere */
+	uint64_t moves;		 /* how often something has changed that may let one fit */
 };
 
 static int init(struct controller *c, void **ret_data)
@@ -114,6 +115,13 @@ static bool has_host_ports(const struct object *pod)
 	return false;
 }
 
+static void forget_usage(struct scheduler *s, struct usage *u)
+{
+	HASH_DEL(s->usage, u);
+	object_list_clear(&u->bound);
+	free(u);
+}
+
 /* Adds a pod's requests to its node (sign 1), or takes them away (-1). Called with the lock held. */
 static void account(struct scheduler *s, const struct object *pod, int sign)
 {
@@ -126,6 +134,10 @@ static void account(struct scheduler *s, const struct object *pod, int sign)
 	u->used.memory += sign * r.memory;
 	u->used.ephemeral_storage += sign * r.ephemeral_storage;
 	u->pods += sign;
+	if (u->pods <= 0) {
+		forget_usage(s, u); /* with what memory running out may have left in it */
+		return;
+	}
 	if (!has_host_ports(pod))
 		return;
 	if (sign > 0) {
@@ -140,19 +152,48 @@ static void account(struct scheduler *s, const struct object *pod, int sign)
 		}
 }
 
-static void remember_waiting(struct scheduler *s, const char *key)
+/* Notes a pod that fits nowhere, unless what it was measured against (`moves`) has changed since: then false. */
+static bool remember_waiting(struct scheduler *s, const char *key, uint64_t moves)
 {
 	struct waiting *w;
+	bool current;
 
 	pthread_mutex_lock(&s->lock);
+	current = s->moves == moves;
 	HASH_FIND_STR(s->waiting, key, w);
-	if (!w && (w = calloc(1, sizeof(*w) + strlen(key) + 1))) {
+	if (current && !w && (w = calloc(1, sizeof(*w) + strlen(key) + 1))) {
 		memcpy(w->key, key, strlen(key) + 1);
 		HASH_ADD_STR(s->waiting, key, w);
 		if (!w->hh.tbl)
 			free(w); /* ignoring: it is tried again after five minutes */
 	}
 	pthread_mutex_unlock(&s->lock);
+	return current;
+}
+
+static void forget_waiting(struct scheduler *s, const struct object *pod)
+{
+	char key[STORE_KEY_MAX + 1];
+	struct waiting *w;
+
+	(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(pod), object_name(pod));
+	pthread_mutex_lock(&s->lock);
+	HASH_FIND_STR(s->waiting, key, w);
+	if (w) {
+		HASH_DEL(s->waiting, w);
+		free(w);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static uint64_t count_moves(struct scheduler *s)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->moves;
+	pthread_mutex_unlock(&s->lock);
+	return n;
 }
 
 static void retry_waiting(struct controller *c)
@@ -161,6 +202,7 @@ static void retry_waiting(struct controller *c)
 	struct waiting *all, *w, *next;
 
 	pthread_mutex_lock(&s->lock);
+	s->moves++;
 	all = s->waiting;
 	s->waiting = NULL;
 	pthread_mutex_unlock(&s->lock);
@@ -210,7 +252,7 @@ static void clear_nodes(struct sched_node *nodes, size_t n)
 }
 
 struct binding {
-	const char *node, *message;
+	const char *node, *reason, *message;
 	int64_t now;
 };
 
@@ -233,16 +275,31 @@ static int mark_unschedulable(void *arg, struct arena *a, struct value *root, co
 	if (c && !strcmp(value_str_or(value_get(c, "message"), ""), b->message))
 		return -ECANCELED;
 	condition_remove(value_get(root, "status"), "PodScheduled");
-	condition_set(a, value_set_map(a, root, "status"), "PodScheduled", "False", "Unschedulable", b->message, b->now,
-		      false);
+	condition_set(a, value_set_map(a, root, "status"), "PodScheduled", "False", b->reason, b->message, b->now, false);
 	return 0;
 }
 
-static int64_t refuse(struct controller *c, const struct object *pod, const char *key, struct binding *b)
+/* The gates' removal changes the spec, which brings the pod back. */
+static int64_t mark_gated(struct controller *c, const struct object *pod, struct binding *b)
 {
 	int r;
 
-	remember_waiting(controller_data(c), key);
+	b->reason = "SchedulingGated"; /* K8S:core/v1, PodReasonSchedulingGated */
+	b->message = "Scheduling is blocked due to non-empty scheduling gates";
+	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
+			    object_name(pod), object_uid(pod), TXN_STATUS, STORE_LAZY, mark_unschedulable, b);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* `moves` as counted before the nodes were looked at. */
+static int64_t refuse(struct controller *c, const struct object *pod, const char *key, struct binding *b, uint64_t moves)
+{
+	int r;
+
+	if (!remember_waiting(controller_data(c), key, moves)) {
+		controller_add(c, key);
+		return 0;
+	}
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
 			    object_name(pod), object_uid(pod), TXN_STATUS, STORE_LAZY, mark_unschedulable, b);
 	controller_event(c, pod, EVENT_WARNING, "FailedScheduling", "%s", b->message);
@@ -254,13 +311,16 @@ static int64_t sync_pod(struct controller *c, const char *key)
 	_cleanup_object_ struct object *pod = controller_get(c, schema_kind_by_plural("pods"), key);
 	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	struct binding b = { .now = registry_now(controller_registry(c)) };
+	struct binding b = { .reason = "Unschedulable", .now = registry_now(controller_registry(c)) };
 	struct sched_node *nodes = NULL;
 	const struct object *node = NULL;
+	uint64_t moves = count_moves(controller_data(c));
 	int r;
 
 	if (!pod || object_is_deleting(pod) || value_len(object_path(pod, "spec", "nodeName")))
 		return 0;
+	if (value_len(object_path(pod, "spec", "schedulingGates")))
+		return mark_gated(c, pod, &b);
 	r = view_nodes(c, a, &list, &nodes);
 	if (r == 0) {
 		r = schedule_decide(pod, nodes, list.n, a, &node, &b.message);
@@ -269,7 +329,7 @@ static int64_t sync_pod(struct controller *c, const char *key)
 	if (r < 0)
 		return r;
 	if (!node)
-		return refuse(c, pod, key, &b);
+		return refuse(c, pod, key, &b, moves);
 	b.node = object_name(node);
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
 			    object_name(pod), object_uid(pod), TXN_BOTH, 0, bind_pod, &b);
@@ -299,6 +359,8 @@ static void notice_pod(struct controller *c, const struct cache_event *e)
 		if (*was)
 			retry_waiting(c);
 	}
+	if (!e->now && !*was)
+		forget_waiting(s, e->old);
 	if (e->now && !value_len(object_path(e->now, "spec", "nodeName")) && !object_is_deleting(e->now) &&
 	    is_ours(e->now) && (!e->old || !value_equal(object_path(e->old, "spec"), object_path(e->now, "spec"))))
 		controller_add_object(c, e->now);

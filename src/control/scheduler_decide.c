@@ -6,6 +6,7 @@
 #include "control/scheduler_decide.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "value/quantity.h"
@@ -29,7 +30,7 @@ static void add_reason(struct reasons *r, const char *text)
 			r->list[i].nodes++;
 			return;
 		}
-	if (r->n < REASONS_MAX && text) {
+	if (r->n < REASONS_MAX) {
 		r->list[r->n].text = text;
 		r->list[r->n++].nodes = 1;
 	}
@@ -93,10 +94,13 @@ static const char *filter_node_state(const struct object *pod, const struct obje
 	if (value_bool(object_path(node, "spec", "unschedulable"), false) &&
 	    !tolerates_key(pod, "node.kubernetes.io/unschedulable", a))
 		return "node(s) were unschedulable";
-	if (taint)
-		return arena_printf(a, "node(s) had untolerated taint {%s: %s}",
-				    value_str_or(value_get(taint, "key"), ""),
-				    value_str_or(value_get(taint, "value"), ""));
+	if (taint) {
+		const char *text = arena_printf(a, "node(s) had untolerated taint {%s: %s}",
+						value_str_or(value_get(taint, "key"), ""),
+						value_str_or(value_get(taint, "value"), ""));
+
+		return text ? text : "node(s) had untolerated taint";
+	}
 	if (!is_ready(node) && !tolerates_key(pod, "node.kubernetes.io/not-ready", a))
 		return "node(s) had untolerated taint {node.kubernetes.io/not-ready: }";
 	return NULL;
@@ -247,23 +251,29 @@ static bool is_better(const struct sched_node *a, int64_t score_a, const struct 
 	return strcmp(object_name(a->node), object_name(b->node)) < 0;
 }
 
-/* The sentence for a pod that fits nowhere; reasons in the order of their texts, as kube-scheduler sorts them. */
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The sentence for a pod that fits nowhere; reasons sorted as texts with their counts in front, as kube-scheduler does. */
 static const char *explain(struct reasons *why, size_t n)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
+	const char *texts[REASONS_MAX];
 
 	if (!n)
 		return "no nodes available to schedule pods";
-	buf_printf(&b, "0/%zu nodes are available: ", n);
 	for (size_t i = 0; i < why->n; i++) {
-		size_t first = i;
-
-		for (size_t k = i + 1; k < why->n; k++)
-			if (strcmp(why->list[k].text, why->list[first].text) < 0)
-				first = k;
-		buf_printf(&b, "%s%zu %s", i ? ", " : "", why->list[first].nodes, why->list[first].text);
-		why->list[first] = why->list[i];
+		texts[i] = arena_printf(why->arena, "%zu %s", why->list[i].nodes, why->list[i].text);
+		if (!texts[i])
+			return NULL;
 	}
+	if (why->n)
+		qsort(texts, why->n, sizeof(texts[0]), compare_texts);
+	buf_printf(&b, "0/%zu nodes are available: ", n);
+	for (size_t i = 0; i < why->n; i++)
+		buf_printf(&b, "%s%s", i ? ", " : "", texts[i]);
 	buf_puts(&b, ".");
 	return buf_failed(&b) ? NULL : arena_strdup(why->arena, buf_str(&b));
 }
