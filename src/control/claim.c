@@ -29,14 +29,39 @@ bool claim_matches(const struct object *owner, const struct object *o)
 	       selector_matches(selector, object_labels(o));
 }
 
-static int adopt(void *arg, struct arena *a, struct value *root, const struct object *old)
+/*
+ * Adopts. The transaction holds only while the owner is what it was when it was found not to be going: an object
+ * adopted by an owner that has just gone would be garbage. -ECANCELED: nothing to adopt any more.
+ */
+static int adopt_once(struct controller *c, const struct object *owner, const struct object *o)
 {
-	const struct object *owner = arg;
+	_cleanup_object_ struct object *live = cache_get_uid(controller_cache(c), object_uid(owner));
+	_cleanup_object_ struct object *now = cache_get_uid(controller_cache(c), object_uid(o));
+	_cleanup_txn_ struct txn *t = NULL;
+	struct value *root;
+	int r;
 
-	if (claim_decide(owner, old, true) != CLAIM_ADOPT)
+	if (!live || !now || claim_decide(live, now, claim_matches(live, now)) != CLAIM_ADOPT)
 		return -ECANCELED;
-	value_append(a, value_set_list(a, value_get(root, "metadata"), "ownerReferences"), controller_reference(a, owner));
-	return 0;
+	t = txn_new(controller_registry(c), controller_writer(c));
+	root = t ? value_copy(txn_arena(t), object_root(now)) : NULL;
+	if (!root)
+		return -ENOMEM;
+	value_append(txn_arena(t), value_set_list(txn_arena(t), value_get(root, "metadata"), "ownerReferences"),
+		     controller_reference(txn_arena(t), live));
+	r = txn_check(t, object_key(live), object_revision(live));
+	if (r == 0)
+		r = txn_update(t, now, root, 0, NULL);
+	return r < 0 ? r : txn_commit(t, 0, NULL);
+}
+
+static int adopt(struct controller *c, const struct object *owner, const struct object *o)
+{
+	int r = -ESTALE;
+
+	for (int i = 0; i < REGISTRY_RETRIES && r == -ESTALE; i++)
+		r = adopt_once(c, owner, o);
+	return r == -ECANCELED ? 0 : r;
 }
 
 static int release(void *arg, struct arena *a, struct value *root, const struct object *old)
@@ -64,9 +89,11 @@ static int settle(struct controller *c, const struct object *owner, const struct
 		return 0;
 	if (verdict == CLAIM_KEEP)
 		return object_list_add(ret, o);
-	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(o), object_namespace(o),
-			    object_name(o), object_uid(o), 0, 0, verdict == CLAIM_ADOPT ? adopt : release,
-			    (void *)owner);
+	if (verdict == CLAIM_ADOPT)
+		r = adopt(c, owner, o);
+	else
+		r = registry_modify(controller_registry(c), controller_writer(c), object_kind(o), object_namespace(o),
+				    object_name(o), object_uid(o), 0, 0, release, (void *)owner);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	now = cache_get_key(controller_cache(c), object_key(o));

@@ -100,6 +100,53 @@ struct object *controller_get(struct controller *c, const struct schema_kind *ki
 	return cache_get(controller_cache(c), kind, ns, slash + 1);
 }
 
+bool controller_may_match_anew(const struct cache_event *e)
+{
+	if (!e->now || *object_controller_uid(e->now) || object_is_deleting(e->now))
+		return false;
+	return !e->old || *object_controller_uid(e->old) ||
+	       !value_equal(object_labels(e->old), object_labels(e->now));
+}
+
+bool controller_namespace_ends(struct controller *c, const struct object *o)
+{
+	_cleanup_object_ struct object *ns =
+		cache_get(controller_cache(c), schema_kind_by_plural("namespaces"), NULL, object_namespace(o));
+
+	return !ns || object_is_deleting(ns);
+}
+
+/* One attempt of controller_delete(). */
+static int delete_once(struct controller *c, const struct object *const *objects, size_t n, struct buf *names)
+{
+	_cleanup_txn_ struct txn *t = txn_new(c->registry, &c->writer);
+	int r = t ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		_cleanup_object_ struct object *now = cache_get_uid(controller_cache(c), object_uid(objects[i]));
+
+		if (!now || object_is_deleting(now))
+			continue;
+		r = txn_delete(t, now, NULL);
+		buf_printf(names, "%s\n", object_name(now));
+	}
+	return r < 0 ? r : txn_commit(t, 0, NULL);
+}
+
+int controller_delete(struct controller *c, const struct object *const *objects, size_t n, struct buf *names)
+{
+	int r = -ESTALE;
+
+	for (int i = 0; i < REGISTRY_RETRIES && r == -ESTALE; i++) {
+		_cleanup_buf_ struct buf gone = BUF_INIT;
+
+		r = delete_once(c, objects, n, &gone);
+		if (r == 0 && names && gone.len)
+			buf_append(names, gone.data, gone.len);
+	}
+	return r;
+}
+
 static void on_event(void *arg, const struct cache_event *e)
 {
 	struct watch *w = arg;

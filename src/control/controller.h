@@ -61,6 +61,21 @@ void controller_add_owner(struct controller *c, const struct object *owned, cons
 /* The object of a key; NULL when it is gone. The caller owns the reference. */
 struct object *controller_get(struct controller *c, const struct schema_kind *kind, const char *key);
 
+/* Whether a change may let another controller's selector match: an object without a controller that is new, or whose
+ * labels or controller have changed. */
+bool controller_may_match_anew(const struct cache_event *e);
+
+/* Whether the namespace of an object is being deleted, so that nothing can be made in it any more. */
+bool controller_namespace_ends(struct controller *c, const struct object *o);
+
+/*
+ * Deletes objects in one transaction (at most 60: etcd's limit of operations), each with its own grace and in the
+ * background; those that are gone or being deleted already are passed over. Works on their newest versions and starts
+ * over when a race is lost, so that a status that changes all the time does not keep an object alive. The names of
+ * those deleted are appended to `names` (may be NULL), a line each. Waits.
+ */
+int controller_delete(struct controller *c, const struct object *const *objects, size_t n, struct buf *names);
+
 /* Records an event under the controller's name. */
 #define controller_event(c, about, type, reason, ...) \
 	event_record(controller_registry(c), controller_writer(c)->agent, about, type, reason, __VA_ARGS__)

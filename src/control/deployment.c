@@ -17,7 +17,6 @@ struct rollout {
 	struct arena *arena;
 	struct deployment_view view;
 	struct deployment_news news;
-	bool hash_collided;
 };
 
 /* Counts a collision of the template's hash with the name of a ReplicaSet that is not ours. */
@@ -36,6 +35,21 @@ static int note_collision(struct rollout *o)
 				TXN_STATUS, 0, bump_collisions, NULL);
 
 	return r < 0 ? r : -ESTALE; /* the next sync takes another name */
+}
+
+/* Tells why the new ReplicaSet could not be made. In a namespace that is ending nothing is to be made any more. */
+static int note_refusal(struct rollout *o, int code, const char *why)
+{
+	if (code == -ESTALE)
+		return code;
+	if (controller_namespace_ends(o->c, o->deployment)) {
+		o->news.set_name = "";
+		return 0;
+	}
+	o->news.create_failure = arena_printf(o->arena, "Failed to create new replica set \"%s\": %s", o->news.set_name, why);
+	controller_event(o->c, o->deployment, EVENT_WARNING, "ReplicaSetCreateError", "%s",
+			 o->news.create_failure ? o->news.create_failure : why);
+	return code;
 }
 
 /* Makes the new ReplicaSet if there is none; a failure to is told in the status. */
@@ -63,15 +77,15 @@ static int ensure_new_set(struct rollout *o)
 	r = txn_create(t, root, TXN_ADMIT, o->deployment, &diags);
 	if (r == 0)
 		r = txn_commit(t, 0, NULL);
-	if (r == -EEXIST)
+	if (r == -EEXIST || r == -EAGAIN) /* ours would be in the view, also while it terminates */
 		return note_collision(o);
-	if (r < 0) {
-		o->news.create_failure = diags.n ? arena_strdup(o->arena, diags.items[0].message) : strerrordesc_np(-r);
-		return r;
-	}
+	if (r < 0)
+		return note_refusal(o, r, diags.n ? diags.items[0].message : strerrordesc_np(-r));
 	o->news.created_set = true;
-	controller_event(o->c, o->deployment, EVENT_NORMAL, "ScalingReplicaSet", "Scaled up replica set %s from 0 to %lld",
-			 o->news.set_name, (long long)value_int(value_path(root, "spec", "replicas"), 0));
+	if (value_int(value_path(root, "spec", "replicas"), 0))
+		controller_event(o->c, o->deployment, EVENT_NORMAL, "ScalingReplicaSet",
+				 "Scaled up replica set %s from 0 to %lld", o->news.set_name,
+				 (long long)value_int(value_path(root, "spec", "replicas"), 0));
 	return 0;
 }
 
@@ -269,7 +283,7 @@ static void notice_replicaset(struct controller *c, const struct cache_event *e)
 		controller_add_owner(c, e->old, "Deployment");
 	if (e->now)
 		controller_add_owner(c, e->now, "Deployment");
-	if (!e->now || *object_controller_uid(e->now) ||
+	if (!e->now || !controller_may_match_anew(e) ||
 	    cache_list(controller_cache(c), schema_kind_by_plural("deployments"), object_namespace(e->now), &all) < 0)
 		return;
 	for (size_t i = 0; i < all.n; i++)

@@ -9,7 +9,12 @@
 #include "control/pods.h"
 #include "value/intstr.h"
 
-static int64_t annotation_number(const struct object *o, const char *key, int64_t fallback)
+#define REVISION_MAX (INT64_MAX / 2) /* room for one more, always */
+
+enum { HISTORY_CHARS_MAX = 2000 }; /* K8S:deployment/sync.go, maxRevHistoryLengthInChars */
+
+/* Anyone may write annotations: what is no number from 0 to `most` counts as absent. */
+static int64_t annotation_number(const struct object *o, const char *key, int64_t most, int64_t fallback)
 {
 	const char *s = value_str(object_path(o, "metadata", "annotations", key));
 	char *end;
@@ -17,8 +22,8 @@ static int64_t annotation_number(const struct object *o, const char *key, int64_
 
 	if (!s || !*s)
 		return fallback;
-	n = strtoll(s, &end, 10);
-	return *end ? fallback : n;
+	n = strtoll(s, &end, 10); /* saturates */
+	return *end || n < 0 || n > most ? fallback : n;
 }
 
 static int64_t creation_time(const struct object *o)
@@ -47,9 +52,9 @@ static struct deployment_rs read_set(const struct object *rs)
 		.current = value_int(object_path(rs, "status", "replicas"), 0),
 		.available = value_int(object_path(rs, "status", "availableReplicas"), 0),
 		.ready = value_int(object_path(rs, "status", "readyReplicas"), 0),
-		.revision = annotation_number(rs, DEPLOYMENT_REVISION, 0),
-		.desired = annotation_number(rs, DEPLOYMENT_DESIRED, -1),
-		.max = annotation_number(rs, DEPLOYMENT_MAX, -1),
+		.revision = annotation_number(rs, DEPLOYMENT_REVISION, REVISION_MAX, 0),
+		.desired = annotation_number(rs, DEPLOYMENT_DESIRED, INT32_MAX, -1),
+		.max = annotation_number(rs, DEPLOYMENT_MAX, INT64_C(2) * INT32_MAX, -1),
 		.created = creation_time(rs),
 	};
 }
@@ -94,8 +99,7 @@ int deployment_read(const struct object *deployment, const struct object_list *s
 	if (!v.sets)
 		return -ENOMEM;
 	for (size_t i = 0; i < sets->n; i++)
-		if (!object_is_deleting(sets->items[i]))
-			v.sets[v.n++] = read_set(sets->items[i]);
+		v.sets[v.n++] = read_set(sets->items[i]);
 	if (v.n)
 		qsort(v.sets, v.n, sizeof(v.sets[0]), compare_age);
 	for (size_t i = 0; i < v.n && !v.new_set; i++)
@@ -178,16 +182,18 @@ static bool is_saturated(const struct deployment_view *v)
 	return s && s->replicas == v->replicas && s->desired == v->replicas && s->available == v->replicas;
 }
 
-/* n * num / den, rounded to the nearest, halves away from zero. */
+/* n * num / den, rounded to the nearest, halves up. n is an int32, num at most twice that: the product fits. */
 static int64_t scaled_round(int64_t n, int64_t num, int64_t den)
 {
-	return (2 * n * num + den) / (2 * den);
+	int64_t rest = n * num % den;
+
+	return n * num / den + (rest >= den - rest);
 }
 
 /* The part of `to_add` that a set takes: K8S:deployment/util, GetReplicaSetProportion. */
 static int64_t proportion(const struct deployment_view *v, const struct deployment_rs *s, int64_t to_add, int64_t added)
 {
-	int64_t base = s->max >= 0 ? s->max : value_int(object_path(v->deployment, "status", "replicas"), 0);
+	int64_t base = s->max > 0 ? s->max : value_int(object_path(v->deployment, "status", "replicas"), 0);
 	int64_t share, left = to_add - added;
 
 	if (!s->replicas || !to_add || !left)
@@ -360,7 +366,7 @@ int deployment_cleanup(const struct deployment_view *v, struct arena *a, const s
 		const struct deployment_rs *s = &v->sets[i];
 		int64_t seen = value_int(object_path(s->rs, "status", "observedGeneration"), 0);
 
-		if (!s->is_new && !s->replicas && !s->current &&
+		if (!s->is_new && !s->replicas && !s->current && !object_is_deleting(s->rs) &&
 		    seen >= value_int(object_path(s->rs, "metadata", "generation"), 0))
 			idle[n++] = s;
 	}
@@ -411,8 +417,14 @@ static void add_history(struct arena *a, struct value *annotations, int64_t revi
 	const char *had = value_str(value_get(annotations, DEPLOYMENT_REVISION));
 	const char *history = value_str_or(value_get(annotations, DEPLOYMENT_REVISION_HISTORY), "");
 
-	if (!had || strtoll(had, NULL, 10) == revision)
+	if (!had || !*had || strlen(had) > HISTORY_CHARS_MAX / 2 || strtoll(had, NULL, 10) == revision)
 		return;
+	/* The oldest go when the text gets too long. */
+	while (strlen(history) + 1 + strlen(had) > HISTORY_CHARS_MAX) {
+		const char *comma = strchr(history, ',');
+
+		history = comma ? comma + 1 : "";
+	}
 	value_set(a, annotations, DEPLOYMENT_REVISION_HISTORY,
 		  value_new_strf(a, "%s%s%s", history, *history ? "," : "", had));
 }
@@ -421,8 +433,11 @@ void deployment_annotate(struct arena *a, struct value *rs_root, const struct de
 			 const struct deployment_rs *set)
 {
 	const struct value *from = object_path(v->deployment, "metadata", "annotations");
-	struct value *annotations = value_set_map(a, value_set_map(a, rs_root, "metadata"), "annotations");
+	struct value *annotations;
 
+	if (!set->replicas && !set->is_new)
+		return;
+	annotations = value_set_map(a, value_set_map(a, rs_root, "metadata"), "annotations");
 	if (set->is_new) {
 		for (size_t i = 0; i < value_len(from); i++)
 			if (!is_private_annotation(value_key_at(from, i)))
@@ -430,10 +445,8 @@ void deployment_annotate(struct arena *a, struct value *rs_root, const struct de
 		add_history(a, annotations, v->revision);
 		set_number(a, annotations, DEPLOYMENT_REVISION, v->revision);
 	}
-	if (set->replicas > 0 || set->is_new) {
-		set_number(a, annotations, DEPLOYMENT_DESIRED, v->replicas);
-		set_number(a, annotations, DEPLOYMENT_MAX, v->replicas + v->max_surge);
-	}
+	set_number(a, annotations, DEPLOYMENT_DESIRED, v->replicas);
+	set_number(a, annotations, DEPLOYMENT_MAX, v->replicas + v->max_surge);
 }
 
 struct value *deployment_new_set(struct arena *a, const struct deployment_view *v, const char *hash)

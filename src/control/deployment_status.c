@@ -103,7 +103,9 @@ static void set_milestones(struct arena *a, struct value *status, const struct d
 
 	if (value_int(object_path(v->deployment, "spec", "progressDeadlineSeconds"), NO_DEADLINE) == NO_DEADLINE)
 		return;
-	if (v->paused && !was_paused)
+	/* A rollout that made no progress stays reported as such: K8S:deployment/sync.go, checkPausedConditions. */
+	if (v->paused && !was_paused &&
+	    strcmp(condition_reason(status, "Progressing"), "ProgressDeadlineExceeded") != 0)
 		condition_set(a, status, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused", now, true);
 	else if (!v->paused && was_paused)
 		condition_set(a, status, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed", now, true);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/log.h"
 #include "control/controller.h"
 #include "control/gc_decide.h"
 
@@ -29,15 +30,41 @@ static bool has_finalizer(const struct object *o, const char *name)
 	return false;
 }
 
+/*
+ * Whether the store, too, has no owner of that uid under the name that the reference gives. The cache's index by uid
+ * may lack one that came while memory was out, and nothing may be deleted because of that.
+ */
+static bool is_gone(struct controller *c, const struct value *ref, const char *ns)
+{
+	const struct schema_kind *kind = schema_kind_find(value_str_or(value_get(ref, "apiVersion"), ""),
+							  value_str_or(value_get(ref, "kind"), ""));
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	_cleanup_object_ struct object *owner = NULL;
+	char key[STORE_KEY_MAX + 1];
+	int r;
+
+	if (!kind)
+		return false; /* of a kind not known here nobody can tell; Kubernetes' collector stops there too */
+	if (object_format_key(kind, ns, value_str_or(value_get(ref, "name"), ""), key) < 0)
+		return true; /* no object can be so called */
+	r = store_get(registry_store(controller_registry(c)), key, &e);
+	if (r == 0)
+		r = object_from_entry(e, &owner);
+	if (r < 0)
+		return r == -ENOENT;
+	return strcmp(object_uid(owner), value_str_or(value_get(ref, "uid"), "")) != 0;
+}
+
 enum owner_state { OWNER_SOLID, OWNER_DANGLING, OWNER_WAITING };
 
-static enum owner_state state_of(struct controller *c, const struct value *ref)
+/* ns: the dependent's namespace. */
+static enum owner_state state_of(struct controller *c, const struct value *ref, const char *ns)
 {
 	_cleanup_object_ struct object *owner =
 		cache_get_uid(controller_cache(c), value_str_or(value_get(ref, "uid"), ""));
 
 	if (!owner)
-		return OWNER_DANGLING;
+		return is_gone(c, ref, ns) ? OWNER_DANGLING : OWNER_SOLID;
 	return object_is_deleting(owner) && has_finalizer(owner, foreground) ? OWNER_WAITING : OWNER_SOLID;
 }
 
@@ -47,7 +74,7 @@ static int strip_references(void *arg, struct arena *a, struct value *root, cons
 	struct controller *c = arg;
 
 	for (size_t i = value_len(refs); i-- > 0;)
-		if (state_of(c, value_at(refs, i)) != OWNER_SOLID)
+		if (state_of(c, value_at(refs, i), object_namespace(old)) != OWNER_SOLID)
 			value_remove_at(refs, i);
 	return 0;
 }
@@ -60,6 +87,7 @@ static int modify(struct controller *c, const struct object *o, registry_change_
 	return r == -ENOENT ? 0 : r;
 }
 
+/* A lost race means that the object has changed: its owners are to be looked at anew. */
 static int remove_object(struct controller *c, const struct object *o, enum propagation propagation)
 {
 	struct delete_options opts = { .grace_seconds = -1, .propagation = propagation };
@@ -83,7 +111,7 @@ static int check_owners(struct controller *c, const struct object *o, bool has_d
 	struct gc_owners owners = { 0 };
 
 	for (size_t i = 0; i < value_len(refs); i++) {
-		enum owner_state s = state_of(c, value_at(refs, i));
+		enum owner_state s = state_of(c, value_at(refs, i), object_namespace(o));
 
 		owners.solid += s == OWNER_SOLID;
 		owners.dangling += s == OWNER_DANGLING;
@@ -111,6 +139,8 @@ static int drop_finalizer(void *arg, struct arena *a, struct value *root, const 
 	for (size_t i = value_len(list); i-- > 0;)
 		if (!strcmp(value_str_or(value_at(list, i), ""), name))
 			found |= value_remove_at(list, i);
+	if (found && !value_len(list))
+		value_remove(value_get(root, "metadata"), "finalizers");
 	return found ? 0 : -ECANCELED;
 }
 
@@ -123,6 +153,8 @@ static int drop_owner(void *arg, struct arena *a, struct value *root, const stru
 	for (size_t i = value_len(refs); i-- > 0;)
 		if (!strcmp(value_str_or(value_get(value_at(refs, i), "uid"), ""), uid))
 			found |= value_remove_at(refs, i);
+	if (found && !value_len(refs))
+		value_remove(value_get(root, "metadata"), "ownerReferences");
 	return found ? 0 : -ECANCELED;
 }
 
@@ -170,15 +202,11 @@ static int64_t sync_object(struct controller *c, const char *key)
 	return check_owners(c, o, dependents.n > 0);
 }
 
-/* An object that went: its dependents may be garbage, and owners that wait for it may go. */
-static void notice_gone(struct controller *c, const struct object *o)
+/* The owners of an object that wait for their dependents may wait for it no longer. */
+static void notice_owners(struct controller *c, const struct object *o)
 {
-	_cleanup_object_list_ struct object_list dependents = OBJECT_LIST_INIT;
 	const struct value *refs = object_path(o, "metadata", "ownerReferences");
 
-	if (cache_list_owned(controller_cache(c), object_uid(o), &dependents) == 0)
-		for (size_t i = 0; i < dependents.n; i++)
-			controller_add(c, object_key(dependents.items[i]));
 	for (size_t i = 0; i < value_len(refs); i++) {
 		_cleanup_object_ struct object *owner =
 			cache_get_uid(controller_cache(c), value_str_or(value_get(value_at(refs, i), "uid"), ""));
@@ -188,21 +216,37 @@ static void notice_gone(struct controller *c, const struct object *o)
 	}
 }
 
+/* An object that went: its dependents may be garbage. */
+static void notice_gone(struct controller *c, const struct object *o)
+{
+	_cleanup_object_list_ struct object_list dependents = OBJECT_LIST_INIT;
+
+	if (cache_list_owned(controller_cache(c), object_uid(o), &dependents) < 0)
+		log_error("%s: %s: out of memory, dependents not queued", controller_writer(c)->agent, object_key(o));
+	for (size_t i = 0; i < dependents.n; i++)
+		controller_add(c, object_key(dependents.items[i]));
+	notice_owners(c, o);
+}
+
 static void notice(struct controller *c, const struct cache_event *e)
 {
+	bool changed;
+
 	if (!e->now) {
 		notice_gone(c, e->old);
 		return;
 	}
+	/* References change rarely: an object is looked at when it comes and when they do. */
+	changed = !e->old || !value_equal(object_path(e->old, "metadata", "ownerReferences"),
+					  object_path(e->now, "metadata", "ownerReferences"));
+	if (e->old && changed)
+		notice_owners(c, e->old);
 	if (object_is_deleting(e->now)) {
 		if (has_finalizer(e->now, orphan) || has_finalizer(e->now, foreground))
 			controller_add(c, object_key(e->now));
 		return;
 	}
-	/* References change rarely: an object is looked at when it comes and when they do. */
-	if (object_path(e->now, "metadata", "ownerReferences") &&
-	    (!e->old || !value_equal(object_path(e->old, "metadata", "ownerReferences"),
-				     object_path(e->now, "metadata", "ownerReferences"))))
+	if (changed && object_path(e->now, "metadata", "ownerReferences"))
 		controller_add(c, object_key(e->now));
 }
 

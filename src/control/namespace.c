@@ -6,7 +6,7 @@
 
 #include "control/controller.h"
 
-enum { BATCH_MAX = 64 };
+enum { BATCH_MAX = 60 }; /* controller_delete() */
 
 /* Asks for the deletion of everything in the namespace; *ret_left says how much is still there. */
 static int delete_contents(struct controller *c, const char *ns, size_t *ret_left)
@@ -20,16 +20,9 @@ static int delete_contents(struct controller *c, const char *ns, size_t *ret_lef
 	for (size_t i = 0; i < n && r == 0; i++)
 		if (kinds[i]->namespaced)
 			r = cache_list(controller_cache(c), kinds[i], ns, &list);
-	for (size_t at = 0; at < list.n && r == 0; at += BATCH_MAX) {
-		_cleanup_txn_ struct txn *t = txn_new(controller_registry(c), controller_writer(c));
-
-		r = t ? 0 : -ENOMEM;
-		for (size_t i = at; i < list.n && i < at + BATCH_MAX && r == 0; i++)
-			if (!object_is_deleting(list.items[i]))
-				r = txn_delete(t, list.items[i], NULL);
-		if (r == 0)
-			r = txn_commit(t, 0, NULL);
-	}
+	for (size_t at = 0; at < list.n && r == 0; at += BATCH_MAX)
+		r = controller_delete(c, (const struct object *const *)list.items + at,
+				      list.n - at < BATCH_MAX ? list.n - at : BATCH_MAX, NULL);
 	*ret_left = list.n;
 	return r;
 }

@@ -10,7 +10,7 @@
 #include "control/controller.h"
 #include "control/replicaset_decide.h"
 
-enum { BATCH_MAX = 64 }; /* creations or deletions a transaction: within etcd's limit of 128 operations */
+enum { BATCH_MAX = 60 }; /* creations or deletions a transaction: within etcd's limit of 128 operations */
 
 /* What went wrong in a sync, for the ReplicaFailure condition. */
 struct failure {
@@ -46,6 +46,8 @@ static int create_batch(struct controller *c, const struct object *rs, int64_t n
 	}
 	if (r == 0)
 		r = txn_commit(t, 0, NULL);
+	if (r < 0 && r != -ESTALE && controller_namespace_ends(c, rs))
+		return -ECANCELED; /* nothing is to be made in it any more */
 	if (r < 0 && r != -ESTALE)
 		note_failure(c, rs, f, "FailedCreate", r, &diags);
 	return r;
@@ -76,7 +78,7 @@ static int create_pods(struct controller *c, const struct object *rs, int64_t n,
 			tell_names(c, rs, &names, "SuccessfulCreate", "Created");
 		n -= now;
 	}
-	return r;
+	return r == -ECANCELED ? 0 : r;
 }
 
 static int delete_pods(struct controller *c, const struct object *rs, const struct replicaset_plan *plan,
@@ -85,16 +87,10 @@ static int delete_pods(struct controller *c, const struct object *rs, const stru
 	int r = 0;
 
 	for (size_t at = 0; at < plan->n_remove && r == 0; at += BATCH_MAX) {
-		_cleanup_txn_ struct txn *t = txn_new(controller_registry(c), controller_writer(c));
+		size_t n = plan->n_remove - at < BATCH_MAX ? plan->n_remove - at : BATCH_MAX;
 		_cleanup_buf_ struct buf names = BUF_INIT;
 
-		r = t ? 0 : -ENOMEM;
-		for (size_t i = at; i < plan->n_remove && i < at + BATCH_MAX && r == 0; i++) {
-			r = txn_delete(t, plan->remove[i], NULL);
-			buf_printf(&names, "%s\n", object_name(plan->remove[i]));
-		}
-		if (r == 0)
-			r = txn_commit(t, 0, NULL);
+		r = controller_delete(c, plan->remove + at, n, &names);
 		if (r == 0)
 			tell_names(c, rs, &names, "SuccessfulDelete", "Deleted");
 		else if (r != -ESTALE)
@@ -167,7 +163,7 @@ static int64_t sync_replicaset(struct controller *c, const char *key)
 	if (!rs)
 		return 0;
 	r = claim_objects(c, rs, schema_kind_by_plural("pods"), &pods);
-	if (r == 0)
+	if (r == 0 && (int64_t)pods.n > value_int(object_path(rs, "spec", "replicas"), 1)) /* only ranking needs them */
 		r = list_siblings(c, rs, &pods, &siblings);
 	if (r == 0)
 		r = replicaset_decide(rs, &pods, &siblings, registry_now(controller_registry(c)), a, &plan);
@@ -177,6 +173,8 @@ static int64_t sync_replicaset(struct controller *c, const char *key)
 		r = create_pods(c, rs, plan.create, &f);
 	else if (plan.n_remove)
 		r = delete_pods(c, rs, &plan, &f);
+	if (r == -ESTALE) /* what failed, if anything, is not known yet */
+		return r;
 	e = write_status(c, rs, &f, &wait);
 	buf_clear(&f.message);
 	return r < 0 ? r : e < 0 ? e : wait;
@@ -193,8 +191,7 @@ static void notice_orphan(struct controller *c, const struct object *pod)
 {
 	_cleanup_object_list_ struct object_list sets = OBJECT_LIST_INIT;
 
-	if (object_is_deleting(pod) ||
-	    cache_list(controller_cache(c), schema_kind_by_plural("replicasets"), object_namespace(pod), &sets) < 0)
+	if (cache_list(controller_cache(c), schema_kind_by_plural("replicasets"), object_namespace(pod), &sets) < 0)
 		return;
 	for (size_t i = 0; i < sets.n; i++)
 		if (claim_matches(sets.items[i], pod))
@@ -207,7 +204,7 @@ static void notice_pod(struct controller *c, const struct cache_event *e)
 		controller_add_owner(c, e->old, "ReplicaSet");
 	if (e->now)
 		controller_add_owner(c, e->now, "ReplicaSet");
-	if (e->now && !*object_controller_uid(e->now))
+	if (controller_may_match_anew(e))
 		notice_orphan(c, e->now);
 }
 

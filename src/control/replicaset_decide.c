@@ -2,6 +2,7 @@
 #include "control/replicaset_decide.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,17 +16,51 @@ static bool has_labels(const struct object *pod, const struct value *want)
 	return true;
 }
 
-/* How many active siblings share the pod's node. */
-static size_t count_siblings(const struct object *pod, const struct object_list *siblings)
+static int compare_names(const void *a, const void *b)
 {
-	const char *node = value_str_or(object_path(pod, "spec", "nodeName"), "");
-	size_t n = 0;
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-	for (size_t i = 0; *node && i < siblings->n; i++)
-		if (!strcmp(value_str_or(object_path(siblings->items[i], "spec", "nodeName"), ""), node) &&
-		    pod_is_active(siblings->items[i]))
-			n++;
-	return n;
+static const char *node_of(const struct object *pod)
+{
+	return value_str_or(object_path(pod, "spec", "nodeName"), "");
+}
+
+/* Where among n sorted names the first is that does not come before `name` (or, with `after`, that comes after it). */
+static size_t bound(const char *const *names, size_t n, const char *name, bool after)
+{
+	size_t low = 0;
+
+	while (n > low) {
+		size_t middle = low + (n - low) / 2;
+
+		if (strcmp(names[middle], name) < (after ? 1 : 0))
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
+}
+
+/* Tells each pod how many active siblings share its node. */
+static int count_siblings(struct ranked_pod *ranked, size_t n, const struct object_list *siblings, struct arena *a)
+{
+	const char **nodes = arena_alloc(a, (siblings->n + 1) * sizeof(*nodes));
+	size_t n_nodes = 0;
+
+	if (!nodes)
+		return -ENOMEM;
+	for (size_t i = 0; i < siblings->n; i++)
+		if (pod_is_active(siblings->items[i]))
+			nodes[n_nodes++] = node_of(siblings->items[i]);
+	qsort(nodes, n_nodes, sizeof(nodes[0]), compare_names);
+	for (size_t i = 0; i < n; i++) {
+		const char *node = node_of(ranked[i].pod);
+
+		if (*node)
+			ranked[i].siblings = bound(nodes, n_nodes, node, true) - bound(nodes, n_nodes, node, false);
+	}
+	return 0;
 }
 
 /* Chooses `excess` of the active pods. */
@@ -43,8 +78,10 @@ static int choose(const struct object_list *pods, const struct object_list *sibl
 			ranked[n++] = (struct ranked_pod){ .pod = pods->items[i] };
 	/* When all go, their order does not matter, and neither does the work of finding it. */
 	if (excess < n) {
-		for (size_t i = 0; i < n; i++)
-			ranked[i].siblings = count_siblings(ranked[i].pod, siblings);
+		int r = count_siblings(ranked, n, siblings, a);
+
+		if (r < 0)
+			return r;
 		pods_rank_for_deletion(ranked, n, now);
 	}
 	for (size_t i = 0; i < excess; i++)
@@ -77,7 +114,7 @@ int replicaset_decide(const struct object *rs, const struct object_list *pods, c
 		      int64_t now, struct arena *a, struct replicaset_plan *ret)
 {
 	int64_t want = value_int(object_path(rs, "spec", "replicas"), 1), excess;
-	struct replicaset_plan plan = { 0 };
+	struct replicaset_plan plan = { .generation = value_int(object_path(rs, "metadata", "generation"), 0) };
 	int r = 0;
 
 	count_status(rs, pods, now, &plan);
@@ -135,6 +172,6 @@ void replicaset_set_status(struct arena *a, struct value *root, const struct rep
 	set_count(a, status, "fullyLabeledReplicas", plan->fully_labeled);
 	set_count(a, status, "readyReplicas", plan->ready);
 	set_count(a, status, "availableReplicas", plan->available);
-	value_set_int(a, status, "observedGeneration", value_int(value_path(root, "metadata", "generation"), 0));
+	value_set_int(a, status, "observedGeneration", plan->generation);
 	set_failure(a, status, failure_reason, failure, now);
 }

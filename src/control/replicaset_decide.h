@@ -11,6 +11,7 @@ struct replicaset_plan {
 	int64_t create;		    /* pods to make */
 	const struct object **remove; /* pods to delete, in order; in the arena; borrowed from the input */
 	size_t n_remove;
+	int64_t generation;	    /* of the ReplicaSet that was looked at */
 	int64_t replicas, fully_labeled, ready, available; /* the status to show */
 	int64_t wait; /* ns until a pod becomes available by age alone; 0: none */
 };
