@@ -175,8 +175,11 @@ char *workqueue_pop(struct workqueue *q, int64_t now, int64_t *ret_next)
 	*ret_next = i ? i->at : INT64_MAX;
 	i = TAILQ_FIRST(&q->due);
 	key = i ? strdup(i->key) : NULL;
-	if (!key)
+	if (!key) {
+		if (i) /* memory is out: not at once again, but not never */
+			*ret_next = now + WORKQUEUE_BACKOFF_FIRST;
 		return NULL;
+	}
 	set_idle(q, i);
 	drop_if_forgotten(q, i);
 	return key;

@@ -188,6 +188,14 @@ static void index_node(struct cache *c, struct node *n)
 		log_error("cache: out of memory while indexing %s", object_key(n->object));
 }
 
+static void drop_count(struct cache *c, struct count *n)
+{
+	if (!n || --n->n)
+		return;
+	HASH_DEL(c->counts, n);
+	free(n);
+}
+
 static void count_node(struct cache *c, struct node *n)
 {
 	n->kind_count = get_count(c, object_kind(n->object), NULL);
@@ -218,10 +226,8 @@ static int apply(struct cache *c, const struct store_change *change, struct obje
 	}
 	if (n && !now) {
 		RB_REMOVE(node_tree, &c->nodes, n);
-		if (n->kind_count)
-			n->kind_count->n--;
-		if (n->ns_count)
-			n->ns_count->n--;
+		drop_count(c, n->kind_count);
+		drop_count(c, n->ns_count);
 		free(n);
 	} else if (n) {
 		n->object = object_ref(now); /* the same key: the tree's order stands */
@@ -364,6 +370,7 @@ int cache_list(struct cache *c, const struct schema_kind *kind, const char *ns, 
 
 	if (len < 0)
 		return len;
+	ret->rev = cache_revision(c); /* first: what the list shows is this at least */
 	pthread_rwlock_rdlock(&c->lock);
 	for (struct node *n = seek(c, prefix); n && r == 0; n = RB_NEXT(node_tree, &c->nodes, n)) {
 		if (strncmp(object_key(n->object), prefix, (size_t)len))
@@ -371,7 +378,6 @@ int cache_list(struct cache *c, const struct schema_kind *kind, const char *ns, 
 		r = object_list_add(ret, n->object);
 	}
 	pthread_rwlock_unlock(&c->lock);
-	ret->rev = cache_revision(c);
 	return r;
 }
 

@@ -230,9 +230,15 @@ void event_record(struct registry *r, const char *component, const struct object
 	_cleanup_free_ char *message = NULL;
 	int64_t now = r->now();
 	struct value *root;
+	bool wanted;
 	va_list ap;
-	int e = -EBUSY;
+	int e;
 
+	pthread_mutex_lock(&r->events->lock);
+	wanted = take_token(r->events, object_uid(about), now);
+	pthread_mutex_unlock(&r->events->lock);
+	if (!wanted)
+		return;
 	va_start(ap, fmt);
 	if (vasprintf(&message, fmt, ap) < 0)
 		message = NULL;
@@ -242,8 +248,7 @@ void event_record(struct registry *r, const char *component, const struct object
 		return;
 	root = build(txn_arena(t), component, about, type, reason, message, now);
 	pthread_mutex_lock(&r->events->lock);
-	if (take_token(r->events, object_uid(about), now))
-		e = prepare(r->events, t, root, about, now);
+	e = prepare(r->events, t, root, about, now);
 	pthread_mutex_unlock(&r->events->lock);
 	if (e == 0)
 		(void)txn_submit(t, STORE_LAZY, NULL, NULL); /* ignoring: events are advice */

@@ -12,7 +12,6 @@ enum event_type { EVENT_NORMAL, EVENT_WARNING };
 
 enum {
 	EVENT_KEEP = 5000,
-	EVENT_KEEP_OBJECT = 100, /* of one object */
 	EVENT_BURST = 25,	 /* of one object, then one every 5 minutes: client-go's EventSourceObjectSpamFilter */
 };
 

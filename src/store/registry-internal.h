@@ -27,6 +27,9 @@ void event_log_free(struct event_log *l);
 /* Completes a new object: a Pod's phase and QoS class, a Namespace's finalizer and phase. */
 void strategy_prepare_create(const struct schema_kind *kind, struct arena *a, struct value *root);
 
+/* Puts back what a user's update does not change: a Namespace's spec.finalizers. */
+void strategy_prepare_update(struct arena *a, const struct object *old, struct value *root);
+
 /* The seconds of grace that a delete gives: 0 removes at once. `asked` is -1 for the object's own. */
 int64_t strategy_delete_grace(const struct object *o, int64_t asked);
 

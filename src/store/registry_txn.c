@@ -13,6 +13,7 @@ enum {
 	OBJECT_BYTES_MAX = 3 * 512 * 1024, /* 1.5 MiB, etcd's and the API server's limit for a request */
 	GENERATED_BASE_MAX = 58,	   /* K8S:apiserver/pkg/storage/names: 63 less five random characters */
 	GENERATED_RANDOM = 5,
+	GENERATE_TRIES = 8, /* K8S:apiserver/pkg/registry/generic/registry, maxNameGenerationCreateAttempts */
 };
 
 struct txn {
@@ -132,19 +133,16 @@ static void make_uid(char out[static OBJECT_UID_SIZE])
 		       b[15]);
 }
 
-/* The name, made from generateName where there is none; NULL if there is neither. */
-static const char *settle_name(struct arena *a, struct value *meta)
+/* Makes a name of generateName, at random. NULL when memory is out. */
+static const char *generate_name(struct arena *a, struct value *meta)
 {
 	/* K8S:apimachinery/pkg/util/rand: no vowels, so no words; no look-alikes. */
 	static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
-	const char *name = value_str(value_get(meta, "name"));
-	const char *base = value_str(value_get(meta, "generateName"));
+	const char *base = value_str_or(value_get(meta, "generateName"), "");
 	unsigned char random[GENERATED_RANDOM];
 	char tail[GENERATED_RANDOM + 1] = "";
 	int keep;
 
-	if ((name && *name) || !base || !*base)
-		return name && *name ? name : NULL;
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return NULL;
 	for (int i = 0; i < GENERATED_RANDOM; i++)
@@ -153,7 +151,42 @@ static const char *settle_name(struct arena *a, struct value *meta)
 	return value_str(value_set(a, meta, "name", value_new_strf(a, "%.*s%s", keep, base, tail)));
 }
 
-/* Whether the namespace may take a new object. */
+/* Whether the transaction itself makes an object of that key. */
+static bool makes_key(const struct txn *t, const char *key)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->ops[i].type == STORE_PUT && !strcmp(t->ops[i].key, key))
+			return true;
+	return false;
+}
+
+/* The object's key, with a name made from generateName where there is none, and made anew while it is taken. -EINVAL
+ * when there is neither; else as object_format_key(). */
+static int settle_key(struct txn *t, const struct schema_kind *kind, const char *ns, struct value *meta,
+		      char key[static STORE_KEY_MAX + 1])
+{
+	const char *name = value_str_or(value_get(meta, "name"), "");
+	int r = 0;
+
+	if (*name)
+		return object_format_key(kind, ns, name, key);
+	if (!value_len(value_get(meta, "generateName")))
+		return -EINVAL;
+	for (int i = 0; i < GENERATE_TRIES; i++) {
+		_cleanup_object_ struct object *taken = NULL;
+
+		name = generate_name(t->arena, meta);
+		r = name ? object_format_key(kind, ns, name, key) : -ENOMEM;
+		if (r < 0)
+			return r;
+		taken = cache_get_key(t->registry->cache, key);
+		if (!taken && !makes_key(t, key))
+			break;
+	}
+	return r;
+}
+
+/* Whether the namespace may take a new object. The transaction then holds only while that stays so. */
 static int check_namespace(struct txn *t, const char *ns, struct diag_list *diags)
 {
 	const struct schema_kind *kind = schema_kind_by_plural("namespaces");
@@ -171,7 +204,10 @@ static int check_namespace(struct txn *t, const char *ns, struct diag_list *diag
 				 "Forbidden: namespace \"%s\" is being terminated", ns);
 		return -EPERM;
 	}
-	return 0;
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->ops[i].key, object_key(o)))
+			return 0; /* checked, or changed, by the transaction already */
+	return txn_check(t, object_key(o), object_revision(o));
 }
 
 /* Whether the key is free. */
@@ -209,7 +245,7 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 {
 	_cleanup_diag_list_ struct diag_list own = DIAG_LIST_INIT;
 	const struct schema_kind *kind = NULL;
-	const char *ns = NULL, *name;
+	const char *ns = NULL;
 	char key[STORE_KEY_MAX + 1];
 	struct value *meta;
 	int r = 0;
@@ -232,12 +268,10 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 	} else {
 		value_remove(meta, "namespace");
 	}
-	name = settle_name(t->arena, meta);
-	if (r < 0 || !name)
-		return r < 0 ? r : -EINVAL;
-	r = object_format_key(kind, ns, name, key);
+	if (r == 0)
+		r = settle_key(t, kind, ns, meta, key);
 	if (r >= 0)
-		r = check_absent(t, key, name, diags);
+		r = check_absent(t, key, value_str_or(value_get(meta, "name"), ""), diags);
 	if (r < 0)
 		return r;
 	stamp_new(t, kind, meta);
@@ -304,6 +338,8 @@ int txn_update(struct txn *t, const struct object *old, struct value *root, unsi
 	if (!(flags & TXN_BOTH))
 		root = merge_status(t, old, root, flags);
 	restore_metadata(t, old, root);
+	if (user)
+		strategy_prepare_update(t->arena, old, root);
 	if (arena_failed(t->arena))
 		return -ENOMEM;
 	if (user && !(flags & TXN_STATUS))
@@ -328,18 +364,23 @@ static bool add_finalizer(struct arena *a, struct value *meta, const char *name)
 	return true;
 }
 
-/* Sets deletionTimestamp and grace; false when neither says more than what is there. */
+/*
+ * Sets deletionTimestamp and grace; false when neither says more than what is there. A grace that is shortened counts
+ * from when the deletion began: K8S:apiserver/pkg/registry/rest, BeforeDelete.
+ */
 static bool mark_deleting(struct txn *t, const struct object *old, struct value *meta, int64_t grace)
 {
+	int64_t had = value_int(value_get(meta, "deletionGracePeriodSeconds"), 0), begun = t->registry->now(), ends;
+	const char *was = value_str(value_get(meta, "deletionTimestamp"));
 	char time[CLOCK_RFC3339_SIZE];
 
-	if (value_get(meta, "deletionTimestamp") &&
-	    grace >= value_int(value_get(meta, "deletionGracePeriodSeconds"), 0))
+	if (was && grace >= had)
 		return false;
-	value_set_str(t->arena, meta, "deletionTimestamp",
-		      clock_format_rfc3339(t->registry->now() + grace * NSEC_PER_SEC, time));
+	if (was && clock_parse_rfc3339(was, &ends) == 0)
+		begun = ends - had * NSEC_PER_SEC;
+	value_set_str(t->arena, meta, "deletionTimestamp", clock_format_rfc3339(begun + grace * NSEC_PER_SEC, time));
 	value_set_int(t->arena, meta, "deletionGracePeriodSeconds", grace);
-	if (object_kind(old)->has_generation)
+	if (!was && object_kind(old)->has_generation)
 		value_set_int(t->arena, meta, "generation", value_int(value_get(meta, "generation"), 0) + 1);
 	return true;
 }

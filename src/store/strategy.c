@@ -18,10 +18,20 @@ static void prepare_pod(struct arena *a, struct value *root)
 static void prepare_namespace(struct arena *a, struct value *root)
 {
 	struct value *finalizers = value_set_list(a, value_set_map(a, root, "spec"), "finalizers");
+	bool found = false;
 
-	if (!value_len(finalizers))
+	for (size_t i = 0; i < value_len(finalizers) && !found; i++)
+		found = !strcmp(value_str_or(value_at(finalizers, i), ""), "kubernetes");
+	if (!found)
 		value_append(a, finalizers, value_new_str(a, "kubernetes"));
-	value_set_str(a, value_set_map(a, root, "status"), "phase", "Active");
+	value_set(a, root, "status", value_set_str(a, value_new_map(a), "phase", "Active"));
+}
+
+/* The status of a workload is its controller's alone, from the start. */
+static void prepare_workload(struct arena *a, struct value *root)
+{
+	(void)a;
+	value_remove(root, "status");
 }
 
 /* One row a kind that adds something of its own. */
@@ -29,8 +39,10 @@ static const struct {
 	const char *plural;
 	void (*prepare)(struct arena *a, struct value *root);
 } strategies[] = {
+	{ "deployments", prepare_workload },
 	{ "namespaces", prepare_namespace },
 	{ "pods", prepare_pod },
+	{ "replicasets", prepare_workload },
 };
 
 void strategy_prepare_create(const struct schema_kind *kind, struct arena *a, struct value *root)
@@ -40,6 +52,18 @@ void strategy_prepare_create(const struct schema_kind *kind, struct arena *a, st
 			strategies[i].prepare(a, root);
 }
 
+void strategy_prepare_update(struct arena *a, const struct object *old, struct value *root)
+{
+	const struct value *finalizers = object_path(old, "spec", "finalizers");
+
+	if (strcmp(object_kind(old)->plural, "namespaces") != 0)
+		return;
+	if (finalizers)
+		value_set(a, value_set_map(a, root, "spec"), "finalizers", value_copy(a, finalizers));
+	else
+		value_remove(value_get(root, "spec"), "finalizers");
+}
+
 int64_t strategy_delete_grace(const struct object *o, int64_t asked)
 {
 	const char *phase = value_str_or(object_path(o, "status", "phase"), "");
@@ -47,6 +71,9 @@ int64_t strategy_delete_grace(const struct object *o, int64_t asked)
 
 	if (strcmp(object_kind(o)->plural, "pods") != 0)
 		return 0;
+	/* A deletion under way only changes when somebody asks for less: K8S:apiserver/pkg/registry/rest, BeforeDelete. */
+	if (object_is_deleting(o))
+		return grace >= 0 ? grace : value_int(object_path(o, "metadata", "deletionGracePeriodSeconds"), 0);
 	/* A pod that is on no node, or whose containers are all done, has nobody to wait for: K8S:pkg/registry/core/pod,
 	 * podStrategy.CheckGracefulDelete. */
 	if (!value_len(object_path(o, "spec", "nodeName")) || !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"))
