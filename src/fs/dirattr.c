@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #define DIRS_PREFIX "/mount/dirs/"
 
@@ -19,6 +20,7 @@ struct dir {
 };
 
 struct fs_dirs {
+	struct cache_subscription *sub; /* owned */
 	RB_HEAD(dirs, dir) tree;
 };
 
@@ -35,6 +37,8 @@ struct stored {
 	int64_t mtime;
 };
 enum { STORED_VERSION = 1 };
+
+static int follow_namespaces(struct fs *fs);
 
 static struct dir *find(const struct fs_dirs *d, const char *path)
 {
@@ -65,7 +69,7 @@ static struct dir *find_or_make(struct fs_dirs *d, const char *path)
 int fs_dirs_new(struct fs *fs, struct error *err)
 {
 	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
-	struct fs_dirs *d = malloc(sizeof(*d));
+	struct fs_dirs *d = calloc(1, sizeof(*d));
 	int r;
 
 	if (!d)
@@ -95,7 +99,16 @@ int fs_dirs_new(struct fs *fs, struct error *err)
 		dir->gid = s.gid;
 		dir->mtime = s.mtime;
 	}
-	return 0;
+	r = follow_namespaces(fs);
+	return r < 0 ? error_errno(err, r, "cannot follow namespaces") : 0;
+}
+
+void fs_dirs_stop(struct fs_dirs *d)
+{
+	if (!d)
+		return;
+	cache_unsubscribe(d->sub);
+	d->sub = NULL;
 }
 
 void fs_dirs_free(struct fs_dirs *d)
@@ -104,6 +117,7 @@ void fs_dirs_free(struct fs_dirs *d)
 
 	if (!d)
 		return;
+	fs_dirs_stop(d);
 	RB_FOREACH_SAFE(dir, dirs, &d->tree, next) {
 		RB_REMOVE(dirs, &d->tree, dir);
 		free(dir);
@@ -233,15 +247,68 @@ void fs_dirs_touch(struct fs_node *n)
 		dir->mtime = registry_now(n->fs->registry);
 }
 
-void fs_dirs_forget(struct fs *fs, const char *path)
-{
-	struct dir *dir, *next;
-	size_t len = strlen(path);
+/* --- namespaces that go take their directories along --- */
 
-	RB_FOREACH_SAFE(dir, dirs, &fs->dirs->tree, next) {
+struct gone {
+	struct fs_task task;
+	struct fs *fs;
+	char ns[];
+};
+
+static void on_forgotten(struct fs *fs, void *arg, int result, uint64_t rev)
+{
+	/* A failure leaves a few words in the store, which a new namespace of the name would find: it says so. */
+	if (result < 0)
+		log_warning("cannot forget the attributes of a namespace's directories: %s", strerror(-result));
+}
+
+/* On the loop. */
+static void on_gone(struct fs_task *task)
+{
+	struct gone *g = container_of(task, struct gone, task);
+	const struct writer who = { .uid = 0, .agent = "mount" };
+	_cleanup_txn_ struct txn *t = txn_new(g->fs->registry, &who);
+	struct dir *dir, *next;
+	char path[STORE_KEY_MAX], key[STORE_KEY_MAX + 1];
+	size_t len = (size_t)snprintf(path, sizeof(path), "namespaces/%s", g->ns);
+	int r = t ? 0 : -ENOMEM;
+
+	RB_FOREACH_SAFE(dir, dirs, &g->fs->dirs->tree, next) {
 		if (strncmp(dir->path, path, len) != 0 || (dir->path[len] && dir->path[len] != '/'))
 			continue;
-		RB_REMOVE(dirs, &fs->dirs->tree, dir);
+		(void)snprintf(key, sizeof(key), DIRS_PREFIX "%s", dir->path);
+		if (r == 0 && dir->set)
+			r = txn_remove(t, key, STORE_ANY);
+		RB_REMOVE(dirs, &g->fs->dirs->tree, dir);
 		free(dir);
 	}
+	if (r == 0 && !txn_empty(t))
+		r = fs_txn_submit(g->fs, t, 0, on_forgotten, NULL);
+	if (r < 0)
+		on_forgotten(g->fs, NULL, r, 0);
+	free(g);
+}
+
+/* On the store's thread. */
+static void on_namespace(void *arg, const struct cache_event *e)
+{
+	struct fs *fs = arg;
+	struct gone *g;
+	size_t len;
+
+	if (e->type != CACHE_DELETED)
+		return;
+	len = strlen(object_name(e->old));
+	g = malloc(sizeof(*g) + len + 1);
+	if (!g)
+		return; /* ignoring: the attributes of a namespace of the same name come back with it */
+	g->task.fn = on_gone;
+	g->fs = fs;
+	memcpy(g->ns, object_name(e->old), len + 1);
+	fs_post(fs, &g->task);
+}
+
+static int follow_namespaces(struct fs *fs)
+{
+	return cache_subscribe(fs->cache, schema_kind_by_plural("namespaces"), on_namespace, fs, &fs->dirs->sub);
 }

@@ -12,6 +12,8 @@
 struct fs_dirs;
 
 int fs_dirs_new(struct fs *fs, struct error *err);
+/* Follows the cache no more: the loop is about to end. NULL is fine. */
+void fs_dirs_stop(struct fs_dirs *d);
 void fs_dirs_free(struct fs_dirs *d);
 
 /* Fills in mode, owner and mtime of a directory node: what was set, else `mode`, the namespace's owner, the last change
@@ -21,7 +23,4 @@ void fs_dirs_getattr(const struct fs_node *dir, struct fs_attr *a, mode_t mode);
 void fs_dirs_setattr(struct fs_req *r, struct fs_node *dir, const struct fs_attr *a, unsigned set);
 /* A name was made or removed in it. */
 void fs_dirs_touch(struct fs_node *dir);
-/* Forgets a namespace's directories, once it is gone. */
-void fs_dirs_forget(struct fs *fs, const char *path);
-
 #endif

@@ -5,6 +5,7 @@
 
 #include "fs/dirattr.h"
 #include "fs/kinddir.h"
+#include "fs/record.h"
 #include "fs/region.h"
 
 bool fs_region_is_root(const struct fs_node *n)
@@ -122,12 +123,46 @@ static int nsdir_readdir(struct fs_node *dir, struct fs_listing *l)
 	return r < 0 ? r : place_readdir(dir, l, false);
 }
 
+/* Whether objects of a kind, or files that people put there, lie in a namespace. What is on its way out is gone. */
+static bool holds_kind(struct fs *fs, const struct schema_kind *kind, const char *ns)
+{
+	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+	_cleanup_store_list_ struct store_list manifests = STORE_LIST_INIT;
+	char prefix[STORE_KEY_MAX + 1];
+
+	(void)snprintf(prefix, sizeof(prefix), FS_MANIFESTS_PREFIX "kinds/%s/%s/", ns, kind->plural);
+	if (cache_list(fs->cache, kind, ns, &list) < 0 || store_list(fs->store, prefix, &manifests) < 0 || manifests.n)
+		return true;
+	for (size_t i = 0; i < list.n; i++)
+		if (!object_is_deleting(list.items[i]))
+			return true;
+	return false;
+}
+
+/* rm -r of a namespace: its files are the system's and go with it; a kind's directory must be empty. */
+static void nsdir_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
+{
+	fs_reply_err(r, 0);
+}
+
+static void nsdir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
+{
+	const struct schema_kind *kind = schema_kind_by_plural(name);
+
+	if (kind && kind->namespaced && holds_kind(dir->fs, kind, dir->ns))
+		fs_refuse(r, -ENOTEMPTY, dir, name, "it still holds %s", name);
+	else
+		fs_reply_err(r, 0);
+}
+
 static const struct fs_ops nsdir_ops = {
 	.region = "namespace",
 	.getattr = nsdir_getattr,
 	.setattr = dir_setattr,
 	.lookup = nsdir_lookup,
 	.readdir = nsdir_readdir,
+	.unlink = nsdir_unlink,
+	.rmdir = nsdir_rmdir,
 };
 
 /* --- namespaces/default: links to the root's own --- */
@@ -294,7 +329,7 @@ static bool holds_objects(struct fs *fs, const char *ns, const char **ret_plural
 	const struct schema_kind *const *kinds = schema_kinds(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (kinds[i]->namespaced && kinds[i]->has_directory && cache_count(fs->cache, kinds[i], ns)) {
+		if (kinds[i]->namespaced && kinds[i]->has_directory && holds_kind(fs, kinds[i], ns)) {
 			*ret_plural = kinds[i]->plural;
 			return true;
 		}

@@ -377,6 +377,8 @@ void fs_session_free(struct fs *fs)
 {
 	if (!fs)
 		return;
+	fs_waiting_stop(fs->waiting);
+	fs_dirs_stop(fs->dirs);
 	if (fs->loop)
 		fs_loop_drain(fs); /* what is parked is answered while the mount is still there */
 	if (fs->session)

@@ -190,11 +190,19 @@ int fs_waiting_new(struct fs *fs, struct error *err)
 	return r < 0 ? error_errno(err, r, "cannot read the declarations that wait") : 0;
 }
 
-void fs_waiting_free(struct fs_waiting *w)
+void fs_waiting_stop(struct fs_waiting *w)
 {
 	if (!w)
 		return;
 	cache_unsubscribe(w->sub);
+	w->sub = NULL;
+}
+
+void fs_waiting_free(struct fs_waiting *w)
+{
+	if (!w)
+		return;
+	fs_waiting_stop(w);
 	while (!LIST_EMPTY(&w->list)) {
 		struct wait *x = LIST_FIRST(&w->list);
 

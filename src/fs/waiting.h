@@ -11,6 +11,8 @@
 struct fs_waiting;
 
 int fs_waiting_new(struct fs *fs, struct error *err);
+/* Follows the cache no more: the loop is about to end. NULL is fine. */
+void fs_waiting_stop(struct fs_waiting *w);
 void fs_waiting_free(struct fs_waiting *w);
 
 /* Adds to a transaction that those objects (keys with their NULs) wait with that manifest, or that one waits no more. */

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commits of manifests without a mount: what becomes of documents, of what is declared twice, taken back, or waits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fs/commit.h"
+#include "fs/decl.h"
+#include "fs/frame.h"
+#include "fs/prune.h"
+#include "fs/waiting.h"
+
+struct world {
+	char dir[64];
+	struct store *store;
+	struct cache *cache;
+	struct registry *registry;
+	struct fs *fs;
+	int code;
+	char *error; /* owned */
+};
+
+static void open_fs(struct world *w)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	const struct fs_config config = { .mountpoint = "/nowhere", .state_dir = w->dir, .registry = w->registry,
+					  .settle_ms = 0 };
+
+	if (fs_session_new(&config, &w->fs, &err) < 0)
+		fail_msg("%s", error_text(&err));
+}
+
+static int set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	(void)snprintf(w->dir, sizeof(w->dir), "%s/podfs-fs.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	assert_non_null(mkdtemp(w->dir));
+	assert_int_equal(store_open("memory:", &w->store, NULL), 0);
+	assert_int_equal(cache_new(w->store, &w->cache, NULL), 0);
+	assert_int_equal(registry_new(w->store, w->cache, NULL, &w->registry), 0);
+	assert_int_equal(registry_bootstrap(w->registry, NULL), 0);
+	open_fs(w);
+	*state = w;
+	return 0;
+}
+
+static void remove_tree(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+
+	while (d && (de = readdir(d)))
+		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
+			remove_tree(dirfd(d), de->d_name);
+	if (d)
+		(void)closedir(d);
+	(void)unlinkat(dir, name, d ? AT_REMOVEDIR : 0);
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	fs_session_free(w->fs);
+	registry_free(w->registry);
+	cache_free(w->cache);
+	store_close(w->store);
+	remove_tree(AT_FDCWD, w->dir);
+	free(w->error);
+	free(w);
+	return 0;
+}
+
+static void on_done(struct fs *fs, void *arg, const struct fs_commit_result *result)
+{
+	struct world *w = arg;
+
+	w->code = result->code;
+	free(w->error);
+	w->error = result->error ? strdup(result->error) : NULL;
+	if (result->code == 0)
+		assert_non_null(result->now);
+}
+
+/* Writes a manifest of config maps; the outcome is in w. */
+static int put(struct world *w, const char *file, const char *text)
+{
+	_cleanup_blob_ struct fs_blob *blob = fs_blob_new(text, strlen(text));
+	char key[128];
+	const struct fs_commit_request q = {
+		.target = { .key = key, .path = file, .ns = "default", .kind = schema_kind_by_plural("configmaps") },
+		.text = blob,
+		.attr = { .ino = 5, .mode = 0644 },
+		.who = { .agent = "mount" },
+		.may = true,
+	};
+
+	(void)snprintf(key, sizeof(key), FS_MANIFESTS_PREFIX "kinds/default/configmaps/%s", file);
+	w->code = 1;
+	fs_commit_start(w->fs, &q, on_done, w);
+	fs_loop_drain(w->fs);
+	assert_int_not_equal(w->code, 1);
+	return w->code;
+}
+
+static void on_removed(struct fs *fs, void *arg, int result)
+{
+	*(int *)arg = result;
+}
+
+static int drop(struct world *w, const char *file)
+{
+	const struct writer who = { .agent = "mount" };
+	char key[128];
+	int result = 1;
+
+	(void)snprintf(key, sizeof(key), FS_MANIFESTS_PREFIX "kinds/default/configmaps/%s", file);
+	fs_commit_remove(w->fs, &who, key, on_removed, &result);
+	fs_loop_drain(w->fs);
+	return result;
+}
+
+static struct object *get(struct world *w, const char *name)
+{
+	return cache_get(w->cache, schema_kind_by_plural("configmaps"), "default", name);
+}
+
+static void assert_data(struct world *w, const char *name, const char *key, const char *want)
+{
+	_cleanup_object_ struct object *o = get(w, name);
+
+	assert_non_null(o);
+	if (want)
+		assert_string_equal(value_str_or(object_path(o, "data", key), "(absent)"), want);
+	else
+		assert_null(object_path(o, "data", key));
+}
+
+#define CM(name, data) "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " name "}\ndata: {" data "}\n"
+
+static void test_create_update(void **state)
+{
+	struct world *w = *state;
+	_cleanup_object_ struct object *before = NULL, *after = NULL;
+
+	assert_int_equal(put(w, "a.yaml", CM("a", "x: '1', z: '1'")), 0);
+	assert_data(w, "a", "x", "1");
+	assert_int_equal(put(w, "a.yaml", CM("a", "x: '2'")), 0);
+	assert_data(w, "a", "x", "2");
+	assert_data(w, "a", "z", NULL);
+	before = get(w, "a");
+	assert_int_equal(put(w, "a.yaml", CM("a", "x: '2'")), 0);
+	assert_int_equal(put(w, "a.yaml", "# said otherwise\n" CM("a", "x: '2'")), 0);
+	after = get(w, "a");
+	assert_true(object_revision(before) == object_revision(after));
+}
+
+static void test_refusals(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(put(w, "a.yaml", CM("a", "x: '1'")), 0);
+	assert_int_equal(put(w, "a.yaml", CM("a", "x: 1")), -EINVAL);
+	assert_non_null(w->error);
+	assert_non_null(strstr(w->error, "a.yaml:4:"));
+	assert_int_equal(put(w, "a.yaml", ""), -EINVAL);
+	assert_int_equal(put(w, "a.yaml", "# nothing\n"), -EINVAL);
+	assert_int_equal(put(w, "b.yaml", "# nothing\n"), 0);
+	assert_int_equal(put(w, "b.yaml", ""), 0);
+	assert_int_equal(put(w, "c.yaml", CM("c", "") "---\n" CM("c", "")), -EINVAL);
+	assert_int_equal(put(w, "c.yaml", CM("c", "") "---\n" CM("d", "x: 1")), -EINVAL);
+	assert_null(get(w, "c"));
+	assert_int_equal(put(w, "c.yaml", "a: [\n"), -EINVAL);
+	assert_int_equal(put(w, "c.yaml", "- a\n"), -EINVAL);
+	assert_int_equal(put(w, "c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n"), -EINVAL);
+	assert_int_equal(put(w, "c.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"), -EINVAL);
+	assert_int_equal(put(w, "c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\n"), -EINVAL);
+	assert_int_equal(put(w, "c.yaml", CM("c.yaml", "")), -EEXIST);
+	assert_data(w, "a", "x", "1");
+}
+
+static void test_list(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(put(w, "l.yaml",
+			     "apiVersion: v1\nkind: List\nitems:\n"
+			     "- {apiVersion: v1, kind: ConfigMap, metadata: {name: l1}}\n"
+			     "- {apiVersion: v1, kind: ConfigMap, metadata: {name: l2}}\n"),
+			 0);
+	assert_data(w, "l1", "x", NULL);
+	assert_data(w, "l2", "x", NULL);
+}
+
+static void test_removal_waits(void **state)
+{
+	struct world *w = *state;
+	static const char key[] = "/objects/configmaps/default/a";
+
+	assert_int_equal(put(w, "a.yaml", CM("a", "x: '1', z: '1'")), 0);
+	assert_int_equal(drop(w, "nothing.yaml"), -ENOENT);
+	assert_int_equal(drop(w, "a.yaml"), 0);
+	assert_true(fs_prune_pending(w->fs, key));
+	assert_data(w, "a", "x", "1");
+	fs_session_free(w->fs); /* a restart does not forget it */
+	open_fs(w);
+	assert_true(fs_prune_pending(w->fs, key));
+	assert_int_equal(put(w, "b.yaml", CM("a", "x: '2'")), 0);
+	assert_false(fs_prune_pending(w->fs, key));
+	assert_data(w, "a", "x", "2");
+	assert_data(w, "a", "z", NULL); /* merged with what was last said of it */
+	assert_int_equal(put(w, "b.yaml", CM("other", "")), 0); /* left out of its file */
+	assert_true(fs_prune_pending(w->fs, key));
+}
+
+static void test_two_files(void **state)
+{
+	struct world *w = *state;
+	char latest[STORE_KEY_MAX + 1];
+
+	assert_int_equal(put(w, "a.yaml", CM("o", "x: 'a', z: 'a'")), 0);
+	assert_int_equal(put(w, "b.yaml", CM("o", "x: 'b'")), 0);
+	assert_data(w, "o", "x", "b");
+	assert_true(fs_decl_latest(w->fs->decl, "/objects/configmaps/default/o", NULL, NULL, latest));
+	assert_string_equal(strrchr(latest, '/'), "/b.yaml");
+	assert_int_equal(drop(w, "b.yaml"), 0);
+	assert_false(fs_prune_pending(w->fs, "/objects/configmaps/default/o"));
+	assert_data(w, "o", "x", "a"); /* the one before is in force again */
+	assert_data(w, "o", "z", "a");
+}
+
+static int drop_finalizers(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	return value_remove(value_get(root, "metadata"), "finalizers") ? 0 : -ECANCELED;
+}
+
+static void test_terminating(void **state)
+{
+	struct world *w = *state;
+	const struct writer system = { .agent = "test" };
+	const struct schema_kind *kind = schema_kind_by_plural("configmaps");
+	_cleanup_object_ struct object *o = NULL, *now = NULL;
+	_cleanup_txn_ struct txn *t = txn_new(w->registry, &system);
+
+	assert_int_equal(put(w, "a.yaml",
+			     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, finalizers: [example.com/f]}\n"), 0);
+	o = get(w, "a");
+	assert_int_equal(txn_delete(t, o, NULL), 0);
+	assert_int_equal(txn_commit(t, 0, NULL), 0);
+	assert_int_equal(put(w, "a.yaml", CM("a", "x: 'new'")), 0); /* accepted, and waits */
+	assert_true(fs_waiting_has(w->fs, object_key(o)));
+	fs_session_free(w->fs);
+	open_fs(w);
+	assert_true(fs_waiting_has(w->fs, object_key(o)));
+	assert_int_equal(registry_modify(w->registry, &system, kind, "default", "a", NULL, 0, 0, drop_finalizers, NULL), 0);
+	fs_loop_drain(w->fs);
+	now = get(w, "a");
+	assert_non_null(now);
+	assert_string_not_equal(object_uid(now), object_uid(o));
+	assert_data(w, "a", "x", "new");
+	assert_false(fs_waiting_has(w->fs, object_key(o)));
+}
+
+static void test_large(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_puts(&text, CM("first", ""));
+	for (int i = 0; i < 2000; i++)
+		buf_printf(&text, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m%d}\n", i);
+	assert_true(text.len > FS_WORK_BYTES);
+	assert_int_equal(put(w, "many.yaml", buf_str(&text)), 0); /* by the worker */
+	assert_data(w, "m1999", "x", NULL);
+	buf_puts(&text, "---\nkind: [\n");
+	assert_int_equal(put(w, "many.yaml", buf_str(&text)), -EINVAL);
+	assert_non_null(strstr(w->error, "many.yaml:"));
+	buf_clear(&text);
+	buf_puts(&text, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata:\n  x: ");
+	for (int i = 0; i < 1600 * 1024; i++)
+		buf_putc(&text, 'x');
+	assert_true(put(w, "big.yaml", buf_str(&text)) < 0);
+	assert_null(get(w, "big"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_create_update, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_removal_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_two_files, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_terminating, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_large, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
