@@ -271,19 +271,6 @@ static int run(struct daemon *d, struct error *err)
 	return r;
 }
 
-/* Removes the runtime directories, if nothing is left in them. */
-static void remove_run_dirs(const char *run_dir)
-{
-	static const char *const names[] = { "/pods", "/mounts", "" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		_cleanup_free_ char *path = NULL;
-
-		if (asprintf(&path, "%s%s", run_dir, names[i]) >= 0)
-			(void)rmdir(path); /* ignoring: others still use it */
-	}
-}
-
 static void finish(struct daemon *d)
 {
 	bool drain = atomic_load(&d->drain);
@@ -293,10 +280,8 @@ static void finish(struct daemon *d)
 	if (drain && d->cluster)
 		cluster_drain(d->cluster);
 	cluster_close(steal_ptr(d->cluster), drain);
-	if (!drain)
-		return;
-	mount_record_remove(d->options->cluster.run_dir, d->mountpoint);
-	remove_run_dirs(d->options->cluster.run_dir);
+	if (drain)
+		mount_record_remove(d->options->cluster.run_dir, d->mountpoint);
 }
 
 /* Blocks, in all threads to come, the signals that the watcher reads. */

@@ -107,10 +107,17 @@ int mount_record_read(const char *run_dir, const char *mountpoint, struct mount_
 
 void mount_record_remove(const char *run_dir, const char *mountpoint)
 {
+	static const char *const dirs[] = { "/pods", "/mounts", "" };
 	_cleanup_free_ char *path = record_path(run_dir, mountpoint);
 
 	if (path)
 		(void)unlink(path); /* ignoring: a record of a dead process is harmless */
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		_cleanup_free_ char *dir = NULL;
+
+		if (asprintf(&dir, "%s%s", run_dir, dirs[i]) >= 0)
+			(void)rmdir(dir); /* ignoring: another cluster still uses it */
+	}
 }
 
 struct cluster_config mount_record_config(const struct mount_record *m)

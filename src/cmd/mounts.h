@@ -23,6 +23,7 @@ void mount_record_clear(struct mount_record *m);
 int mount_record_write(const char *mountpoint, const struct cluster_config *config, struct error *err);
 /* -ENOENT when there is none. */
 int mount_record_read(const char *run_dir, const char *mountpoint, struct mount_record *ret, struct error *err);
+/* Removes the record, and the runtime directories if nothing is left in them. */
 void mount_record_remove(const char *run_dir, const char *mountpoint);
 
 /* The configuration that a record holds; borrows its strings. */
