@@ -18,6 +18,8 @@ static const struct step table[FS_H_STATES][FS_H_EVENTS] = {
 		[FS_H_FLUSH_KILLED] = { FS_H_CLEAN, FS_H_NONE },
 		[FS_H_FSYNC] = { FS_H_CLEAN, FS_H_NONE },
 		[FS_H_RELEASE] = { FS_H_CLEAN, FS_H_NONE },
+		[FS_H_FAIL] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_EMPTY] = { FS_H_DIRTY, FS_H_NONE },
 	},
 	[FS_H_FRESH] = {
 		[FS_H_WRITE] = { FS_H_DIRTY, FS_H_NONE },
@@ -26,6 +28,8 @@ static const struct step table[FS_H_STATES][FS_H_EVENTS] = {
 		[FS_H_FLUSH_KILLED] = { FS_H_DEAD, FS_H_NONE },
 		[FS_H_FSYNC] = { FS_H_CLEAN, FS_H_COMMIT },
 		[FS_H_RELEASE] = { FS_H_CLEAN, FS_H_QUIET },
+		[FS_H_FAIL] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_EMPTY] = { FS_H_FRESH, FS_H_NONE },
 	},
 	[FS_H_DIRTY] = {
 		[FS_H_WRITE] = { FS_H_DIRTY, FS_H_NONE },
@@ -34,6 +38,8 @@ static const struct step table[FS_H_STATES][FS_H_EVENTS] = {
 		[FS_H_FLUSH_KILLED] = { FS_H_DEAD, FS_H_SAVE },
 		[FS_H_FSYNC] = { FS_H_CLEAN, FS_H_COMMIT },
 		[FS_H_RELEASE] = { FS_H_CLEAN, FS_H_QUIET },
+		[FS_H_FAIL] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_EMPTY] = { FS_H_DIRTY, FS_H_NONE },
 	},
 	[FS_H_REFUSED] = {
 		[FS_H_WRITE] = { FS_H_DIRTY, FS_H_NONE },
@@ -42,6 +48,8 @@ static const struct step table[FS_H_STATES][FS_H_EVENTS] = {
 		[FS_H_FLUSH_KILLED] = { FS_H_REFUSED, FS_H_NONE },
 		[FS_H_FSYNC] = { FS_H_REFUSED, FS_H_REPEAT },
 		[FS_H_RELEASE] = { FS_H_REFUSED, FS_H_NONE },
+		[FS_H_FAIL] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_EMPTY] = { FS_H_DIRTY, FS_H_NONE },
 	},
 	[FS_H_DEAD] = {
 		[FS_H_WRITE] = { FS_H_DEAD, FS_H_NONE },
@@ -50,6 +58,18 @@ static const struct step table[FS_H_STATES][FS_H_EVENTS] = {
 		[FS_H_FLUSH_KILLED] = { FS_H_DEAD, FS_H_NONE },
 		[FS_H_FSYNC] = { FS_H_DEAD, FS_H_NONE },
 		[FS_H_RELEASE] = { FS_H_DEAD, FS_H_NONE },
+		[FS_H_FAIL] = { FS_H_DEAD, FS_H_NONE },
+		[FS_H_EMPTY] = { FS_H_DEAD, FS_H_NONE },
+	},
+	[FS_H_BROKEN] = {
+		[FS_H_WRITE] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_FLUSH] = { FS_H_BROKEN, FS_H_REPEAT },
+		[FS_H_FLUSH_OTHER] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_FLUSH_KILLED] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_FSYNC] = { FS_H_BROKEN, FS_H_REPEAT },
+		[FS_H_RELEASE] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_FAIL] = { FS_H_BROKEN, FS_H_NONE },
+		[FS_H_EMPTY] = { FS_H_DIRTY, FS_H_NONE },
 	},
 };
 

@@ -11,6 +11,7 @@ enum fs_hstate {
 	FS_H_DIRTY,   /* written */
 	FS_H_REFUSED, /* the last commit was refused, and nothing written since */
 	FS_H_DEAD,    /* a signal ended the writer: never to be committed */
+	FS_H_BROKEN,  /* a write failed, so that a part is missing: nothing is committed until it is emptied */
 	FS_H_STATES,
 };
 
@@ -21,6 +22,8 @@ enum fs_hevent {
 	FS_H_FLUSH_KILLED, /* a process that a signal ends lets go of it */
 	FS_H_FSYNC,
 	FS_H_RELEASE,
+	FS_H_FAIL,	   /* a write(2) or ftruncate(2) that failed */
+	FS_H_EMPTY,	   /* ftruncate(2) to nothing */
 	FS_H_EVENTS,
 };
 

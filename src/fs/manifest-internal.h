@@ -32,6 +32,8 @@ struct fs_whandle *fs_whandle_new(struct fs_manifest *m, int flags, pid_t pid);
 int fs_whandle_need_blob(struct fs_whandle *w);
 /* It was written to. */
 void fs_whandle_wrote(struct fs_whandle *w);
+/* A write failed with that errno: what the handle holds has a hole and is not committed. */
+void fs_whandle_failed(struct fs_whandle *w, int code);
 /* truncate(2) by name: the shortened text is a new version. Answers with attributes. */
 void fs_manifest_truncate(struct fs_req *r, struct fs_node *n, uint64_t size);
 void fs_manifest_op_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h);

@@ -266,11 +266,28 @@ int fs_whandle_need_blob(struct fs_whandle *w)
 	return w->blob ? 0 : -ENOMEM;
 }
 
+void fs_whandle_failed(struct fs_whandle *w, int code)
+{
+	(void)fs_hstate_next(&w->state, FS_H_FAIL); /* it asks for nothing */
+	w->refused = code;
+	count_writing(w);
+}
+
 void fs_whandle_wrote(struct fs_whandle *w)
 {
+	if (w->blob && w->blob->len == 0)
+		(void)fs_hstate_next(&w->state, FS_H_EMPTY); /* nor does this */
 	(void)fs_hstate_next(&w->state, FS_H_WRITE); /* it asks for nothing */
 	w->m->over_set &= ~(unsigned)FS_SET_MTIME;
 	count_writing(w);
+}
+
+static void tell_too_big(struct fs_req *r, struct fs_handle *h)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	fs_node_path(h->node, &path);
+	fs_errors_add(h->node->fs, r, h->node->ns, buf_str(&path), "a manifest has %d bytes at most", FS_MANIFEST_MAX);
 }
 
 void fs_manifest_op_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
@@ -281,9 +298,9 @@ void fs_manifest_op_write(struct fs_req *r, struct fs_handle *h, const char *dat
 	if (err == 0)
 		err = fs_blob_write(&w->blob, data, size, h->flags & O_APPEND ? w->blob->len : off);
 	if (err < 0) {
-		if (err == -EFBIG)
-			fs_errors_add(w->m->fs, r, h->node->ns, h->node->name, "a manifest has %d bytes at most",
-				      FS_MANIFEST_MAX);
+		if (err == -EFBIG && w->refused != err)
+			tell_too_big(r, h);
+		fs_whandle_failed(w, err);
 		fs_reply_err(r, err);
 		return;
 	}

@@ -104,6 +104,11 @@ static void test_handle(void **state)
 		  { FS_H_REPEAT, FS_H_REPEAT, FS_H_NONE, FS_H_NONE }, FS_H_REFUSED },
 		{ "until something is written", FS_H_REFUSED, { FS_H_WRITE, FS_H_FLUSH, -1 },
 		  { FS_H_NONE, FS_H_COMMIT }, FS_H_CLEAN },
+		{ "a write that failed, then a close", FS_H_DIRTY,
+		  { FS_H_FAIL, FS_H_WRITE, FS_H_FSYNC, FS_H_FLUSH, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_NONE, FS_H_REPEAT, FS_H_REPEAT, FS_H_NONE }, FS_H_BROKEN },
+		{ "begun again", FS_H_BROKEN, { FS_H_EMPTY, FS_H_WRITE, FS_H_FLUSH, FS_H_RELEASE, -1 },
+		  { FS_H_NONE, FS_H_NONE, FS_H_COMMIT, FS_H_NONE }, FS_H_CLEAN },
 		{ "read only", FS_H_CLEAN, { FS_H_FLUSH, FS_H_FSYNC, FS_H_RELEASE, -1 },
 		  { FS_H_NONE, FS_H_NONE, FS_H_NONE }, FS_H_CLEAN },
 	};
