@@ -6,8 +6,8 @@
 #include "fs/decl.h"
 #include "fs/names.h"
 #include "fs/prune.h"
+#include "schema/manifest.h"
 #include "value/merge.h"
-#include "value/yaml.h"
 
 /* --- the schema's types, as the merge asks for them --- */
 
@@ -51,20 +51,38 @@ static const char *doc_namespace(const struct value *doc, const char *fallback)
 	return value_str_or(value_path(doc, "metadata", "namespace"), fallback);
 }
 
+/* NULL for what the schema does not know. */
+static const struct schema_kind *kind_of(const struct value *doc)
+{
+	const char *version = value_str(value_get(doc, "apiVersion")), *kind = value_str(value_get(doc, "kind"));
+
+	return version && kind ? schema_kind_find(version, kind) : NULL;
+}
+
+/* Whether a document declares that name, itself or as the one that was made from its generateName. */
+static bool doc_has_name(const struct value *doc, const char *name)
+{
+	const char *own = value_str(value_path(doc, "metadata", "name"));
+	const char *prefix = value_str(value_path(doc, "metadata", "generateName"));
+
+	return own ? strcmp(own, name) == 0 : prefix && strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
 /* The document of a text that declares the object, or NULL; a text that was accepted once is read without complaint. */
 static struct value *find_document(struct arena *a, const char *text, size_t len, const struct schema_kind *kind,
 				   const char *ns, const char *default_ns, const char *name)
 {
-	struct yaml_document *docs;
+	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+	struct schema_manifest_object *docs;
 	size_t n;
 
-	if (yaml_read(text, len, NULL, a, &docs, &n, NULL, NULL) < 0)
+	if (schema_manifest_read(text, len, a, &diags, &docs, &n) < 0)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
 		struct value *doc = docs[i].root;
 
-		if (schema_kind_find(value_str(value_get(doc, "apiVersion")), value_str(value_get(doc, "kind"))) == kind &&
-		    strcmp(value_str_or(value_path(doc, "metadata", "name"), ""), name) == 0 &&
+		if (kind_of(doc) == kind &&
+		    doc_has_name(doc, name) &&
 		    (!kind->namespaced || strcmp(doc_namespace(doc, default_ns), ns) == 0))
 			return doc;
 	}
@@ -121,7 +139,7 @@ static int check_target(struct fs_apply *ap, struct arena *a, struct value *doc,
 			 "expected an object with apiVersion and kind, found a %s", value_type_name(value_type(doc)));
 		return -EINVAL;
 	}
-	kind = schema_kind_find(value_str(value_get(doc, "apiVersion")), value_str(kind_value));
+	kind = kind_of(doc);
 	*ret_kind = kind;
 	if (!kind)
 		return 0;
@@ -223,6 +241,27 @@ static int update(struct fs_apply *ap, struct arena *a, const struct schema_kind
 	return txn_update(ap->txn, live, merged, TXN_ADMIT, &ap->diags);
 }
 
+/*
+ * The name of a document that has generateName only: that of the object which this file declared so before, else a new
+ * one. NULL when there is neither a name nor generateName.
+ */
+static const char *generated_name(struct fs_apply *ap, struct arena *a, struct value *doc,
+				  const struct schema_kind *kind)
+{
+	struct value *meta = value_get(doc, "metadata");
+	const char *prefix = value_str(value_get(meta, "generateName"));
+	struct fs_record so_far = { .declared = ap->declared.data, .declared_len = ap->declared.len };
+	const char *ns = kind->namespaced ? doc_namespace(doc, ap->target->ns) : "";
+	char key[STORE_KEY_MAX + 1];
+
+	if (!prefix || !*prefix || object_format_key(kind, ns, prefix, key) < 0)
+		return NULL;
+	for (const char *k = NULL; ap->old && (k = fs_record_next_declared(ap->old, k));)
+		if (strncmp(k, key, strlen(key)) == 0 && !fs_record_declares(&so_far, k))
+			return value_str(value_set_str(a, meta, "name", strrchr(k, '/') + 1));
+	return registry_generate_name(a, meta);
+}
+
 static int apply_document(struct fs_apply *ap, struct arena *a, struct value *doc)
 {
 	const struct schema_kind *kind = NULL;
@@ -235,6 +274,8 @@ static int apply_document(struct fs_apply *ap, struct arena *a, struct value *do
 	if (r < 0)
 		return r;
 	name = value_str(value_path(doc, "metadata", "name"));
+	if (kind && !(name && *name) && value_type(value_get(doc, "metadata")) == VALUE_MAP)
+		name = generated_name(ap, a, doc, kind);
 	ns = kind && kind->namespaced ? doc_namespace(doc, ap->target->ns) : "";
 	if (kind && name)
 		live = cache_get(ap->fs->cache, kind, ns, name);
@@ -243,11 +284,8 @@ static int apply_document(struct fs_apply *ap, struct arena *a, struct value *do
 	r = schema_admit(doc, a, &ap->diags, &kind);
 	if (r < 0)
 		return r;
-	if (!name) {
-		refuse(ap, value_get(doc, "metadata"), "metadata.name",
-		       -EINVAL, "Required value: a manifest names its object; generateName has no meaning here");
-		return -EINVAL;
-	}
+	if (!(name && *name)) /* the schema has let it pass: there was no memory for one */
+		return -ENOMEM;
 	if (!ap->may) {
 		diag_add(&ap->diags, DIAG_ERROR, -EPERM, value_mark(doc), "",
 			 "Forbidden: uid %u may not write to %s of namespace \"%s\"", (unsigned)ap->who->uid,
@@ -274,41 +312,9 @@ static int apply_document(struct fs_apply *ap, struct arena *a, struct value *do
 	return r == -EEXIST ? -ESTALE : r; /* it came a moment ago */
 }
 
-/* The items of a List are documents. */
-static int apply_list(struct fs_apply *ap, struct arena *a, struct value *list)
-{
-	struct value *items = value_get(list, "items");
-
-	for (size_t i = 0; i < value_len(items); i++) {
-		int r = apply_document(ap, a, value_at(items, i));
-
-		if (r < 0 && r != -EINVAL)
-			return r;
-	}
-	return ap->diags.errors ? -EINVAL : 0;
-}
-
-static bool is_list(const struct value *doc)
-{
-	return strcmp(value_str_or(value_get(doc, "kind"), ""), "List") == 0 &&
-	       strcmp(value_str_or(value_get(doc, "apiVersion"), ""), "v1") == 0 &&
-	       value_type(value_get(doc, "items")) == VALUE_LIST;
-}
-
-static int read_text(struct fs_apply *ap, struct arena *a, struct yaml_document **ret_docs, size_t *ret_n)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	struct value_mark where = { 0 };
-	int r = yaml_read(ap->text, ap->len, NULL, a, ret_docs, ret_n, &err, &where);
-
-	if (r < 0)
-		diag_add(&ap->diags, DIAG_ERROR, r, where, "", "%s", error_text(&err));
-	return r;
-}
-
 int fs_apply(struct fs_apply *ap)
 {
-	struct yaml_document *docs = NULL;
+	struct schema_manifest_object *docs = NULL;
 	struct arena *a;
 	size_t n = 0;
 	int result;
@@ -320,7 +326,7 @@ int fs_apply(struct fs_apply *ap)
 	if (!ap->txn)
 		return -ENOMEM;
 	a = txn_arena(ap->txn);
-	result = read_text(ap, a, &docs, &n);
+	result = schema_manifest_read(ap->text, ap->len, a, &ap->diags, &docs, &n);
 	if (result < 0)
 		return result;
 	if (n == 0 && ap->old && ap->old->n_declared) {
@@ -330,7 +336,7 @@ int fs_apply(struct fs_apply *ap)
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < n; i++) { /* on past a bad document, so that all reasons are told */
-		int r = is_list(docs[i].root) ? apply_list(ap, a, docs[i].root) : apply_document(ap, a, docs[i].root);
+		int r = apply_document(ap, a, docs[i].root);
 
 		if (r < 0 && result == 0)
 			result = r;

@@ -44,6 +44,9 @@ DEFINE_CLEANUP(struct txn *, txn_free);
 /* The arena in which to build trees for this transaction. */
 struct arena *txn_arena(struct txn *t);
 
+/* Makes a name of generateName, at random, and sets it; it may be taken. NULL without memory or randomness. */
+const char *registry_generate_name(struct arena *a, struct value *meta);
+
 /*
  * Creates an object from a tree in any arena that outlives the txn. The tree must have passed schema_admit(), or
  * TXN_ADMIT asks for it here. Sets uid, creationTimestamp, generation, a name from generateName, and what the kind's

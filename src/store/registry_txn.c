@@ -133,8 +133,7 @@ static void make_uid(char out[static OBJECT_UID_SIZE])
 		       b[15]);
 }
 
-/* Makes a name of generateName, at random. NULL when memory is out. */
-static const char *generate_name(struct arena *a, struct value *meta)
+const char *registry_generate_name(struct arena *a, struct value *meta)
 {
 	/* K8S:apimachinery/pkg/util/rand: no vowels, so no words; no look-alikes. */
 	static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
@@ -175,7 +174,7 @@ static int settle_key(struct txn *t, const struct schema_kind *kind, const char 
 	for (int i = 0; i < GENERATE_TRIES; i++) {
 		_cleanup_object_ struct object *taken = NULL;
 
-		name = generate_name(t->arena, meta);
+		name = registry_generate_name(t->arena, meta);
 		r = name ? object_format_key(kind, ns, name, key) : -ENOMEM;
 		if (r < 0)
 			return r;
