@@ -133,7 +133,8 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 	} else if (p) {
 		agent_pod_update(agent, p, i->gone ? NULL : i->object);
 	} else if (!i->gone && !add_pod(agent, i->object)) {
-		log_error("pod %s/%s: out of memory, not run", object_namespace(i->object), object_name(i->object));
+		log_error("pod %s/%s: not run: no memory, or more than %d containers", object_namespace(i->object), object_name(i->object),
+			  LIFECYCLE_CONTAINERS_MAX);
 	}
 	object_unref(i->object);
 	free(i);
