@@ -38,6 +38,9 @@ struct fs_errors;
 struct fs_decl;
 struct fs_prune;
 struct fs_waiting;
+struct fs_live;
+struct fs_reverts;
+struct fs_eventlog;
 struct fs_images;
 struct fs_dirs;
 struct fs_session;
@@ -330,6 +333,9 @@ struct fs {
 	struct fs_decl *decl;	 /* which manifest declares what: fs/decl.c */
 	struct fs_prune *prune;	 /* fs/prune.c */
 	struct fs_waiting *waiting; /* fs/waiting.c */
+	struct fs_live *live;	 /* fs/live.c */
+	struct fs_reverts *reverts; /* fs/revert.c */
+	struct fs_eventlog *eventlog; /* fs/eventlog.c */
 	struct fs_images *images;
 	struct fs_dirs *dirs;	 /* attributes of directories: fs/dirattr.c */
 	struct fs_session *session; /* fs/session.c */

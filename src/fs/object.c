@@ -1,99 +1,184 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NAME/: the live object. */
 #include <string.h>
 
-#include "base/clock.h"
+#include "fs/actions.h"
 #include "fs/decl.h"
+#include "fs/field.h"
+#include "fs/objdir.h"
+#include "fs/objfile.h"
+#include "fs/objlinks.h"
 #include "fs/region.h"
-#include "value/json.h"
-#include "value/yaml.h"
+#include "fs/revert.h"
+#include "fs/siphash.h"
 
 struct objdir {
 	char uid[OBJECT_UID_SIZE];
 };
 
-/* The object of a node in its directory, or NULL when it is gone. */
-static struct object *object_of(const struct fs_node *n)
-{
-	const struct objdir *d = n->data ? n->data : n->parent->data;
+const struct fs_objfile fs_objfiles[] = {
+	{ "object.yaml", S_IFREG, &fs_object_yaml_ops },
+	{ "object.json", S_IFREG, &fs_object_json_ops },
+	{ "describe", S_IFREG, &fs_describe_ops },
+	{ "events", S_IFREG, &fs_object_events_ops },
+	{ "delete", S_IFREG, &fs_delete_ops },
+	{ "drift", S_IFREG, &fs_drift_ops },
+	{ "manifest", S_IFLNK, &fs_manifest_link_ops },
+	{ "reapply", S_IFREG, &fs_reapply_ops },
+	{ "pods", S_IFDIR, &fs_owned_pods_ops, "deployments" },
+	{ "pods", S_IFDIR, &fs_owned_pods_ops, "replicasets" },
+	{ "replicasets", S_IFDIR, &fs_owned_sets_ops, "deployments" },
+	{ "revisions", S_IFDIR, &fs_revisions_ops, "deployments" },
+	{ "rollback", S_IFREG, &fs_rollback_ops, "deployments" },
+	{ "restart", S_IFREG, &fs_restart_ops, "deployments" },
+	{ "pause", S_IFREG, &fs_pause_ops, "deployments" },
+	{ "resume", S_IFREG, &fs_resume_ops, "deployments" },
+	{ 0 },
+};
 
-	return cache_get_uid(n->fs->cache, d->uid);
+/* --- where a node is --- */
+
+static const struct fs_node *objdir_of(const struct fs_node *n)
+{
+	while (n->ops != &fs_objdir_ops)
+		n = n->parent;
+	return n;
 }
 
-static int64_t made(const struct object *o)
+const char *fs_obj_uid(const struct fs_node *n)
 {
-	int64_t t = 0;
-
-	(void)clock_parse_rfc3339(value_str_or(object_path(o, "metadata", "creationTimestamp"), ""), &t); /* 0 then */
-	return t;
+	return ((const struct objdir *)objdir_of(n)->data)->uid;
 }
 
-static int file_getattr(struct fs_node *n, struct fs_attr *a)
+struct object *fs_obj_get(const struct fs_node *n)
 {
-	_cleanup_object_ struct object *o = object_of(n);
-
-	if (!o)
-		return -ENOENT;
-	a->ttl = FS_TTL_NONE;
-	return fs_attr_render(n, a, 0444, made(o));
+	return fs_live_get(n->fs, fs_obj_uid(n));
 }
 
-static int yaml_render(struct fs_node *n, struct buf *out)
+void fs_obj_path(const struct fs_node *n, struct buf *out)
 {
-	_cleanup_object_ struct object *o = object_of(n);
-
-	if (!o)
-		return -ENOENT;
-	yaml_write(out, object_root(o), 0);
-	return 0;
+	if (n->ops == &fs_objdir_ops)
+		return;
+	fs_obj_path(n->parent, out);
+	if (out->len)
+		buf_putc(out, '/');
+	buf_puts(out, n->name);
 }
 
-static int json_render(struct fs_node *n, struct buf *out)
+static uint64_t ino_of(const struct fs_node *dir, const char *name)
 {
-	_cleanup_object_ struct object *o = object_of(n);
+	_cleanup_buf_ struct buf path = BUF_INIT;
 
-	if (!o)
-		return -ENOENT;
-	json_write(out, object_root(o), JSON_PRETTY);
-	return 0;
+	buf_putc(&path, '/');
+	fs_obj_path(dir, &path);
+	buf_putc(&path, '/');
+	buf_puts(&path, name);
+	return fs_ino(dir->fs, fs_obj_uid(dir), buf_str(&path));
 }
 
-static const struct fs_ops yaml_ops = { .region = "object", .getattr = file_getattr, .render = yaml_render };
-static const struct fs_ops json_ops = { .region = "object", .getattr = file_getattr, .render = json_render };
+uint64_t fs_obj_ino(const struct fs_node *dir, const char *name)
+{
+	return ino_of(dir, name);
+}
 
-static const struct {
-	const char *name;
-	const struct fs_ops *ops;
-} files[] = { { "object.json", &json_ops }, { "object.yaml", &yaml_ops } };
+int fs_obj_node(struct fs_node *dir, const char *name, const struct fs_ops *ops, struct fs_node **ret, bool *ret_new)
+{
+	return fs_node_get(dir, name, ino_of(dir, name), ops, ret, ret_new);
+}
+
+void fs_obj_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
+{
+	fs_reply_err(r, 0);
+}
+
+void fs_obj_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	fs_obj_path(dir, &path);
+	if (path.len)
+		buf_putc(&path, '/');
+	buf_puts(&path, name);
+	fs_revert_forget(dir->fs, fs_obj_uid(dir), buf_str(&path));
+	fs_reply_err(r, 0);
+}
+
+void fs_memo_set(struct fs *fs, struct fs_memo *m, uint64_t rev, const struct buf *text, int64_t changed)
+{
+	uint64_t hash = fs_siphash(fs->seed, text->data ? text->data : "", text->len);
+
+	if (!m->rev || m->hash != hash || m->size != text->len)
+		m->mtime = changed;
+	m->rev = rev;
+	m->hash = hash;
+	m->size = text->len;
+}
+
+/* --- NAME/ --- */
+
+static bool has_file(const struct object *o, const struct fs_objfile *f)
+{
+	return (!f->plural || strcmp(f->plural, object_kind(o)->plural) == 0) &&
+	       (f->ops != &fs_manifest_link_ops || f->type != S_IFLNK);
+}
 
 static int dir_getattr(struct fs_node *n, struct fs_attr *a)
 {
-	_cleanup_object_ struct object *o = object_of(n);
+	_cleanup_object_ struct object *o = fs_obj_get(n);
 
 	if (!o)
 		return -ENOENT;
-	fs_attr_dir(n, a, 0755, made(o));
+	fs_attr_dir(n, a, 0755, fs_live_changed(n->fs, o));
 	return 0;
+}
+
+static bool is_declared(struct fs *fs, const struct object *o)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	return fs_decl_latest(fs->decl, object_key(o), NULL, NULL, key);
 }
 
 static int dir_lookup(struct fs_node *dir, const char *name, struct fs_node **ret)
 {
-	const struct objdir *d = dir->data;
+	_cleanup_object_ struct object *o = fs_obj_get(dir);
+	struct field root;
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (strcmp(files[i].name, name) == 0)
-			return fs_node_get(dir, name, fs_ino(dir->fs, d->uid, name), files[i].ops, ret, NULL);
-	return -ENOENT;
+	if (!o)
+		return -ENOENT;
+	for (const struct fs_objfile *f = fs_objfiles; f->name; f++) {
+		if (strcmp(f->name, name) != 0)
+			continue;
+		if (has_file(o, f) || (f->type == S_IFLNK && is_declared(dir->fs, o)))
+			return fs_obj_node(dir, name, f->ops, ret, NULL);
+	}
+	field_root(&root, object_kind(o), object_root(o));
+	return fs_field_lookup(dir, &root, name, ret);
 }
 
 static int dir_readdir(struct fs_node *dir, struct fs_listing *l)
 {
-	const struct objdir *d = dir->data;
+	_cleanup_object_ struct object *o = fs_obj_get(dir);
+	struct field root;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
-		r = fs_listing_add(l, files[i].name, S_IFREG, fs_ino(dir->fs, d->uid, files[i].name));
-	return r;
+	if (!o)
+		return -ENOENT;
+	for (const struct fs_objfile *f = fs_objfiles; r == 0 && f->name; f++)
+		if (!f->unlisted && (has_file(o, f) || (f->type == S_IFLNK && is_declared(dir->fs, o))))
+			r = fs_listing_add(l, f->name, f->type, ino_of(dir, f->name));
+	field_root(&root, object_kind(o), object_root(o));
+	return r < 0 ? r : fs_field_readdir(dir, &root, l);
+}
+
+static void dir_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
+{
+	struct field f;
+	_cleanup_object_ struct object *o = fs_obj_get(dir);
+
+	if (o && field_find(object_kind(o), object_root(o), name, &f) == 0)
+		fs_field_unlink(r, dir, name);
+	else
+		fs_obj_unlink(r, dir, name);
 }
 
 static void dir_destroy(struct fs_node *n)
@@ -101,12 +186,15 @@ static void dir_destroy(struct fs_node *n)
 	free(n->data);
 }
 
-static const struct fs_ops dir_ops = {
+const struct fs_ops fs_objdir_ops = {
 	.region = "object",
 	.getattr = dir_getattr,
 	.destroy = dir_destroy,
 	.lookup = dir_lookup,
 	.readdir = dir_readdir,
+	.unlink = dir_unlink,
+	.rmdir = fs_obj_rmdir,
+	.create = fs_field_create,
 };
 
 uint64_t fs_object_ino(const struct fs *fs, const struct object *o)
@@ -116,44 +204,36 @@ uint64_t fs_object_ino(const struct fs *fs, const struct object *o)
 
 int fs_object_dir(struct fs_node *parent, const char *name, const struct object *o, struct fs_node **ret)
 {
+	_cleanup_fs_node_ struct fs_node *n = NULL;
+	struct objdir *d;
 	bool is_new;
-	int r = fs_node_get(parent, name, fs_object_ino(parent->fs, o), &dir_ops, ret, &is_new);
+	int r = fs_node_get(parent, name, fs_object_ino(parent->fs, o), &fs_objdir_ops, &n, &is_new);
 
-	if (r < 0 || !is_new)
+	if (r < 0)
 		return r;
-	(*ret)->kind = object_kind(o);
-	(*ret)->data = calloc(1, sizeof(struct objdir));
-	if (!(*ret)->data) {
-		fs_node_unref(*ret);
-		return -ENOMEM;
+	if (is_new) {
+		d = calloc(1, sizeof(*d));
+		if (!d || strlen(object_uid(o)) >= sizeof(d->uid)) {
+			n->data = d; /* freed with it */
+			return d ? -EIO : -ENOMEM;
+		}
+		memcpy(d->uid, object_uid(o), strlen(object_uid(o)) + 1);
+		n->kind = object_kind(o);
+		n->data = d;
 	}
-	memcpy(((struct objdir *)(*ret)->data)->uid, object_uid(o), strlen(object_uid(o)) + 1);
+	*ret = steal_ptr(n);
 	return 0;
-}
-
-static void on_deleted(struct fs *fs, void *arg, int result, uint64_t rev)
-{
-	fs_reply_err(arg, result == -ESTALE ? -EAGAIN : result);
 }
 
 void fs_object_rmdir(struct fs_req *r, struct fs_node *dir, const struct object *o)
 {
-	struct writer who = fs_req_writer(r);
-	_cleanup_txn_ struct txn *t = txn_new(dir->fs->registry, &who);
+	static const struct delete_options defaults = { .grace_seconds = -1, .propagation = PROPAGATE_BACKGROUND };
 	char manifest[STORE_KEY_MAX + 1];
-	int err = t ? 0 : -ENOMEM;
 
-	if (fs_decl_latest(dir->fs->decl, object_key(o), NULL, NULL, manifest)) {
+	fs_revert_forget(dir->fs, object_uid(o), "");
+	if (fs_decl_latest(dir->fs->decl, object_key(o), NULL, NULL, manifest))
 		fs_refuse(r, -ENOTEMPTY, dir, object_name(o), "it is declared by %s: remove that file",
 			  strrchr(manifest, '/') + 1);
-		return;
-	}
-	if (err == 0)
-		err = txn_delete(t, o, NULL);
-	if (err == 0) {
-		fs_req_park(r, NULL, NULL);
-		err = fs_txn_submit(dir->fs, t, 0, on_deleted, r);
-	}
-	if (err < 0)
-		fs_reply_err(r, err);
+	else
+		fs_object_delete(r, dir, object_uid(o), object_name(o), &defaults, 0);
 }

@@ -2,6 +2,7 @@
 #include "fs/region.h"
 
 #include "fs/errors.h"
+#include "fs/eventlog.h"
 #include "fs/images.h"
 #include "fs/info.h"
 #include "fs/rejected.h"
@@ -9,6 +10,7 @@
 const struct fs_region fs_regions[] = {
 	{ .name = "README", .type = S_IFREG, .ops = &fs_readme_ops },
 	{ .name = "errors", .type = S_IFREG, .in_namespaces = true, .ops = &fs_errors_ops },
+	{ .name = "events", .type = S_IFREG, .in_namespaces = true, .ops = &fs_events_ops },
 	{ .name = "healthz", .type = S_IFREG, .ops = &fs_healthz_ops },
 	{ .name = "images", .type = S_IFDIR, .ops = &fs_images_dir_ops },
 	{ .name = "metrics", .type = S_IFREG, .ops = &fs_metrics_ops },

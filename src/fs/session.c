@@ -21,8 +21,11 @@
 #include "fs/decl.h"
 #include "fs/dirattr.h"
 #include "fs/errors.h"
+#include "fs/eventlog.h"
 #include "fs/images.h"
+#include "fs/live.h"
 #include "fs/prune.h"
+#include "fs/revert.h"
 #include "fs/root.h"
 #include "fs/waiting.h"
 
@@ -150,6 +153,12 @@ static int fill_session(struct fs *fs, const struct fs_config *config, struct er
 		r = fs_prune_new(fs, err);
 	if (r == 0)
 		r = fs_waiting_new(fs, err);
+	if (r == 0)
+		r = fs_live_new(fs, err);
+	if (r == 0)
+		r = fs_revert_new(fs, err);
+	if (r == 0 && fs_eventlog_new(&fs->eventlog) < 0)
+		r = error_set(err, -ENOMEM, "out of memory");
 	if (r == 0)
 		r = fs_images_new(fs, err);
 	return r;
@@ -388,6 +397,9 @@ void fs_session_free(struct fs *fs)
 	fs_prune_free(fs->prune);
 	if (fs->loop)
 		fs_nodes_free(fs);
+	fs_eventlog_free(fs->eventlog);
+	fs_revert_free(fs);
+	fs_live_free(fs->live);
 	fs_decl_free(fs->decl);
 	fs_dirs_free(fs->dirs);
 	fs_errors_free(fs->errors);

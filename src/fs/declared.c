@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/declared.h"
+
+#include <string.h>
+
+#include "fs/decl.h"
+#include "value/yaml.h"
+
+static bool is_of(const struct value *doc, const struct object *o)
+{
+	const struct value *ns = value_path(doc, "metadata", "namespace");
+
+	return schema_kind_find(value_str_or(value_get(doc, "apiVersion"), ""),
+				value_str_or(value_get(doc, "kind"), "")) == object_kind(o) &&
+	       strcmp(value_str_or(value_path(doc, "metadata", "name"), ""), object_name(o)) == 0 &&
+	       (value_is_null(ns) || strcmp(value_str_or(ns, ""), object_namespace(o)) == 0);
+}
+
+const struct value *fs_declared_document(struct fs *fs, struct arena *a, const struct object *o)
+{
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	char key[STORE_KEY_MAX + 1];
+	struct yaml_document *docs;
+	struct fs_record rec;
+	const void *value;
+	size_t len, n;
+
+	if (!fs_decl_latest(fs->decl, object_key(o), NULL, NULL, key) || store_get(fs->store, key, &e) < 0)
+		return NULL;
+	value = store_entry_value(e, &len);
+	if (fs_record_decode(value, len, &rec) < 0 || yaml_read(rec.text, rec.text_len, NULL, a, &docs, &n, NULL, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		const struct value *items = value_get(docs[i].root, "items");
+
+		if (is_of(docs[i].root, o))
+			return docs[i].root;
+		for (size_t k = 0; strcmp(value_str_or(value_get(docs[i].root, "kind"), ""), "List") == 0 &&
+				   k < value_len(items);
+		     k++)
+			if (is_of(value_at(items, k), o))
+				return value_at(items, k);
+	}
+	return NULL;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/field.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "fs/revert.h"
+
+/* The place of a node in the tree of its object. */
+static int find(const struct fs_node *n, const struct object *o, struct field *ret)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	fs_obj_path(n, &path);
+	if (buf_failed(&path))
+		return -ENOMEM;
+	return field_find(object_kind(o), object_root(o), buf_str(&path), ret);
+}
+
+static void destroy(struct fs_node *n)
+{
+	free(n->data);
+}
+
+static int get_node(struct fs_node *dir, const char *name, const struct fs_ops *ops, struct fs_node **ret)
+{
+	_cleanup_fs_node_ struct fs_node *n = NULL;
+	bool is_new;
+	int r = fs_obj_node(dir, name, ops, &n, &is_new);
+
+	if (r == -EIO) { /* it was a file and is a directory now, or the other way: the old one's number is not free yet */
+		_cleanup_buf_ struct buf path = BUF_INIT;
+
+		fs_obj_path(dir, &path);
+		buf_printf(&path, "/%s//%d", name, ops == &fs_fielddir_ops);
+		r = fs_node_get(dir, name, fs_ino(dir->fs, fs_obj_uid(dir), buf_str(&path)), ops, &n, &is_new);
+	}
+	if (r < 0)
+		return r;
+	if (is_new) {
+		n->data = calloc(1, sizeof(struct fs_field_node));
+		if (!n->data)
+			return -ENOMEM;
+	}
+	*ret = steal_ptr(n);
+	return 0;
+}
+
+/* A node that has no field yet: its file is being written, or its folder was made. */
+static struct fs_node *find_pending(struct fs_node *dir, const char *name)
+{
+	struct fs_node *n = fs_node_find(dir->fs, fs_obj_ino(dir, name));
+	const struct fs_field_node *d = n && (n->ops == &fs_field_ops || n->ops == &fs_fielddir_ops) ? n->data : NULL;
+
+	return d && (d->made || !LIST_EMPTY(&d->writers)) ? n : NULL;
+}
+
+int fs_field_lookup(struct fs_node *dir, const struct field *at, const char *name, struct fs_node **ret)
+{
+	struct field f;
+	struct fs_node *n;
+
+	if (field_child(at, name, &f) == 0)
+		return get_node(dir, name, field_shape(&f) == FIELD_DIR ? &fs_fielddir_ops : &fs_field_ops, ret);
+	n = find_pending(dir, name);
+	if (!n)
+		return -ENOENT;
+	*ret = fs_node_ref(n);
+	return 0;
+}
+
+int fs_field_readdir(struct fs_node *dir, const struct field *at, struct fs_listing *l)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct field_name *names;
+	size_t n;
+	int r = field_names(at, a, &names, &n);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = fs_listing_add(l, names[i].name, names[i].dir ? S_IFDIR : S_IFREG, fs_obj_ino(dir, names[i].name));
+	return r;
+}
+
+/* --- files --- */
+
+static bool of_process(pid_t process, pid_t thread)
+{
+	return process == thread || (process > 0 && thread > 0 && syscall(SYS_tgkill, process, thread, 0) == 0);
+}
+
+static int file_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+	struct fs_field_node *d = n->data;
+	const struct fs_field_handle *w;
+	struct field f;
+	int r = o ? find(n, o, &f) : -ENOENT;
+
+	if (r < 0 && LIST_EMPTY(&d->writers))
+		return -ENOENT;
+	if (r == 0 && d->memo.rev != object_revision(o)) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		field_text(&f, &text);
+		if (buf_failed(&text))
+			return -ENOMEM;
+		fs_memo_set(n->fs, &d->memo, object_revision(o), &text, fs_live_changed(n->fs, o));
+	}
+	fs_attr_file(n, a, S_IFREG | (r == 0 && f.read_only ? 0444 : 0644),
+		     r == 0 ? d->memo.mtime : registry_now(n->fs->registry));
+	a->size = r == 0 ? d->memo.size : 0;
+	/* What is only observed may be a second old; what is written through the mount may not. */
+	a->ttl = r == 0 && f.read_only ? FS_TTL : FS_TTL_NONE;
+	LIST_FOREACH(w, &d->writers, entry) /* who writes sees what he wrote */
+		if (w->blob && n->fs->asking && of_process(w->pid, n->fs->asking))
+			a->size = w->blob->len;
+	return 0;
+}
+
+static int file_render(struct fs_node *n, struct buf *out)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+	const struct fs_field_node *d = n->data;
+	struct field f;
+	int r = o ? find(n, o, &f) : -ENOENT;
+
+	if (r == 0)
+		field_text(&f, out);
+	else if (!LIST_EMPTY(&d->writers))
+		r = 0;
+	return r;
+}
+
+const struct fs_ops fs_field_ops = {
+	.region = "field",
+	.getattr = file_getattr,
+	.destroy = destroy,
+	.setattr = fs_field_setattr,
+	.render = file_render,
+	.open = fs_field_open,
+	.read = fs_field_read,
+	.write = fs_field_write,
+	.flush = fs_field_flush,
+	.fsync = fs_field_fsync,
+	.release = fs_field_release,
+};
+
+/* --- directories --- */
+
+static int dir_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+	const struct fs_field_node *d = n->data;
+	struct field f;
+	int r = o ? find(n, o, &f) : -ENOENT;
+
+	if (!o || (r < 0 && !d->made))
+		return -ENOENT;
+	fs_attr_dir(n, a, r == 0 && f.read_only ? 0555 : 0755, fs_live_changed(n->fs, o));
+	return 0;
+}
+
+/* What a directory shows; for a folder that is empty still, the map that it is in. */
+static int find_dir(const struct fs_node *n, const struct object *o, struct field *ret)
+{
+	const struct fs_field_node *d = n->data;
+	int r = find(n, o, ret);
+
+	if (r < 0 && d->made && strlen(ret->key) < FIELD_KEY_MAX) {
+		(void)strncat(ret->key, "/", FIELD_KEY_MAX - strlen(ret->key));
+		ret->folder = true;
+		ret->value = ret->in;
+		ret->type = ret->in_type;
+		r = 0;
+	}
+	return r;
+}
+
+static int dir_lookup(struct fs_node *dir, const char *name, struct fs_node **ret)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(dir);
+	struct field f;
+	int r = o ? find_dir(dir, o, &f) : -ENOENT;
+
+	return r < 0 ? r : fs_field_lookup(dir, &f, name, ret);
+}
+
+static int dir_readdir(struct fs_node *dir, struct fs_listing *l)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(dir);
+	struct field f;
+	int r = o ? find_dir(dir, o, &f) : -ENOENT;
+
+	return r < 0 ? r : fs_field_readdir(dir, &f, l);
+}
+
+void fs_field_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(dir);
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	struct field f;
+
+	fs_obj_path(dir, &path);
+	if (path.len)
+		buf_putc(&path, '/');
+	buf_puts(&path, name);
+	if (!o || field_find(object_kind(o), object_root(o), buf_str(&path), &f) < 0)
+		fs_reply_err(r, find_pending(dir, name) ? 0 : -ENOENT);
+	else if (f.read_only || f.item || f.immutable) /* it comes back by itself */
+		fs_reply_err(r, 0);
+	else
+		fs_revert_add(r, dir, name, fs_obj_uid(dir), buf_str(&path));
+}
+
+void fs_field_create(struct fs_req *r, struct fs_node *dir, const char *name, mode_t mode, int flags)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(dir);
+	_cleanup_fs_node_ struct fs_node *n = NULL;
+	struct fs_field_handle *w;
+	struct fs_field_node *d;
+	struct field at, f;
+	int err = 0;
+
+	if (o && dir->ops == &fs_objdir_ops)
+		field_root(&at, object_kind(o), object_root(o));
+	else
+		err = o ? find_dir(dir, o, &at) : -ENOENT;
+	if (err == 0 && field_child(&at, name, &f) < 0 && !field_can_make(&f)) {
+		fs_refuse(r, -EPERM, dir, name, value_type(at.value) == VALUE_LIST
+							? "items of lists are added through object.yaml"
+							: "there is no field of that name that could be set here");
+		return;
+	}
+	if (err == 0)
+		err = get_node(dir, name, &fs_field_ops, &n);
+	w = err == 0 ? calloc(1, sizeof(*w)) : NULL;
+	if (!w) {
+		fs_reply_err(r, err < 0 ? err : -ENOMEM);
+		return;
+	}
+	d = n->data;
+	*w = (struct fs_field_handle){ .node = n, .state = FS_H_FRESH, .pid = fs_req_pid(r), .writes = true,
+				       .at_close = field_at_close(&f) };
+	LIST_INSERT_HEAD(&d->writers, w, entry);
+	fs_reply_create(r, n, w);
+}
+
+/* Folders of labels and annotations can be made, so that a key with a slash can be written into them. */
+static void dir_mkdir(struct fs_req *r, struct fs_node *dir, const char *name, mode_t mode)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(dir);
+	_cleanup_fs_node_ struct fs_node *n = NULL;
+	struct field f;
+	int err = o ? find_dir(dir, o, &f) : -ENOENT;
+
+	if (err == 0 && (!f.folders || f.read_only)) {
+		fs_refuse(r, -EPERM, dir, name, "only labels and annotations have folders that can be made");
+		return;
+	}
+	if (err == 0)
+		err = get_node(dir, name, &fs_fielddir_ops, &n);
+	if (err < 0) {
+		fs_reply_err(r, err);
+		return;
+	}
+	((struct fs_field_node *)n->data)->made = true;
+	fs_reply_entry(r, n);
+}
+
+static void dir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
+{
+	struct fs_node *n = fs_node_find(dir->fs, fs_obj_ino(dir, name));
+
+	if (n && n->ops == &fs_fielddir_ops)
+		((struct fs_field_node *)n->data)->made = false;
+	fs_obj_rmdir(r, dir, name);
+}
+
+const struct fs_ops fs_fielddir_ops = {
+	.region = "field",
+	.getattr = dir_getattr,
+	.destroy = destroy,
+	.lookup = dir_lookup,
+	.readdir = dir_readdir,
+	.create = fs_field_create,
+	.mkdir = dir_mkdir,
+	.unlink = fs_field_unlink,
+	.rmdir = dir_rmdir,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Field files and their directories: NAME/metadata/, spec/, status/, data/ … */
+#ifndef PODFS_FS_FIELD_H
+#define PODFS_FS_FIELD_H
+
+#include <bsd/sys/queue.h>
+
+#include "fs/blob.h"
+#include "fs/fieldpath.h"
+#include "fs/hstate.h"
+#include "fs/objdir.h"
+
+extern const struct fs_ops fs_field_ops;    /* a file */
+extern const struct fs_ops fs_fielddir_ops; /* a directory */
+
+struct fs_field_handle {
+	LIST_ENTRY(fs_field_handle) entry; /* of the node's writers, when it can write */
+	struct fs_node *node;		   /* borrowed: the handle holds it */
+	struct fs_blob *blob;		   /* owned: what was written, of what commits at close; NULL: nothing */
+	enum fs_hstate state;
+	int refused; /* the last commit's errno */
+	pid_t pid;
+	bool writes, at_close, written;
+};
+
+/* Of a node, file or directory. */
+struct fs_field_node {
+	struct fs_memo memo;
+	LIST_HEAD(, fs_field_handle) writers; /* while it has any, an absent field has a file all the same */
+	bool made; /* a folder that mkdir(2) made and that no key is in yet */
+};
+
+/* The child of NAME/ or a directory in it. */
+int fs_field_lookup(struct fs_node *dir, const struct field *at, const char *name, struct fs_node **ret);
+int fs_field_readdir(struct fs_node *dir, const struct field *at, struct fs_listing *l);
+/* unlink(2) of a field's file. */
+void fs_field_unlink(struct fs_req *r, struct fs_node *dir, const char *name);
+void fs_field_create(struct fs_req *r, struct fs_node *dir, const char *name, mode_t mode, int flags);
+
+/* --- fieldwrite.c --- */
+void fs_field_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h);
+void fs_field_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t off);
+void fs_field_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off);
+void fs_field_flush(struct fs_req *r, struct fs_handle *h, bool same_process);
+void fs_field_fsync(struct fs_req *r, struct fs_handle *h);
+void fs_field_release(struct fs_handle *h);
+void fs_field_setattr(struct fs_req *r, struct fs_node *n, const struct fs_attr *a, unsigned set, struct fs_handle *h);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/live.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "fs/eventlog.h"
+#include "fs/revert.h"
+
+enum { VIEWS = 8 }; /* decoded objects kept: a reader of a tree stays in one object for a while */
+
+struct fs_live {
+	struct object *views[VIEWS]; /* owned, the last used first */
+	struct store_watch *watch;
+	pthread_mutex_t lock; /* guards times; nothing is called with it held */
+	struct fs_times times;
+};
+
+/* On the store's thread. */
+static void on_change(void *arg, const struct store_change *change)
+{
+	struct fs *fs = arg;
+	int64_t now = registry_now(fs->registry);
+
+	pthread_mutex_lock(&fs->live->lock);
+	fs_times_add(&fs->live->times, change->rev, now);
+	pthread_mutex_unlock(&fs->live->lock);
+}
+
+int fs_live_new(struct fs *fs, struct error *err)
+{
+	int r;
+
+	fs->live = calloc(1, sizeof(*fs->live));
+	if (!fs->live)
+		return error_set(err, -ENOMEM, "out of memory");
+	(void)pthread_mutex_init(&fs->live->lock, NULL); /* cannot fail on Linux with default attributes */
+	r = store_watch(fs->store, "/objects/", store_revision(fs->store) + 1, on_change, fs, &fs->live->watch);
+	return r < 0 ? error_errno(err, r, "cannot watch the store") : 0;
+}
+
+void fs_live_free(struct fs_live *l)
+{
+	if (!l)
+		return;
+	store_unwatch(l->watch);
+	for (size_t i = 0; i < VIEWS; i++)
+		object_unref(l->views[i]);
+	free(l->times.items);
+	(void)pthread_mutex_destroy(&l->lock); /* cannot fail: nobody holds it */
+	free(l);
+}
+
+/* --- decoded objects --- */
+
+static struct object *use_view(struct fs_live *l, size_t i)
+{
+	struct object *o = l->views[i];
+
+	memmove(&l->views[1], &l->views[0], i * sizeof(l->views[0]));
+	l->views[0] = o;
+	return object_ref(o);
+}
+
+struct object *fs_live_decode(struct fs *fs, const struct object *o)
+{
+	struct fs_live *l = fs->live;
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	struct object *own = NULL;
+	size_t i;
+
+	for (i = 0; i < VIEWS && l->views[i]; i++) {
+		if (strcmp(object_uid(l->views[i]), object_uid(o)) != 0)
+			continue;
+		if (object_revision(l->views[i]) == object_revision(o))
+			return use_view(l, i);
+		break;
+	}
+	if (store_get(fs->store, object_key(o), &e) < 0 || object_from_entry(e, &own) < 0 || !object_root(own) ||
+	    strcmp(object_uid(own), object_uid(o)) != 0) {
+		object_unref(own);
+		return NULL;
+	}
+	if (i == VIEWS)
+		i--;
+	object_unref(l->views[i]);
+	l->views[i] = own;
+	return use_view(l, i);
+}
+
+struct object *fs_live_get(struct fs *fs, const char *uid)
+{
+	_cleanup_object_ struct object *o = cache_get_uid(fs->cache, uid);
+
+	return o ? fs_live_decode(fs, o) : NULL;
+}
+
+/* --- times --- */
+
+void fs_times_add(struct fs_times *t, uint64_t rev, int64_t time)
+{
+	if (!t->items)
+		t->items = calloc(FS_TIMES_MAX, sizeof(*t->items));
+	if (!t->items)
+		return; /* ignoring: objects show the time at which they were made */
+	/* What comes within a millisecond has one time: kernels' own file times are no finer. */
+	if (t->n && time - t->items[t->n - 1].time < NSEC_PER_MSEC && time >= t->items[t->n - 1].time)
+		return;
+	if (t->n == FS_TIMES_MAX) { /* every second one of the older half goes */
+		size_t kept = 0;
+
+		for (size_t i = 0; i < t->n; i++)
+			if (i >= FS_TIMES_MAX / 2 || i % 2 == 0)
+				t->items[kept++] = t->items[i];
+		t->n = kept;
+	}
+	t->items[t->n++] = (struct fs_time){ rev, time };
+}
+
+int64_t fs_times_find(const struct fs_times *t, uint64_t rev)
+{
+	size_t lo = 0, hi = t->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->items[mid].rev <= rev)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? t->items[lo - 1].time : 0;
+}
+
+int64_t fs_live_changed(struct fs *fs, const struct object *o)
+{
+	struct fs_live *l = fs->live;
+	int64_t t;
+
+	pthread_mutex_lock(&l->lock);
+	t = fs_times_find(&l->times, object_revision(o));
+	pthread_mutex_unlock(&l->lock);
+	if (!t)
+		(void)clock_parse_rfc3339(value_str_or(object_path(o, "metadata", "creationTimestamp"), ""), &t);
+	return t;
+}

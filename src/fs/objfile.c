@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/objfile.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "fs/decl.h"
+#include "fs/declared.h"
+#include "fs/describe.h"
+#include "fs/objlinks.h"
+#include "value/json.h"
+#include "value/merge.h"
+#include "value/yaml.h"
+
+static struct fs_field_node *data_of(struct fs_node *n)
+{
+	if (!n->data)
+		n->data = calloc(1, sizeof(struct fs_field_node));
+	return n->data;
+}
+
+static void destroy(struct fs_node *n)
+{
+	free(n->data);
+}
+
+/* Attributes of a text that changes when `rev` does. */
+static int memo_getattr(struct fs_node *n, struct fs_attr *a, mode_t mode, uint64_t rev, int64_t changed)
+{
+	struct fs_field_node *d = data_of(n);
+
+	if (!d)
+		return -ENOMEM;
+	if (d->memo.rev != rev) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		int r = n->ops->render(n, &text);
+
+		if (r < 0)
+			return r;
+		if (buf_failed(&text))
+			return -ENOMEM;
+		fs_memo_set(n->fs, &d->memo, rev, &text, changed);
+	}
+	fs_attr_file(n, a, S_IFREG | mode, d->memo.mtime);
+	a->size = d->memo.size;
+	a->ttl = FS_TTL_NONE;
+	return 0;
+}
+
+static int object_getattr(struct fs_node *n, struct fs_attr *a, mode_t mode)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+
+	return o ? memo_getattr(n, a, mode, object_revision(o), fs_live_changed(n->fs, o)) : -ENOENT;
+}
+
+/* --- object.yaml and object.json --- */
+
+static int yaml_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	const struct fs_field_handle *w;
+	int r = object_getattr(n, a, 0644);
+
+	if (r < 0)
+		return r;
+	LIST_FOREACH(w, &data_of(n)->writers, entry) /* who writes sees what he wrote */
+		if (w->blob && n->fs->asking && w->pid == n->fs->asking)
+			a->size = w->blob->len;
+	return 0;
+}
+
+static int yaml_render(struct fs_node *n, struct buf *out)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+
+	if (!o)
+		return -ENOENT;
+	yaml_write(out, object_root(o), 0);
+	return 0;
+}
+
+static int json_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	return object_getattr(n, a, 0444);
+}
+
+static int json_render(struct fs_node *n, struct buf *out)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+
+	if (!o)
+		return -ENOENT;
+	json_write(out, object_root(o), JSON_PRETTY);
+	return 0;
+}
+
+static void refuse(struct diag_list *diags, const struct value *at, int code, const char *path, const char *message)
+{
+	diag_add(diags, DIAG_ERROR, code, value_mark(at), path, "%s", message);
+}
+
+static int check_identity(const struct value *doc, const struct object *live, struct diag_list *diags)
+{
+	static const char *const members[] = { "name", "namespace", "uid" };
+	const struct schema_kind *kind = schema_kind_find(value_str_or(value_get(doc, "apiVersion"), ""),
+							  value_str_or(value_get(doc, "kind"), ""));
+	const struct value *rev = value_path(doc, "metadata", "resourceVersion");
+
+	if (kind && kind != object_kind(live)) {
+		refuse(diags, value_get(doc, "kind"), -EPERM, "kind", "Invalid value: an object stays what it is");
+		return -EPERM;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		const struct value *v = value_path(doc, "metadata", members[i]);
+		const struct value *is = object_path(live, "metadata", members[i]);
+
+		if (value_is_null(v) || strcmp(value_str_or(v, ""), value_str_or(is, "")) == 0)
+			continue;
+		diag_add(diags, DIAG_ERROR, -EPERM, value_mark(v), "metadata", "Invalid value: metadata.%s is \"%s\": %s",
+			 members[i], value_str_or(is, ""), "field is immutable");
+		return -EPERM;
+	}
+	if (!value_is_null(rev) &&
+	    strcmp(value_str_or(rev, ""), value_str_or(object_path(live, "metadata", "resourceVersion"), "")) != 0) {
+		refuse(diags, rev, -ESTALE, "metadata.resourceVersion",
+		       "Conflict: the object has changed since this version of it was read: read it again");
+		return -ESTALE;
+	}
+	return 0;
+}
+
+int fs_object_replace(const char *text, size_t len, struct arena *a, const struct object *live, struct value **root,
+		      struct diag_list *diags)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct value_mark where = { 0 };
+	struct yaml_document *docs;
+	struct value *meta;
+	size_t n;
+	int r = yaml_read(text, len, NULL, a, &docs, &n, &err, &where);
+
+	if (r < 0) {
+		diag_add(diags, DIAG_ERROR, r, where, "", "%s", error_text(&err));
+		return r;
+	}
+	if (n != 1 || value_type(docs[0].root) != VALUE_MAP) {
+		refuse(diags, NULL, -EINVAL, "", n ? "object.yaml holds one document, the object"
+						   : "object.yaml cannot be emptied: to remove the object, rmdir its directory");
+		return -EINVAL;
+	}
+	r = check_identity(docs[0].root, live, diags);
+	if (r < 0)
+		return r;
+	*root = docs[0].root;
+	meta = value_set_map(a, *root, "metadata");
+	(void)value_set_str(a, meta, "name", object_name(live));
+	if (object_kind(live)->namespaced)
+		(void)value_set_str(a, meta, "namespace", object_namespace(live));
+	return 0;
+}
+
+const struct fs_ops fs_object_yaml_ops = {
+	.region = "object",
+	.getattr = yaml_getattr,
+	.destroy = destroy,
+	.setattr = fs_field_setattr,
+	.render = yaml_render,
+	.open = fs_field_open,
+	.read = fs_field_read,
+	.write = fs_field_write,
+	.flush = fs_field_flush,
+	.fsync = fs_field_fsync,
+	.release = fs_field_release,
+};
+const struct fs_ops fs_object_json_ops = {
+	.region = "object", .getattr = json_getattr, .destroy = destroy, .render = json_render
+};
+
+/* --- describe --- */
+
+static bool is_workload(const struct object *o)
+{
+	const char *plural = object_kind(o)->plural;
+
+	return strcmp(plural, "deployments") == 0 || strcmp(plural, "replicasets") == 0;
+}
+
+static int describe_render(struct fs_node *n, struct buf *out)
+{
+	enum { LAST_EVENTS = 20 };
+	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+	_cleanup_buf_ struct buf events = BUF_INIT;
+	const struct fs_event_filter f = { .uid = fs_obj_uid(n) };
+	struct describe d = { .object = o };
+	char key[STORE_KEY_MAX + 1];
+	int r = 0;
+
+	if (!o)
+		return -ENOENT;
+	if (is_workload(o))
+		r = fs_owned_pods(n->fs, o, &list);
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
+		_cleanup_object_ struct object *p = fs_live_decode(n->fs, list.items[i]);
+
+		r = p ? object_list_add(&pods, p) : 0;
+	}
+	if (r < 0)
+		return r;
+	fs_eventlog_tail(n->fs, &f, LAST_EVENTS, "  ", &events);
+	d.pods = is_workload(o) ? &pods : NULL;
+	d.events = buf_str(&events);
+	d.manifest = fs_decl_latest(n->fs->decl, object_key(o), NULL, NULL, key) ? strrchr(key, '/') + 1 : NULL;
+	d.hide_values = strcmp(object_kind(o)->plural, "secrets") == 0;
+	describe_object(&d, out);
+	return 0;
+}
+
+static int describe_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+
+	/* It tells of pods and events too: any change may be one of them. Which file declares it is no object's change. */
+	if (!o || !data_of(n))
+		return o ? -ENOMEM : -ENOENT;
+	data_of(n)->memo.rev = cache_revision(n->fs->cache) == data_of(n)->memo.rev && !is_workload(o)
+				       ? data_of(n)->memo.rev
+				       : UINT64_MAX;
+	return memo_getattr(n, a, 0444, cache_revision(n->fs->cache), registry_now(n->fs->registry));
+}
+
+const struct fs_ops fs_describe_ops = {
+	.region = "describe", .getattr = describe_getattr, .destroy = destroy, .render = describe_render
+};
+
+/* --- drift --- */
+
+static const void *type_member(const void *type, const char *key)
+{
+	return schema_member(type, key);
+}
+
+static const void *type_item(const void *type)
+{
+	return schema_item(type);
+}
+
+static const char *const *type_list_keys(const void *type)
+{
+	return schema_list_keys(type);
+}
+
+static bool type_is_set(const void *type)
+{
+	return schema_list_is_set(type);
+}
+
+static bool type_is_struct(const void *type)
+{
+	return schema_form(type) == SCHEMA_STRUCT;
+}
+
+static const struct merge_types merge_types = {
+	.member = type_member,
+	.item = type_item,
+	.list_keys = type_list_keys,
+	.is_set = type_is_set,
+	.is_struct = type_is_struct,
+};
+
+static void drift_side(struct buf *out, char sign, const struct value_change *c, const struct value *v)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (!v)
+		return;
+	json_write(&text, v, 0);
+	buf_printf(out, "%c%s: %s\n", sign, c->path, buf_str(&text));
+}
+
+/* Takes out of an admitted document what only defaults have put there. */
+static void prune_defaults(struct value *v, const struct value *stated)
+{
+	if (value_type(v) == VALUE_LIST && value_len(v) == value_len(stated))
+		for (size_t i = 0; i < value_len(v); i++)
+			prune_defaults(value_at(v, i), value_at(stated, i));
+	if (value_type(v) != VALUE_MAP)
+		return;
+	for (size_t i = value_len(v); i-- > 0;) {
+		const struct value *in = value_get(stated, value_key_at(v, i));
+
+		if (value_is_null(in))
+			(void)value_remove_at(v, i); /* it is there */
+		else
+			prune_defaults(value_at(v, i), in);
+	}
+}
+
+/* "-": what the manifest says, "+": what is. */
+static int drift_render(struct fs_node *n, struct buf *out)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+	const struct value *doc = o ? fs_declared_document(n->fs, a, o) : NULL;
+	const struct schema_kind *kind;
+	struct value_change *changes;
+	struct value *stated;
+	size_t count;
+	int r;
+
+	if (!o || !doc)
+		return o ? 0 : -ENOENT;
+	/* Quantities and the like are compared in the form in which they are stored, old versions as what they mean now. */
+	stated = value_copy(a, doc);
+	if (!stated || schema_admit(stated, a, &diags, &kind) < 0)
+		return 0;
+	prune_defaults(stated, doc);
+	(void)value_remove(stated, "status");
+	r = value_diff(a, &merge_types, object_kind(o)->type, stated, object_root(o), DIFF_STATED, &changes, &count);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		drift_side(out, '-', &changes[i], changes[i].from);
+		drift_side(out, '+', &changes[i], changes[i].to);
+	}
+	return r;
+}
+
+static int drift_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+
+	if (!o || !data_of(n))
+		return o ? -ENOMEM : -ENOENT;
+	data_of(n)->memo.rev = UINT64_MAX; /* the manifest changes without the object */
+	return memo_getattr(n, a, 0444, object_revision(o), fs_live_changed(n->fs, o));
+}
+
+const struct fs_ops fs_drift_ops = {
+	.region = "drift", .getattr = drift_getattr, .destroy = destroy, .render = drift_render
+};
+
+/* --- manifest --- */
+
+static int manifest_readlink(struct fs_node *n, struct buf *out)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+	char key[STORE_KEY_MAX + 1];
+
+	if (!o || !fs_decl_latest(n->fs->decl, object_key(o), NULL, NULL, key))
+		return -ENOENT;
+	buf_printf(out, "../%s", strrchr(key, '/') + 1);
+	return 0;
+}
+
+static int manifest_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	_cleanup_buf_ struct buf target = BUF_INIT;
+	int r = manifest_readlink(n, &target);
+
+	if (r == 0)
+		fs_attr_link(n, a, target.len, n->fs->started);
+	return r;
+}
+
+const struct fs_ops fs_manifest_link_ops = {
+	.region = "manifest", .getattr = manifest_getattr, .readlink = manifest_readlink
+};
