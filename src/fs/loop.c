@@ -23,6 +23,7 @@ enum {
 	NOTIFY_MAX = 4096,	 /* words that wait; more are dropped */
 	LOOP_EVENTS = 16,
 	LOOP_STACK = 256 * 1024, /* of the threads */
+	LOOP_BATCH = 16,	 /* requests served before others have their turn */
 };
 
 struct fs_fdwatch {
@@ -156,9 +157,9 @@ void fs_post(struct fs *fs, struct fs_task *task)
 	first = STAILQ_EMPTY(&l->tasks);
 	STAILQ_INSERT_TAIL(&l->tasks, task, entry);
 	pthread_cond_signal(&l->posted);
-	pthread_mutex_unlock(&l->lock);
 	if (first)
-		wake(l);
+		wake(l); /* under the lock: whoever drains the loop may free it once this task is seen */
+	pthread_mutex_unlock(&l->lock);
 }
 
 static void run_tasks(struct fs_loop *l)
@@ -517,14 +518,16 @@ static int serve_one(struct fs_loop *l)
 		fuse_session_process_buf(l->se, &l->buf);
 	else if (n == 0)
 		l->unmounted = true;
-	return n == -EINTR ? 0 : n;
+	return n == -EINTR ? 1 : n;
 }
 
 static void on_fuse(struct fs *fs, void *arg)
 {
 	int *result = arg;
-	int r = serve_one(fs->loop);
+	int r = 1;
 
+	for (int i = 0; i < LOOP_BATCH && r > 0; i++)
+		r = serve_one(fs->loop);
 	if (r < 0 && r != -EAGAIN)
 		*result = r;
 }
