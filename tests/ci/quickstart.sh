@@ -14,7 +14,7 @@ traces() {
 	ip -o link | awk -F': ' '{ print "link " $2 }'
 	ip -o route
 	nft list tables
-	find /sys/fs/cgroup -mindepth 1 -maxdepth 3 -type d -name '*podfs*'
+	find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d -name podfs
 	pgrep -x -l 'podfs|podfs-pod|podfs-holder'
 } 2>/dev/null
 

@@ -36,6 +36,7 @@ run_inside() {
 	"${unshare[@]}" true 2>/dev/null || { echo "1..0 # SKIP cannot make namespaces here"; exit 0; }
 	base=$(mktemp -d "${TMPDIR:-/tmp}/podfs-test.$test_name.XXXXXX") || exit 99
 	mkdir "$base/t" "$base/log"
+	trap '' PIPE # who reads may leave early: what follows must be done all the same
 	PODFS_TEST_INSIDE=$base CGROUP=podfs-test-$test_name-$$ \
 		timeout -k 10 "${PODFS_TEST_TIMEOUT:-300}" "${unshare[@]}" "$BASH" "$test_script" "$@" || status=$?
 	if [ $status = 124 ] || [ $status = 137 ]; then
