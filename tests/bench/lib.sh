@@ -52,6 +52,7 @@ wait_for() {
 		[ "${EPOCHREALTIME/./}" -lt $end ] || { echo "not so within $1 s: $2" >&2; return 1; }
 		read -r -t 0.01 -u "$never" _
 	done
+	return 0
 }
 
 # deployment NAME: a manifest of no replicas.   config_map NAME
@@ -62,13 +63,11 @@ deployment() {
 		"        - containerPort: 80"
 }
 config_map() { printf '%s\n' "apiVersion: v1" "kind: ConfigMap" "metadata: {name: $1}" "data: {key: value of $1}"; }
-# manifests FROM COUNT: so many of both, as the documents of one file.
+# manifests KIND FROM COUNT: so many documents of one file; KIND is deployment or config_map.
 manifests() {
 	local i
-	for ((i = $1; i < $1 + $2; i++)); do
-		deployment "deployment-$i"
-		echo ---
-		config_map "map-$i"
+	for ((i = $2; i < $2 + $3; i++)); do
+		"$1" "${1/_/-}-$i"
 		echo ---
 	done
 }
