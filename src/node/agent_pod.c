@@ -85,6 +85,8 @@ static void start_cleaning(struct agent *agent, struct agent_pod *p)
 	_cleanup_free_ char *run_dir = NULL;
 	struct cleaner_job job = { .uid = p->uid, .cgroup = p->cgroup, .network = true };
 
+	if (p->sandbox)
+		job.child = sandbox_take_child(p->sandbox);
 	drop_sandbox(agent, p);
 	if (asprintf(&run_dir, "%s/pods/%s", agent->run_dir, p->uid) < 0)
 		run_dir = NULL;

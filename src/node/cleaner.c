@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -14,6 +16,8 @@
 
 enum { BATCH_MAX = 256 };
 
+/* How long a podfs-pod that has closed its socket is given to end, in milliseconds. */
+static const int child_patience = 10000;
 /* How long the kernel is given to let go of a cgroup whose last process has been reaped. */
 static const int64_t cgroup_patience = 10 * NSEC_PER_SEC;
 static const int64_t cgroup_pause = NSEC_PER_MSEC;
@@ -22,6 +26,7 @@ struct job {
 	STAILQ_ENTRY(job) link;
 	char *uid, *cgroup, *run_dir, *dir;
 	bool network;
+	pid_t child;
 };
 
 STAILQ_HEAD(jobs, job);
@@ -46,6 +51,18 @@ static void free_job(struct job *j)
 	free(j->run_dir);
 	free(j->dir);
 	free(j);
+}
+
+static void reap(pid_t pid)
+{
+	_cleanup_close_ int fd = -1;
+	struct pollfd p = { .events = POLLIN };
+
+	if (!pid || waitpid(pid, NULL, WNOHANG) != 0)
+		return;
+	fd = p.fd = pidfd_open(pid, 0);
+	if (fd < 0 || poll(&p, 1, child_patience) <= 0 || waitpid(pid, NULL, WNOHANG) == 0)
+		log_warning("podfs-pod %d does not end, ignoring", (int)pid);
 }
 
 /* A cgroup is busy for a moment after its last process was reaped: it is tried again until then. */
@@ -86,6 +103,7 @@ static void work(struct cleaner *c, struct job *const *jobs, size_t n)
 {
 	release_network(c, jobs, n);
 	for (size_t i = 0; i < n; i++) {
+		reap(jobs[i]->child);
 		remove_cgroup(c, jobs[i]->cgroup);
 		remove_dir(jobs[i]->run_dir);
 		remove_dir(jobs[i]->dir);
@@ -168,6 +186,7 @@ int cleaner_add(struct cleaner *c, const struct cleaner_job *job)
 	j->run_dir = strdup(job->run_dir);
 	j->dir = job->dir ? strdup(job->dir) : NULL;
 	j->network = job->network;
+	j->child = job->child;
 	if (!j->uid || !j->cgroup || !j->run_dir || (job->dir && !j->dir)) {
 		free_job(j);
 		return -ENOMEM;

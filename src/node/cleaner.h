@@ -6,6 +6,8 @@
 #ifndef PODFS_NODE_CLEANER_H
 #define PODFS_NODE_CLEANER_H
 
+#include <sys/types.h>
+
 #include "node/agent.h"
 #include "node/cgroup.h"
 
@@ -18,6 +20,7 @@ struct cleaner_job {
 	const char *run_dir;	/* RUN/pods/UID */
 	const char *dir;	/* STATE/pods/UID; NULL: it stays, since the pod will have another sandbox */
 	bool network;		/* it has a link and an address */
+	pid_t child;		/* podfs-pod, to be reaped; 0: it is no child of this process */
 };
 
 /* done is called on the cleaner's thread for each job. cgroups and network must outlive it. */

@@ -68,6 +68,14 @@ void sandbox_free(struct sandbox *sb)
 	free(sb);
 }
 
+pid_t sandbox_take_child(struct sandbox *sb)
+{
+	bool child = sb->child;
+
+	sb->child = false;
+	return child ? sb->pid : 0;
+}
+
 int sandbox_fd(const struct sandbox *sb)
 {
 	return sb->sock;
@@ -353,9 +361,6 @@ int sandbox_receive(struct sandbox *sb, struct sandbox_event *ret_event, struct 
 			return error_errno(err, r, "receive from podfs-pod");
 		if (r == 0) {
 			ev.type = SANDBOX_GONE;
-			if (sb->child)
-				reap(sb->pid);
-			sb->child = false;
 			*ret_event = ev;
 			return 1;
 		}

@@ -147,6 +147,9 @@ int sandbox_fd(const struct sandbox *sb);
 
 /* podfs-pod's process id, 0 before SANDBOX_READY of an adopted one. */
 pid_t sandbox_pid(const struct sandbox *sb);
+/* Gives the reaping of podfs-pod to the caller: its pid, or 0 where it is no child of this process. Its socket's end comes
+ * a moment before it can be reaped. */
+pid_t sandbox_take_child(struct sandbox *sb);
 
 /* Takes the next event. 1: one was stored in *ret_event; 0: none now; negative errno: the stream is unusable, treat
  * it as SANDBOX_GONE and free the sandbox. */

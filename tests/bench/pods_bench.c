@@ -128,8 +128,14 @@ static double remove_pods(const struct traces *before, char *const argv[])
 	int64_t start = clock_monotonic();
 
 	join(spawn(argv), "rm");
-	for (see_traces(&now); memcmp(&now, before, sizeof(now)) != 0; see_traces(&now))
+	for (see_traces(&now); memcmp(&now, before, sizeof(now)) != 0; see_traces(&now)) {
+		if (ms_since(start) > 30000)
+			die("left: %d names, %d processes, %d links, %d mounts, %d cgroups, %d directories",
+			    now.objects - before->objects, now.processes - before->processes, now.links - before->links,
+			    now.mounts - before->mounts, now.cgroups - before->cgroups,
+			    now.directories - before->directories);
 		look_again(start, long_look, "pods to be gone");
+	}
 	return ms_since(start);
 }
 
