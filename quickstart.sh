@@ -12,7 +12,8 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 build_packages="gcc libc6-dev make autoconf automake pkgconf xz-utils libfuse3-dev liblmdb-dev libyaml-dev libcap-dev
 libseccomp-dev libmnl-dev libnftables-dev libarchive-dev nettle-dev libbsd-dev libcmocka-dev uthash-dev"
 run_packages="ca-certificates curl iproute2 procps mmdebstrap"
-check_packages="attr busybox-static clang clang-tidy cppcheck groff-base mandoc shellcheck libcap2-bin libclang-rt-dev nftables rsync git jq skopeo zstd"
+check_packages="attr busybox-static clang clang-tidy cppcheck groff-base libcap2-bin libclang-rt-dev mandoc nftables rsync shellcheck
+git jq python3 skopeo vim zstd"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 die() { echo "quickstart: $*" >&2; exit 1; }

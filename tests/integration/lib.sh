@@ -37,8 +37,11 @@ run_inside() {
 	base=$(mktemp -d "${TMPDIR:-/tmp}/podfs-test.$test_name.XXXXXX") || exit 99
 	mkdir "$base/t" "$base/log"
 	trap '' PIPE # who reads may leave early: what follows must be done all the same
-	PODFS_TEST_INSIDE=$base CGROUP=podfs-test-$test_name-$$ \
-		timeout -k 10 "${PODFS_TEST_TIMEOUT:-300}" "${unshare[@]}" "$BASH" "$test_script" "$@" || status=$?
+	(
+		trap - PIPE
+		PODFS_TEST_INSIDE=$base CGROUP=podfs-test-$test_name-$$ \
+			exec timeout -k 10 "${PODFS_TEST_TIMEOUT:-300}" "${unshare[@]}" "$BASH" "$test_script" "$@"
+	) || status=$?
 	if [ $status = 124 ] || [ $status = 137 ]; then
 		echo "# $test_name was killed after ${PODFS_TEST_TIMEOUT:-300} s"
 		show_logs "$base/log"
