@@ -7,6 +7,7 @@
 #include "fs/objdir.h"
 #include "fs/objfile.h"
 #include "fs/objlinks.h"
+#include "fs/podfiles.h"
 #include "fs/region.h"
 #include "fs/revert.h"
 #include "fs/siphash.h"
@@ -32,6 +33,8 @@ const struct fs_objfile fs_objfiles[] = {
 	{ "restart", S_IFREG, &fs_restart_ops, "deployments" },
 	{ "pause", S_IFREG, &fs_pause_ops, "deployments" },
 	{ "resume", S_IFREG, &fs_resume_ops, "deployments" },
+	{ "logs", S_IFDIR, &fs_podlogs_ops, "pods" },
+	{ "containers", S_IFDIR, &fs_containers_ops, "pods" },
 	{ 0 },
 };
 

@@ -5,7 +5,9 @@
 #include "fs/eventlog.h"
 #include "fs/images.h"
 #include "fs/info.h"
+#include "fs/podfiles.h"
 #include "fs/rejected.h"
+#include "fs/tables.h"
 
 const struct fs_region fs_regions[] = {
 	{ .name = "README", .type = S_IFREG, .ops = &fs_readme_ops },
@@ -13,8 +15,10 @@ const struct fs_region fs_regions[] = {
 	{ .name = "events", .type = S_IFREG, .in_namespaces = true, .ops = &fs_events_ops },
 	{ .name = "healthz", .type = S_IFREG, .ops = &fs_healthz_ops },
 	{ .name = "images", .type = S_IFDIR, .ops = &fs_images_dir_ops },
+	{ .name = "logs", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_logs_ops },
 	{ .name = "metrics", .type = S_IFREG, .ops = &fs_metrics_ops },
 	{ .name = "rejected", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_rejected_ops },
+	{ .name = "table", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_tables_ops },
 	{ .name = "version", .type = S_IFREG, .ops = &fs_version_ops },
 	{ 0 },
 };

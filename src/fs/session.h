@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -46,6 +47,19 @@ struct fs_images_ops {
 			    void (*done)(void *done_arg, int result, const char *message), void *done_arg);
 };
 
+/* What a pod's containers/ shows of a container that runs. */
+struct fs_container_facts {
+	pid_t pid;	/* on this node; 0: none */
+	int64_t cpu;	/* time used, ns; -1: unknown */
+	int64_t memory; /* bytes; -1: unknown */
+};
+
+/* What the mount asks of the node agent about pods. Members may be NULL; called on the loop, and must not wait. */
+struct fs_node_ops {
+	/* -ENOENT: it does not run here. */
+	int (*container)(void *arg, const char *pod_uid, const char *container, struct fs_container_facts *ret);
+};
+
 struct fs_config {
 	const char *mountpoint;	 /* absolute; must be an empty directory (made if absent) */
 	const char *state_dir;	 /* scratch/, rejected/ and images-incoming/ are made below it, 0700 */
@@ -56,6 +70,8 @@ struct fs_config {
 	int64_t settle_ms;	 /* --settle; -1: the default, FS_SETTLE_MS */
 	const struct fs_images_ops *images; /* may be NULL */
 	void *images_arg;
+	const struct fs_node_ops *node; /* may be NULL */
+	void *node_arg;
 	/* Called once, on the loop, when the kernel has been answered INIT: the tree can be used. May be NULL. */
 	void (*ready)(void *arg);
 	void *ready_arg;
