@@ -17,6 +17,7 @@
 struct lease {
 	UT_hash_handle hh;
 	uint32_t addr;
+	bool linked; /* a link of that name was found at the start */
 	char uid[];
 };
 
@@ -110,7 +111,25 @@ static int release(void *arg, const char *const *uids, size_t count, struct erro
 	return r;
 }
 
-const struct agent_network network_ops = { .allocate = allocate, .attach = attach, .release = release };
+static bool is_attached(void *arg, const char *uid)
+{
+	struct network *n = arg;
+	struct lease *l;
+	bool linked;
+
+	pthread_mutex_lock(&n->lock);
+	HASH_FIND_STR(n->leases, uid, l);
+	linked = l && l->linked;
+	pthread_mutex_unlock(&n->lock);
+	return linked;
+}
+
+const struct agent_network network_ops = {
+	.allocate = allocate,
+	.attach = attach,
+	.is_attached = is_attached,
+	.release = release,
+};
 
 /* Takes up an address that is in use; one of another network or of a pod that is gone is given up. */
 static int take_up(struct network *n, struct cache *c, const char *uid, uint32_t addr)
@@ -139,9 +158,14 @@ static int take_up_links(struct network *n, struct cache *c, struct error *err)
 	int r = net_list(n->net, &ports, &count, err);
 
 	for (size_t i = 0; i < count && r == 0; i++) {
+		struct lease *l;
+
 		r = take_up(n, c, ports[i].key, ports[i].addr);
-		if (r == 0)
-			note(n, ports[i].addr, ports[i].key);
+		HASH_FIND_STR(n->leases, ports[i].key, l);
+		if (!l)
+			continue;
+		l->linked = true;
+		note(n, ports[i].addr, ports[i].key);
 	}
 	return r;
 }

@@ -17,13 +17,6 @@
 
 enum { EVENTS_MAX = 64 };
 
-struct inbox_item {
-	TAILQ_ENTRY(inbox_item) link;
-	struct object *object; /* newest version of a pod; NULL: the cleaner has finished with uid */
-	bool gone;	       /* the object has left the store */
-	char uid[OBJECT_UID_SIZE];
-};
-
 static void wake(struct agent *agent)
 {
 	uint64_t one = 1;
@@ -33,21 +26,72 @@ static void wake(struct agent *agent)
 	}
 }
 
-static void put_inbox(struct agent *agent, const struct object *object, bool gone, const char *uid)
+static void put_item(struct inbox_item *i)
+{
+	struct agent *agent = i->agent;
+
+	pthread_mutex_lock(&agent->lock);
+	TAILQ_INSERT_TAIL(&agent->inbox, i, link);
+	wake(agent);
+	pthread_mutex_unlock(&agent->lock);
+}
+
+static struct inbox_item *new_item(struct agent *agent, enum inbox_type type, const char *uid)
 {
 	struct inbox_item *i = calloc(1, sizeof(*i));
 
+	if (!i)
+		return NULL;
+	i->agent = agent;
+	i->type = type;
+	(void)snprintf(i->uid, sizeof(i->uid), "%s", uid);
+	return i;
+}
+
+static void put_inbox(struct agent *agent, enum inbox_type type, const struct object *object, const char *uid)
+{
+	struct inbox_item *i = new_item(agent, type, uid);
+
 	if (!i) {
-		log_error("node agent: out of memory, a change of pod %s is seen with the next one", uid);
+		log_error("node agent: out of memory, news of pod %s are lost", uid);
 		return;
 	}
-	i->object = object_ref(object);
-	i->gone = gone;
-	(void)snprintf(i->uid, sizeof(i->uid), "%s", uid);
+	i->object = object ? object_ref(object) : NULL;
+	put_item(i);
+}
+
+/* The store's callback: the item was made when the transaction was. */
+static void on_settled(void *arg, int result, uint64_t rev)
+{
+	struct inbox_item *i = arg;
+	struct agent *agent = i->agent;
+
+	i->result = result;
+	put_item(i);
 	pthread_mutex_lock(&agent->lock);
-	TAILQ_INSERT_TAIL(&agent->inbox, i, link);
+	if (--agent->in_flight == 0)
+		pthread_cond_broadcast(&agent->settled);
 	pthread_mutex_unlock(&agent->lock);
-	wake(agent);
+}
+
+int agent_submit(struct agent *agent, struct txn *t, unsigned flags, enum inbox_type type, const char *uid)
+{
+	struct inbox_item *i = new_item(agent, type, uid);
+	int r;
+
+	if (!i)
+		return -ENOMEM;
+	pthread_mutex_lock(&agent->lock);
+	agent->in_flight++;
+	pthread_mutex_unlock(&agent->lock);
+	r = txn_submit(t, flags, on_settled, i);
+	if (r < 0) {
+		pthread_mutex_lock(&agent->lock);
+		agent->in_flight--;
+		pthread_mutex_unlock(&agent->lock);
+		free(i);
+	}
+	return r;
 }
 
 static bool is_ours(struct agent *agent, const struct object *pod)
@@ -68,12 +112,12 @@ static void on_change(void *arg, const struct cache_event *e)
 	    value_equal(object_path(e->old, "metadata", "deletionTimestamp"),
 			object_path(e->now, "metadata", "deletionTimestamp")))
 		return;
-	put_inbox(agent, o, !e->now, object_uid(o));
+	put_inbox(agent, e->now ? INBOX_POD : INBOX_GONE, o, object_uid(o));
 }
 
 void agent_note_cleaned(void *arg, const char *uid)
 {
-	put_inbox(arg, NULL, false, uid);
+	put_inbox(arg, INBOX_CLEANED, NULL, uid);
 }
 
 void agent_mark(struct agent *agent, struct agent_pod *p)
@@ -115,6 +159,9 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 		return NULL;
 	}
 	atomic_store(&agent->n_pods, HASH_COUNT(agent->pods));
+	(void)cgroup_path(agent->cgroups, value_str_or(object_path(object, "status", "qosClass"), "BestEffort"), p->uid,
+			  NULL, p->cgroup); /* ignoring: the parent's name is short */
+	p->has_files = access(p->dir, F_OK) == 0;
 	lifecycle_recover(&p->run, object_path(object, "status"), now);
 	if (has_sandbox_dir(agent, p->uid))
 		agent_pod_adopt(agent, p);
@@ -127,15 +174,19 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 	struct agent_pod *p;
 
 	HASH_FIND_STR(agent->pods, i->uid, p);
-	if (!i->object) {
-		if (p)
-			agent_pod_cleaned(agent, p);
-	} else if (p) {
-		agent_pod_update(agent, p, i->gone ? NULL : i->object);
-	} else if (!i->gone && !add_pod(agent, i->object)) {
-		log_error("pod %s/%s: not run: no memory, or more than %d containers", object_namespace(i->object), object_name(i->object),
-			  LIFECYCLE_CONTAINERS_MAX);
-	}
+	if (!p && i->type == INBOX_POD && !add_pod(agent, i->object))
+		log_error("pod %s/%s: not run: no memory, or more than %d containers", object_namespace(i->object),
+			  object_name(i->object), LIFECYCLE_CONTAINERS_MAX);
+	else if (p && i->type == INBOX_POD)
+		agent_pod_update(agent, p, i->object);
+	else if (p && i->type == INBOX_GONE)
+		agent_pod_update(agent, p, NULL);
+	else if (p && i->type == INBOX_CLEANED)
+		agent_pod_cleaned(agent, p);
+	else if (p && i->type == INBOX_WRITTEN)
+		agent_status_written(agent, p, i->result);
+	else if (p && i->type == INBOX_REMOVED)
+		agent_removed(agent, p, i->result);
 	object_unref(i->object);
 	free(i);
 }
@@ -149,7 +200,7 @@ static void retry_images(struct agent *agent)
 		for (size_t i = 0; i < p->run.n; i++) {
 			struct container_run *c = &p->run.containers[i];
 
-			if (c->waiting_reason && strstr(c->waiting_reason, "ErrImage")) {
+			if (c->waiting_reason && strstr(c->waiting_reason, "Image")) {
 				c->not_before = 0;
 				agent_mark(agent, p);
 			}
@@ -174,7 +225,7 @@ static void check_drained(struct agent *agent)
 	if (!agent->draining)
 		return;
 	HASH_ITER(hh, agent->pods, p, next)
-		if (p->run.sandbox != SANDBOX_NONE)
+		if (p->run.sandbox != SANDBOX_NONE || p->writing || p->write_due || p->removing)
 			return;
 	pthread_mutex_lock(&agent->lock);
 	agent->is_drained = true;
@@ -412,6 +463,7 @@ int agent_start(const struct agent_config *config, struct registry *r, struct ag
 	agent->epoll = agent->wake_fd = agent->timer_fd = -1;
 	pthread_mutex_init(&agent->lock, NULL);
 	pthread_cond_init(&agent->drained, NULL);
+	pthread_cond_init(&agent->settled, NULL);
 	TAILQ_INIT(&agent->inbox);
 	TAILQ_INIT(&agent->dirty);
 	e = start(agent, config, err);
@@ -458,6 +510,10 @@ void agent_stop(struct agent *agent)
 		pthread_join(agent->thread, NULL);
 	}
 	cleaner_stop(agent->cleaner);
+	pthread_mutex_lock(&agent->lock);
+	while (agent->in_flight)
+		pthread_cond_wait(&agent->settled, &agent->lock);
+	pthread_mutex_unlock(&agent->lock);
 	HASH_ITER(hh, agent->pods, p, next)
 		forget(agent, p);
 	while ((i = TAILQ_FIRST(&agent->inbox))) {
@@ -470,6 +526,7 @@ void agent_stop(struct agent *agent)
 	close_fdp(&agent->wake_fd);
 	close_fdp(&agent->timer_fd);
 	pthread_cond_destroy(&agent->drained);
+	pthread_cond_destroy(&agent->settled);
 	pthread_mutex_destroy(&agent->lock);
 	free(agent->node_name);
 	free(agent->host_ip);

@@ -9,6 +9,8 @@
 #ifndef PODFS_NODE_AGENT_H
 #define PODFS_NODE_AGENT_H
 
+#include <stdbool.h>
+
 #include "node/image.h"
 #include "store/registry.h"
 
@@ -22,6 +24,8 @@ struct agent_network {
 	int (*allocate)(void *arg, const char *uid, char ret_ip[static AGENT_IP_SIZE], struct error *err);
 	/* Wires up a pod's network namespace. */
 	int (*attach)(void *arg, int netns_fd, const char *uid, const char *ip, struct error *err);
+	/* Whether a link with that name was there when the network was opened: of a pod that is taken up again. */
+	bool (*is_attached)(void *arg, const char *uid);
 	/* Takes away links and addresses of pods that are gone; those that have none are no error. */
 	int (*release)(void *arg, const char *const *uids, size_t n, struct error *err);
 };

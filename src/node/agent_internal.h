@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the rooms of the node agent share: agent.c (thread and table), agent_pod.c (one pod), agent_launch.c (what is
- * handed to podfs-pod), cleaner.c (removal). */
+/* What the rooms of the node agent share: agent.c (thread and table), agent_pod.c (one pod: what is done), agent_event.c
+ * (one pod: what podfs-pod says), agent_status.c (what is told to the store), agent_launch.c (what is handed to
+ * podfs-pod), cleaner.c (removal). */
 #ifndef PODFS_NODE_AGENT_INTERNAL_H
 #define PODFS_NODE_AGENT_INTERNAL_H
 
@@ -27,10 +28,14 @@ struct agent_pod {
 	struct object *object; /* newest; owned. Of a pod that is gone from the store: the last */
 	bool gone;	       /* from the store */
 	bool cleaning;	       /* the cleaner is at work on its sandbox */
-	bool expected_end;     /* podfs-pod was told to go */
+	bool has_files;	       /* in STATE/pods/UID, or a log */
+	bool expected_end;     /* podfs-pod was told to go, or has told why it goes */
 	bool adopting;	       /* an earlier daemon's podfs-pod is telling how it stands */
-	bool removed;	       /* its removal from the store was asked for */
-	bool sync_status;      /* the next status says what cannot be observed again */
+	bool removing;	       /* its removal from the store is under way */
+	bool removed;	       /* and was carried out */
+	bool writing;	       /* a status is on its way to the store */
+	bool write_due;	       /* and another is to follow */
+	int64_t write_at;      /* real time before which none is tried, after a failure */
 	struct pod_run run;
 	struct sandbox *sandbox;
 	char *dir;		 /* STATE/pods/UID */
@@ -40,7 +45,24 @@ struct agent_pod {
 
 TAILQ_HEAD(agent_dirty, agent_pod);
 
-struct inbox_item;
+enum inbox_type {
+	INBOX_POD,     /* a pod's newest version */
+	INBOX_GONE,    /* a pod has left the store; the object is its last */
+	INBOX_CLEANED, /* the cleaner has finished with a pod */
+	INBOX_WRITTEN, /* a status has been stored, or not: result */
+	INBOX_REMOVED, /* a removal from the store was carried out, or not: result */
+};
+
+/* What others have to tell the agent's thread. */
+struct inbox_item {
+	TAILQ_ENTRY(inbox_item) link;
+	enum inbox_type type;
+	struct agent *agent;
+	struct object *object; /* INBOX_POD, INBOX_GONE */
+	int result;
+	char uid[OBJECT_UID_SIZE];
+};
+
 TAILQ_HEAD(inbox, inbox_item);
 
 struct agent {
@@ -63,6 +85,8 @@ struct agent {
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t drained;
 	struct inbox inbox;
+	size_t in_flight; /* transactions whose completion is to come */
+	pthread_cond_t settled;
 	bool stopping, drain_wanted, is_drained, images_changed;
 };
 
@@ -73,18 +97,46 @@ void agent_mark(struct agent *agent, struct agent_pod *p);
 /* From any thread: the cleaner has finished with a pod. */
 void agent_note_cleaned(void *arg, const char *uid);
 
+/* Submits a transaction whose outcome comes to the inbox as `type`. Frees nothing. Returns as txn_submit(). */
+int agent_submit(struct agent *agent, struct txn *t, unsigned flags, enum inbox_type type, const char *uid);
+
 /* --- agent_pod.c: on the agent's thread --- */
 
-/* Takes a newer version of the pod. */
+/* Takes a newer version of the pod; NULL: it has left the store. */
 void agent_pod_update(struct agent *agent, struct agent_pod *p, const struct object *now);
 /* Decides and acts, until there is nothing to do now. Returns false when the pod is over and to be forgotten. */
 bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p);
-/* Reads what its podfs-pod says. */
-void agent_pod_receive(struct agent *agent, struct agent_pod *p);
 /* Takes up a pod whose podfs-pod may still run. */
 void agent_pod_adopt(struct agent *agent, struct agent_pod *p);
 void agent_pod_cleaned(struct agent *agent, struct agent_pod *p);
 void agent_pod_free(struct agent_pod *p);
+/* Tells podfs-pod to kill what runs and to go. */
+void agent_pod_end_sandbox(struct agent *agent, struct agent_pod *p);
+/* The sandbox could not be had: says so, and has it tried again later. */
+void agent_pod_sandbox_failed(struct agent *agent, struct agent_pod *p, const char *why);
+/* Hands what is left of a sandbox to the cleaner. */
+void agent_pod_clean(struct agent *agent, struct agent_pod *p);
+
+/* --- agent_event.c: on the agent's thread --- */
+
+/* Reads what its podfs-pod says. */
+void agent_pod_receive(struct agent *agent, struct agent_pod *p);
+/* A container's state as podfs-pod, or the file that it left, tells it. */
+void agent_pod_take_status(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev);
+/* podfs-pod died without being told to: its containers died with it. */
+void agent_pod_lost(struct agent *agent, struct agent_pod *p);
+
+/* --- agent_status.c: on the agent's thread --- */
+
+/* Records an event about the pod. */
+void agent_tell(struct agent *agent, const struct agent_pod *p, enum event_type type, const char *reason, const char *fmt,
+		...) __attribute__((format(printf, 5, 6)));
+/* Shows in the store what is. */
+void agent_write_status(struct agent *agent, struct agent_pod *p);
+void agent_status_written(struct agent *agent, struct agent_pod *p, int result);
+/* The last word on a pod that is being deleted. */
+void agent_remove_from_store(struct agent *agent, struct agent_pod *p);
+void agent_removed(struct agent *agent, struct agent_pod *p, int result);
 
 /* --- agent_launch.c --- */
 
@@ -95,6 +147,8 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 			   struct error *err);
 /* The hostname of a pod: spec.hostname or its name, cut to 63 bytes. */
 const char *agent_hostname(struct arena *a, const struct object *pod);
+/* Whether spec.KEY is true. */
+bool agent_pod_flag(const struct object *pod, const char *key);
 
 /* --- node_object.c --- */
 

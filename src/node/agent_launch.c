@@ -25,7 +25,7 @@ const char *agent_hostname(struct arena *a, const struct object *pod)
 	return arena_printf(a, "%.*s", HOSTNAME_MAX_LEN, name ? name : object_name(pod));
 }
 
-static bool pod_flag(const struct object *pod, const char *key)
+bool agent_pod_flag(const struct object *pod, const char *key)
 {
 	return value_bool(object_path(pod, "spec", key), false);
 }
@@ -100,9 +100,9 @@ static void close_all(int *fds, size_t n)
 
 static unsigned setup_flags(const struct object *pod)
 {
-	return (pod_flag(pod, "hostNetwork") ? POD_HOST_NETWORK | POD_HOST_UTS : 0U) |
-	       (pod_flag(pod, "hostIPC") ? POD_HOST_IPC : 0U) | (pod_flag(pod, "hostPID") ? POD_HOST_PID : 0U) |
-	       (pod_flag(pod, "shareProcessNamespace") ? POD_SHARE_PID : 0U);
+	return (agent_pod_flag(pod, "hostNetwork") ? POD_HOST_NETWORK | POD_HOST_UTS : 0U) |
+	       (agent_pod_flag(pod, "hostIPC") ? POD_HOST_IPC : 0U) | (agent_pod_flag(pod, "hostPID") ? POD_HOST_PID : 0U) |
+	       (agent_pod_flag(pod, "shareProcessNamespace") ? POD_SHARE_PID : 0U);
 }
 
 /* spec.securityContext.sysctls as "name=value". */
@@ -121,7 +121,7 @@ static const char *const *read_sysctls(struct arena *a, const struct object *pod
 int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error *err)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	bool host_network = pod_flag(p->object, "hostNetwork");
+	bool host_network = agent_pod_flag(p->object, "hostNetwork");
 	struct sandbox_tmpfs *tmpfs = NULL;
 	int fds[CGROUP_HIERARCHIES_MAX], r;
 	size_t n_fds = 0, n_tmpfs = 0, n_sysctls = 0;
@@ -427,6 +427,7 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	*ret_reason = "CreateContainerError";
 	r = set_cgroup(agent, p, run, fds, &c, err);
 	if (r == 0) {
+		c.ret_id = &run->request;
 		r = sandbox_start_container(p->sandbox, &c, err);
 		close_all(fds, c.n_cgroups);
 	}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One pod: carries out what lifecycle.h decides, and takes note of what podfs-pod says.
+ * One pod: carries out what lifecycle.h decides.
  */
-#include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -12,55 +11,6 @@
 static const int64_t sandbox_retry = 10 * NSEC_PER_SEC;
 
 enum { STEPS_MAX = 64 }; /* decisions in a row before others get their turn */
-
-static void tell(struct agent *agent, const struct agent_pod *p, enum event_type type, const char *reason,
-		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-static void tell(struct agent *agent, const struct agent_pod *p, enum event_type type, const char *reason,
-		 const char *fmt, ...)
-{
-	_cleanup_free_ char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
-	va_end(ap);
-	if (text)
-		event_record(agent->registry, "node", p->object, type, reason, "%s", text);
-}
-
-/* --- status --- */
-
-struct status_change {
-	struct agent *agent;
-	struct agent_pod *pod;
-};
-
-static int change_status(void *arg, struct arena *a, struct value *root, const struct object *old)
-{
-	const struct status_change *s = arg;
-
-	lifecycle_set_status(a, root, &s->pod->run, s->agent->host_ip, registry_now(s->agent->registry));
-	return 0;
-}
-
-/* Shows what is. What cannot be observed again is synced; the rest rides along with the next commit. */
-static void write_status(struct agent *agent, struct agent_pod *p)
-{
-	struct status_change s = { agent, p };
-	int r;
-
-	if (p->gone)
-		return;
-	r = registry_modify(agent->registry, &agent->writer, object_kind(p->object), object_namespace(p->object),
-			    object_name(p->object), p->uid, TXN_STATUS, p->sync_status ? 0 : STORE_LAZY, change_status, &s);
-	if (r < 0 && r != -ENOENT)
-		log_warning("pod %s/%s: status: %s, ignoring", object_namespace(p->object), object_name(p->object),
-			    strerrordesc_np(-r));
-	else
-		p->sync_status = false;
-}
 
 /* --- the sandbox --- */
 
@@ -79,10 +29,15 @@ static int watch_sandbox(struct agent *agent, struct agent_pod *p)
 	return epoll_ctl(agent->epoll, EPOLL_CTL_ADD, sandbox_fd(p->sandbox), &e) < 0 ? -errno : 0;
 }
 
-/* Hands what is left of a sandbox to the cleaner. */
-static void start_cleaning(struct agent *agent, struct agent_pod *p)
+/* Whether the pod leaves this node for good. */
+static bool is_leaving(const struct agent_pod *p)
 {
-	_cleanup_free_ char *run_dir = NULL;
+	return p->gone || object_is_deleting(p->object);
+}
+
+void agent_pod_clean(struct agent *agent, struct agent_pod *p)
+{
+	_cleanup_free_ char *run_dir = NULL, *log_dir = NULL;
 	struct cleaner_job job = { .uid = p->uid, .cgroup = p->cgroup, .network = true };
 
 	if (p->sandbox)
@@ -90,293 +45,162 @@ static void start_cleaning(struct agent *agent, struct agent_pod *p)
 	drop_sandbox(agent, p);
 	if (asprintf(&run_dir, "%s/pods/%s", agent->run_dir, p->uid) < 0)
 		run_dir = NULL;
+	if (is_leaving(p) && asprintf(&log_dir, "%s/%s_%s_%s", agent->log_dir, object_namespace(p->object),
+				      object_name(p->object), p->uid) < 0)
+		log_dir = NULL;
 	job.run_dir = run_dir;
-	job.dir = p->gone || object_is_deleting(p->object) || agent->draining ? p->dir : NULL;
+	job.log_dir = log_dir;
+	job.dir = is_leaving(p) || agent->draining ? p->dir : NULL;
 	p->run.sandbox = SANDBOX_ENDING;
-	p->cleaning = run_dir && cleaner_add(agent->cleaner, &job) == 0;
+	p->cleaning = run_dir && (log_dir || !is_leaving(p)) && cleaner_add(agent->cleaner, &job) == 0;
+	if (job.dir)
+		p->has_files = false;
 	if (!p->cleaning) {
 		log_error("pod %s: out of memory, something of it may be left", p->uid);
 		p->run.sandbox = SANDBOX_NONE;
 	}
 }
 
-static void fail_sandbox(struct agent *agent, struct agent_pod *p, struct error *err)
+void agent_pod_sandbox_failed(struct agent *agent, struct agent_pod *p, const char *why)
 {
-	tell(agent, p, EVENT_WARNING, "FailedCreatePodSandBox", "Failed to create pod sandbox: %s", error_text(err));
+	agent_tell(agent, p, EVENT_WARNING, "FailedCreatePodSandBox", "Failed to create pod sandbox: %s", why);
 	p->run.sandbox_not_before = registry_now(agent->registry) + sandbox_retry;
-	if (!*p->cgroup)
-		(void)cgroup_path(agent->cgroups, "Guaranteed", p->uid, NULL, p->cgroup);
-	start_cleaning(agent, p);
 }
 
 static void start_sandbox(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
-	int r = agent_launch_sandbox(agent, p, &err);
+	int r;
 
-	if (r == 0)
+	lifecycle_new_sandbox(&p->run);
+	p->has_files = true;
+	r = agent_launch_sandbox(agent, p, &err);
+	if (r == 0) {
 		r = watch_sandbox(agent, p);
+		if (r < 0)
+			error_errno(&err, r, "watch podfs-pod");
+	}
 	if (r < 0) {
-		fail_sandbox(agent, p, &err);
+		agent_pod_sandbox_failed(agent, p, error_text(&err));
+		agent_pod_clean(agent, p);
 		return;
 	}
 	p->run.sandbox = SANDBOX_COMING;
 	p->expected_end = false;
 }
 
-static void end_sandbox(struct agent *agent, struct agent_pod *p)
+void agent_pod_end_sandbox(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 
 	p->expected_end = true;
 	p->run.sandbox = SANDBOX_ENDING;
-	if (sandbox_shutdown(p->sandbox, &err) < 0)
-		log_warning("pod %s: %s", p->uid, error_text(&err));
+	if (sandbox_shutdown(p->sandbox, &err) == 0)
+		return;
+	log_warning("pod %s: %s, it is killed", p->uid, error_text(&err));
+	agent_pod_clean(agent, p);
 }
 
 /* --- containers --- */
 
+/* What is told about a container that could not be launched: kubelet's own reasons and words. */
+static void tell_waiting(struct agent *agent, struct agent_pod *p, const struct container_run *c, const char *why)
+{
+	const char *image = value_str_or(value_get(c->spec, "image"), "");
+
+	if (!strcmp(c->waiting_reason, "ErrImagePull"))
+		agent_tell(agent, p, EVENT_WARNING, "Failed", "Failed to pull image \"%s\": %s", image, why);
+	else if (!strcmp(c->waiting_reason, "ImagePullBackOff"))
+		agent_tell(agent, p, EVENT_NORMAL, "BackOff", "Back-off pulling image \"%s\"", image);
+	else if (!strcmp(c->waiting_reason, "ErrImageNeverPull"))
+		agent_tell(agent, p, EVENT_WARNING, "ErrImageNeverPull", "%s", why);
+	if (strstr(c->waiting_reason, "Image"))
+		agent_tell(agent, p, EVENT_WARNING, "Failed", "Error: %s", c->waiting_reason);
+	else
+		agent_tell(agent, p, EVENT_WARNING, "Failed", "Error: %s", why);
+}
+
+/* Notes why a container could not be launched. What an image's coming or another spec will mend waits for that. */
+static void launch_failed(struct agent *agent, struct agent_pod *p, struct container_run *c, const char *reason,
+			  const char *why)
+{
+	const char *before = c->waiting_reason, *image = value_str_or(value_get(c->spec, "image"), "");
+	char *message = NULL;
+	bool for_event;
+
+	if (!strcmp(reason, "ErrImagePull") && before && strstr(before, "ImagePull"))
+		reason = "ImagePullBackOff";
+	if (strcmp(reason, "ImagePullBackOff") != 0)
+		message = strdup(why);
+	else if (asprintf(&message, "Back-off pulling image \"%s\": ErrImagePull: %s", image, why) < 0)
+		message = NULL;
+	for_event = strcmp(reason, "ErrImagePull") != 0 && strstr(reason, "Image");
+	lifecycle_waits(c, reason, message, for_event, registry_now(agent->registry));
+	if (!before || strcmp(before, reason) != 0)
+		tell_waiting(agent, p, c, why);
+}
+
 static void start_container(struct agent *agent, struct agent_pod *p, struct container_run *c)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
-	const char *reason = NULL;
-	int64_t now = registry_now(agent->registry);
-	bool was_waiting = c->waiting_reason != NULL;
+	const char *reason = NULL, *image = value_str_or(value_get(c->spec, "image"), "");
 	int r;
 
 	if (c->exit.is_set)
-		lifecycle_starting(c);
+		lifecycle_starting(c); /* counts the run, whose number its files bear */
+	free(c->image);
+	c->image = strdup(image);
 	r = agent_launch_container(agent, p, c, &reason, &err);
-	if (r == 0) {
-		lifecycle_starting(c);
+	if (r < 0) {
+		launch_failed(agent, p, c, reason, error_text(&err));
 		return;
 	}
-	c->phase = CONTAINER_WAITING;
-	c->waiting_reason = reason;
-	free(c->waiting_message);
-	c->waiting_message = strdup(error_text(&err));
-	/* An image's coming wakes the agent; everything else is tried again later. */
-	c->not_before = r == -ENOENT && strstr(reason, "ErrImage") ? INT64_MAX : now + sandbox_retry;
-	if (!was_waiting)
-		tell(agent, p, EVENT_WARNING, "Failed", "Error: %s: %s", reason, error_text(&err));
+	if (c->waiting_reason && strstr(c->waiting_reason, "Image"))
+		agent_tell(agent, p, EVENT_NORMAL, "Pulled", "Container image \"%s\" already present on machine", image);
+	lifecycle_starting(c);
+	c->retry = 0;
 }
 
-static void stop_container(struct agent *agent, struct agent_pod *p, struct container_run *c, int64_t grace)
+static void stop_container(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct pod_plan *plan)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
-	int64_t ms = grace / NSEC_PER_MSEC;
+	int64_t ms = plan->grace / NSEC_PER_MSEC, end = registry_now(agent->registry) + plan->grace;
 
-	if (c->stop_sent && grace)
-		return;
-	if (!c->stop_sent && !p->gone)
-		tell(agent, p, EVENT_NORMAL, "Killing", "Stopping container %s", c->name);
-	c->stop_sent = true;
+	if (c->stop_by && end >= c->stop_by)
+		return; /* a grace is only ever shortened */
+	if (!c->stop_by && !p->gone && plan->replace)
+		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Container %s definition changed, will be restarted", c->name);
+	else if (!c->stop_by && !p->gone)
+		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Stopping container %s", c->name);
+	c->stop_by = end;
+	c->replacing = plan->replace;
 	if (sandbox_stop_container(p->sandbox, c->name, 0, ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms, &err) < 0)
 		log_warning("pod %s: %s", p->uid, error_text(&err));
-}
-
-/* Why a run ended, in Kubernetes' words. */
-static const char *exit_reason(struct agent *agent, struct agent_pod *p, const struct container_run *c, int code)
-{
-	char path[CGROUP_PATH_MAX];
-
-	if (!code)
-		return "Completed";
-	if (snprintf(path, sizeof(path), "%s/%s", p->cgroup, c->name) < (int)sizeof(path) &&
-	    cgroup_oom_kills(agent->cgroups, path) > c->oom_kills)
-		return "OOMKilled";
-	return "Error";
-}
-
-static void note_exit(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct sandbox_event *ev)
-{
-	bool failed_start = ev->type == SANDBOX_START_FAILED || ev->state == POD_STATE_START_FAILED;
-	const char *reason = failed_start ? "StartError" : exit_reason(agent, p, c, ev->exit_code);
-
-	c->started_at = ev->started_at;
-	lifecycle_exited(c, ev->exit_code, ev->signal, reason, *ev->text ? strdup(ev->text) : NULL, ev->finished_at);
-	p->sync_status = true;
-	if (failed_start)
-		tell(agent, p, EVENT_WARNING, "Failed", "Error: failed to start container \"%s\": %s", c->name, ev->text);
-}
-
-/* --- what podfs-pod says --- */
-
-static void on_ready(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-
-	if (ev->adopted)
-		return; /* its link is there; SANDBOX_SYNCED follows */
-	if (!value_bool(object_path(p->object, "spec", "hostNetwork"), false) &&
-	    agent->network->attach(agent->network_arg, ev->fd, p->uid, p->run.ip, &err) < 0) {
-		tell(agent, p, EVENT_WARNING, "FailedCreatePodSandBox", "Failed to create pod sandbox: %s",
-		     error_text(&err));
-		p->run.sandbox_not_before = registry_now(agent->registry) + sandbox_retry;
-		end_sandbox(agent, p);
-		return;
-	}
-	p->run.sandbox = SANDBOX_UP;
-}
-
-static void on_started(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct sandbox_event *ev)
-{
-	c->phase = CONTAINER_RUNNING;
-	c->pid = ev->pid;
-	c->started_at = ev->started_at;
-	tell(agent, p, EVENT_NORMAL, "Started", "Started container %s", c->name);
-}
-
-/* How a container of an adopted pod stands. */
-static void on_status(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct sandbox_event *ev)
-{
-	lifecycle_set_run(c, ev->restart);
-	c->pid = ev->pid;
-	c->started_at = ev->started_at;
-	if (ev->state == POD_STATE_RUNNING)
-		c->phase = CONTAINER_RUNNING;
-	else if (ev->state == POD_STATE_STARTING)
-		c->phase = CONTAINER_STARTING;
-	else if (ev->state == POD_STATE_EXITED || ev->state == POD_STATE_START_FAILED)
-		note_exit(agent, p, c, ev);
-}
-
-/* podfs-pod died without being told to: its containers died with it. */
-static void on_lost(struct agent *agent, struct agent_pod *p)
-{
-	int64_t now = registry_now(agent->registry);
-
-	for (size_t i = 0; i < p->run.n; i++) {
-		struct container_run *c = &p->run.containers[i];
-
-		if (c->phase != CONTAINER_RUNNING && c->phase != CONTAINER_STARTING)
-			continue;
-		lifecycle_exited(c, LIFECYCLE_EXIT_UNKNOWN, 0, "ContainerStatusUnknown",
-				 strdup("the pod's supervisor ended unexpectedly"), now);
-		p->sync_status = true;
-	}
-	tell(agent, p, EVENT_WARNING, "SandboxChanged", "The pod's supervisor ended; its containers will be started again");
-}
-
-static void on_gone(struct agent *agent, struct agent_pod *p)
-{
-	if (!p->expected_end)
-		on_lost(agent, p);
-	start_cleaning(agent, p);
-}
-
-static void on_container(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	struct container_run *c = lifecycle_find(&p->run, ev->container);
-
-	if (!c)
-		return;
-	if (ev->type == SANDBOX_STATUS)
-		on_status(agent, p, c, ev);
-	else if (ev->type == SANDBOX_STARTED)
-		on_started(agent, p, c, ev);
-	else if (ev->restart == c->run)
-		note_exit(agent, p, c, ev);
-	if (ev->type == SANDBOX_EXITED || ev->type == SANDBOX_START_FAILED) {
-		write_status(agent, p);
-		(void)sandbox_ack(p->sandbox, ev->container, ev->restart, &err); /* ignoring: it is told again after a reconnect */
-	}
-}
-
-static void on_event(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
-{
-	switch (ev->type) {
-	case SANDBOX_READY:
-		on_ready(agent, p, ev);
-		break;
-	case SANDBOX_STARTED:
-	case SANDBOX_START_FAILED:
-	case SANDBOX_EXITED:
-	case SANDBOX_STATUS:
-		on_container(agent, p, ev);
-		break;
-	case SANDBOX_SYNCED:
-		if (p->adopting)
-			p->run.sandbox = SANDBOX_UP;
-		p->adopting = false;
-		break;
-	case SANDBOX_WARNING:
-		log_warning("pod %s/%s: %s%s%s", object_namespace(p->object), object_name(p->object), ev->container,
-			    *ev->container ? ": " : "", ev->text);
-		break;
-	case SANDBOX_GONE:
-		on_gone(agent, p);
-		break;
-	default:
-		break; /* answers to requests that the agent does not make */
-	}
-}
-
-void agent_pod_receive(struct agent *agent, struct agent_pod *p)
-{
-	while (p->sandbox) {
-		_cleanup_error_ struct error err = ERROR_INIT;
-		_cleanup_sandbox_event_ struct sandbox_event ev = { .fd = -1 };
-		int r = sandbox_receive(p->sandbox, &ev, &err);
-
-		if (r == 0)
-			break;
-		if (r < 0) {
-			log_warning("pod %s: %s", p->uid, error_text(&err));
-			ev = (struct sandbox_event){ .type = SANDBOX_GONE, .fd = -1 };
-		}
-		on_event(agent, p, &ev);
-	}
-	agent_mark(agent, p);
 }
 
 /* --- decisions carried out --- */
 
 void agent_pod_update(struct agent *agent, struct agent_pod *p, const struct object *now)
 {
-	struct object *old = p->object;
+	const struct value *lists[] = { object_path(now, "spec", "initContainers"), object_path(now, "spec", "containers") };
 
+	agent_mark(agent, p);
 	if (!now) {
 		p->gone = true;
 		p->run.killed = true;
-	} else {
-		const struct value *init = object_path(now, "spec", "initContainers");
-		const struct value *main = object_path(now, "spec", "containers");
-
-		for (size_t i = 0; i < p->run.n; i++) {
-			struct container_run *c = &p->run.containers[i];
-			const struct value *spec = value_find(i < p->run.n_init ? init : main, "name", c->name);
-
-			if (!spec) /* cannot be: containers do not come and go; keep what it was made of */
-				return;
-			c->spec = spec;
-			c->name = value_str(value_get(spec, "name"));
-		}
-		p->object = object_ref(now);
-		object_unref(old);
+		return;
 	}
-	agent_mark(agent, p);
-}
+	for (size_t i = 0; i < p->run.n; i++)
+		if (!value_find(lists[i >= p->run.n_init], "name", p->run.containers[i].name))
+			return; /* cannot be: containers do not come and go; keep what it was made of */
+	for (size_t i = 0; i < p->run.n; i++) {
+		struct container_run *c = &p->run.containers[i];
 
-/* The last word on a pod that is being deleted. */
-static void remove_from_store(struct agent *agent, struct agent_pod *p)
-{
-	static const struct delete_options now = { .grace_seconds = 0 };
-	int r = -ESTALE;
-
-	for (int i = 0; i < REGISTRY_RETRIES && r == -ESTALE; i++) {
-		_cleanup_object_ struct object *o = cache_get_key(registry_cache(agent->registry), object_key(p->object));
-		_cleanup_txn_ struct txn *t = txn_new(agent->registry, &agent->writer);
-
-		if (!o || strcmp(object_uid(o), p->uid) != 0)
-			return;
-		r = t ? txn_delete(t, o, &now) : -ENOMEM;
-		if (r == 0)
-			r = txn_submit(t, 0, NULL, NULL);
+		c->spec = value_find(lists[i >= p->run.n_init], "name", c->name);
+		c->name = value_str(value_get(c->spec, "name"));
 	}
-	if (r < 0)
-		log_error("pod %s: remove: %s", p->uid, strerrordesc_np(-r));
+	object_unref(p->object);
+	p->object = object_ref(now);
 }
 
 /* The plan for a drain: everything ends with its grace, nothing leaves the store. */
@@ -384,10 +208,10 @@ static void decide(struct agent *agent, struct agent_pod *p, struct pod_plan *pl
 {
 	int64_t now = registry_now(agent->registry);
 
-	lifecycle_decide(&p->run, p->gone ? NULL : p->object, now, plan);
-	if (!agent->draining || p->gone || object_is_deleting(p->object))
-		return;
-	lifecycle_decide_drain(&p->run, p->object, plan);
+	if (agent->draining && !is_leaving(p))
+		lifecycle_decide_drain(&p->run, p->object, plan);
+	else
+		lifecycle_decide(&p->run, p->gone ? NULL : p->object, now, plan);
 }
 
 /* Carries out one plan. Returns whether to decide again at once. */
@@ -395,13 +219,13 @@ static bool act(struct agent *agent, struct agent_pod *p, const struct pod_plan 
 {
 	p->wake_at = plan->wake_at;
 	for (size_t i = 0; i < plan->n_stop; i++)
-		stop_container(agent, p, &p->run.containers[plan->stop[i]], plan->grace);
+		stop_container(agent, p, &p->run.containers[plan->stop[i]], plan);
 	for (size_t i = 0; i < plan->n_start; i++)
 		start_container(agent, p, &p->run.containers[plan->start[i]]);
 	if (plan->start_sandbox)
 		start_sandbox(agent, p);
 	else if (plan->end_sandbox)
-		end_sandbox(agent, p);
+		agent_pod_end_sandbox(agent, p);
 	else
 		return plan->n_start > 0;
 	return true;
@@ -416,35 +240,49 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p)
 		decide(agent, p, &plan);
 		again = act(agent, p, &plan);
 	}
-	write_status(agent, p);
-	if (!plan.finished || p->cleaning)
+	agent_write_status(agent, p);
+	if (p->cleaning || p->run.sandbox != SANDBOX_NONE || !(is_leaving(p) || agent->draining))
 		return true;
-	if (p->gone)
-		return false;
-	if (object_is_deleting(p->object) && !p->removed) {
-		p->removed = true;
-		remove_from_store(agent, p);
-	}
+	if (p->has_files)
+		agent_pod_clean(agent, p);
+	else if (!is_leaving(p))
+		return true;
+	else if (p->gone)
+		return p->writing || p->removing; /* until the news of it has come */
+	else
+		agent_remove_from_store(agent, p);
 	return true;
+}
+
+/* Its podfs-pod has died while nobody looked: what it had written down is known, the rest is lost. */
+static void adopt_remains(struct agent *agent, struct agent_pod *p)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	_cleanup_free_ struct sandbox_event *events = NULL;
+	size_t n = 0;
+
+	if (sandbox_read_state(agent->run_dir, p->uid, &events, &n, &err) == 0)
+		for (size_t i = 0; i < n; i++)
+			agent_pod_take_status(agent, p, &events[i]);
+	agent_pod_lost(agent, p);
+	agent_pod_clean(agent, p);
 }
 
 void agent_pod_adopt(struct agent *agent, struct agent_pod *p)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
-	int r;
+	_cleanup_error_ struct error err = ERROR_INIT, no_address = ERROR_INIT;
+	int r = sandbox_connect(agent->run_dir, p->uid, &p->sandbox, &err);
 
-	(void)cgroup_path(agent->cgroups, value_str_or(object_path(p->object, "status", "qosClass"), "BestEffort"), p->uid,
-			  NULL, p->cgroup);
-	r = sandbox_connect(agent->run_dir, p->uid, &p->sandbox, &err);
 	if (r == 0)
 		r = watch_sandbox(agent, p);
-	if (r < 0) { /* its podfs-pod has died while nobody looked */
-		on_lost(agent, p);
-		start_cleaning(agent, p);
+	if (r < 0) {
+		adopt_remains(agent, p);
 		return;
 	}
-	(void)snprintf(p->run.ip, sizeof(p->run.ip), "%s",
-		       value_str_or(object_path(p->object, "status", "podIP"), ""));
+	if (agent_pod_flag(p->object, "hostNetwork"))
+		(void)snprintf(p->run.ip, sizeof(p->run.ip), "%s", agent->host_ip);
+	else if (agent->network->allocate(agent->network_arg, p->uid, p->run.ip, &no_address) < 0)
+		log_warning("pod %s: %s", p->uid, error_text(&no_address)); /* attaching it then fails and says so */
 	p->run.sandbox = SANDBOX_COMING;
 	p->adopting = true;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <mntent.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -335,8 +336,11 @@ static int remove_tree(int hierarchy, const char *path)
 		return errno == ENOENT ? 0 : -errno;
 	dup = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	dir = dup >= 0 ? fdopendir(dup) : NULL;
-	if (!dir)
-		return -errno;
+	if (!dir) {
+		r = -errno;
+		close_fdp(&dup);
+		return r;
+	}
 	while ((d = readdir(dir)))
 		if (d->d_type == DT_DIR && d->d_name[0] != '.') {
 			int e = remove_tree(fd, d->d_name);
@@ -358,6 +362,43 @@ int cgroup_remove(struct cgroups *cg, const char *path)
 		r = r < 0 ? r : e;
 	}
 	return r;
+}
+
+/* One pass over the processes in a directory and those below it. */
+static void kill_tree(int hierarchy, const char *path)
+{
+	_cleanup_close_ int fd = openat(hierarchy, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fclose_ FILE *procs = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *d;
+	char line[VALUE_SIZE];
+	int file, dup;
+
+	if (fd < 0)
+		return;
+	file = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	procs = file >= 0 ? fdopen(file, "r") : NULL;
+	if (file >= 0 && !procs)
+		(void)close(file);
+	while (procs && fgets(line, sizeof(line), procs)) {
+		pid_t pid = (pid_t)strtol(line, NULL, 10);
+
+		if (pid > 1 && pid != getpid())
+			(void)kill(pid, SIGKILL); /* ignoring: it may have gone */
+	}
+	dup = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	dir = dup >= 0 ? fdopendir(dup) : NULL;
+	if (dup >= 0 && !dir)
+		(void)close(dup);
+	while (dir && (d = readdir(dir)))
+		if (d->d_type == DT_DIR && d->d_name[0] != '.')
+			kill_tree(fd, d->d_name);
+}
+
+void cgroup_kill(struct cgroups *cg, const char *path)
+{
+	if (cg->n)
+		kill_tree(cg->list[0].fd, path); /* processes are moved in all hierarchies at once */
 }
 
 /* Reads a file of the cgroup in the hierarchy of a controller. */

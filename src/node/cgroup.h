@@ -50,6 +50,9 @@ int cgroup_supervisor_path(struct cgroups *cg, const char *pod_path, char out[st
  * there. */
 int cgroup_remove(struct cgroups *cg, const char *path);
 
+/* Kills (SIGKILL) what runs in a cgroup and those below it. Failures are ignored: who goes on sees what is left. */
+void cgroup_kill(struct cgroups *cg, const char *path);
+
 /* How often the kernel has killed for want of memory in this cgroup. */
 int64_t cgroup_oom_kills(struct cgroups *cg, const char *path);
 

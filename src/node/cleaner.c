@@ -21,10 +21,12 @@ static const int child_patience = 10000;
 /* How long the kernel is given to let go of a cgroup whose last process has been reaped. */
 static const int64_t cgroup_patience = 10 * NSEC_PER_SEC;
 static const int64_t cgroup_pause = NSEC_PER_MSEC;
+static const int64_t kill_after = 50 * NSEC_PER_MSEC;
 
 struct job {
 	STAILQ_ENTRY(job) link;
-	char *uid, *cgroup, *run_dir, *dir;
+	char *uid; /* NULL: only a directory */
+	char *cgroup, *run_dir, *dir, *log_dir;
 	bool network;
 	pid_t child;
 };
@@ -50,6 +52,7 @@ static void free_job(struct job *j)
 	free(j->cgroup);
 	free(j->run_dir);
 	free(j->dir);
+	free(j->log_dir);
 	free(j);
 }
 
@@ -65,15 +68,21 @@ static void reap(pid_t pid)
 		log_warning("podfs-pod %d does not end, ignoring", (int)pid);
 }
 
-/* A cgroup is busy for a moment after its last process was reaped: it is tried again until then. */
+/*
+ * A cgroup is busy for a moment after its last process was reaped: it is tried again until then. What still runs in it
+ * by kill_after has outlived a podfs-pod that was killed, and is killed.
+ */
 static void remove_cgroup(struct cleaner *c, const char *path)
 {
 	const struct timespec pause = { .tv_nsec = cgroup_pause };
-	int64_t end = clock_monotonic() + cgroup_patience;
+	int64_t start = clock_monotonic();
 	int r;
 
-	while ((r = cgroup_remove(c->cgroups, path)) == -EBUSY && clock_monotonic() < end)
+	while ((r = cgroup_remove(c->cgroups, path)) == -EBUSY && clock_monotonic() - start < cgroup_patience) {
+		if (clock_monotonic() - start > kill_after)
+			cgroup_kill(c->cgroups, path);
 		(void)ppoll(NULL, 0, &pause, NULL);
+	}
 	if (r < 0)
 		log_warning("cgroup %s: remove: %s, ignoring", path, strerrordesc_np(-r));
 }
@@ -104,10 +113,13 @@ static void work(struct cleaner *c, struct job *const *jobs, size_t n)
 	release_network(c, jobs, n);
 	for (size_t i = 0; i < n; i++) {
 		reap(jobs[i]->child);
-		remove_cgroup(c, jobs[i]->cgroup);
+		if (jobs[i]->cgroup)
+			remove_cgroup(c, jobs[i]->cgroup);
 		remove_dir(jobs[i]->run_dir);
 		remove_dir(jobs[i]->dir);
-		c->done(c->arg, jobs[i]->uid);
+		remove_dir(jobs[i]->log_dir);
+		if (jobs[i]->uid)
+			c->done(c->arg, jobs[i]->uid);
 		free_job(jobs[i]);
 	}
 }
@@ -175,25 +187,48 @@ void cleaner_stop(struct cleaner *c)
 	free(c);
 }
 
+static void add_job(struct cleaner *c, struct job *j)
+{
+	pthread_mutex_lock(&c->lock);
+	STAILQ_INSERT_TAIL(&c->jobs, j, link);
+	pthread_cond_signal(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+int cleaner_add_dir(struct cleaner *c, const char *dir)
+{
+	struct job *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return -ENOMEM;
+	j->dir = strdup(dir);
+	if (!j->dir) {
+		free_job(j);
+		return -ENOMEM;
+	}
+	add_job(c, j);
+	return 0;
+}
+
+static bool copy(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return *to || !from;
+}
+
 int cleaner_add(struct cleaner *c, const struct cleaner_job *job)
 {
 	struct job *j = calloc(1, sizeof(*j));
 
 	if (!j)
 		return -ENOMEM;
-	j->uid = strdup(job->uid);
-	j->cgroup = strdup(job->cgroup);
-	j->run_dir = strdup(job->run_dir);
-	j->dir = job->dir ? strdup(job->dir) : NULL;
 	j->network = job->network;
 	j->child = job->child;
-	if (!j->uid || !j->cgroup || !j->run_dir || (job->dir && !j->dir)) {
+	if (!copy(&j->uid, job->uid) || !copy(&j->cgroup, job->cgroup) || !copy(&j->run_dir, job->run_dir) ||
+	    !copy(&j->dir, job->dir) || !copy(&j->log_dir, job->log_dir)) {
 		free_job(j);
 		return -ENOMEM;
 	}
-	pthread_mutex_lock(&c->lock);
-	STAILQ_INSERT_TAIL(&c->jobs, j, link);
-	pthread_cond_signal(&c->changed);
-	pthread_mutex_unlock(&c->lock);
+	add_job(c, j);
 	return 0;
 }

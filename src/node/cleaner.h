@@ -19,6 +19,7 @@ struct cleaner_job {
 	const char *cgroup;	/* the pod's */
 	const char *run_dir;	/* RUN/pods/UID */
 	const char *dir;	/* STATE/pods/UID; NULL: it stays, since the pod will have another sandbox */
+	const char *log_dir;	/* its log files; NULL: they stay */
 	bool network;		/* it has a link and an address */
 	pid_t child;		/* podfs-pod, to be reaped; 0: it is no child of this process */
 };
@@ -28,6 +29,9 @@ int cleaner_start(struct cgroups *cg, const struct agent_network *network, void 
 		  void (*done)(void *arg, const char *uid), void *arg, struct cleaner **ret);
 /* Finishes what is queued, and ends. NULL is fine. */
 void cleaner_stop(struct cleaner *c);
+
+/* Has a directory removed, whose end nobody waits for. -ENOMEM. */
+int cleaner_add_dir(struct cleaner *c, const char *dir);
 
 /* -ENOMEM. */
 int cleaner_add(struct cleaner *c, const struct cleaner_job *job);

@@ -41,6 +41,7 @@ void lifecycle_clear(struct pod_run *p)
 		free(p->containers[i].exit.message);
 		free(p->containers[i].last.message);
 		free(p->containers[i].waiting_message);
+		free(p->containers[i].image);
 		free(p->containers[i].image_id);
 	}
 	free(p->containers);
@@ -77,22 +78,46 @@ void lifecycle_exited(struct container_run *c, int code, int signal, const char 
 	c->not_before = finished_at + c->backoff;
 }
 
+static void forget_waiting(struct container_run *c)
+{
+	c->waiting_reason = NULL;
+	free(c->waiting_message);
+	c->waiting_message = NULL;
+}
+
+static int64_t doubled(int64_t delay)
+{
+	return !delay				     ? LIFECYCLE_BACKOFF_FIRST :
+	       delay * 2 > LIFECYCLE_BACKOFF_MAX ? LIFECYCLE_BACKOFF_MAX :
+						     delay * 2;
+}
+
 void lifecycle_starting(struct container_run *c)
 {
+	if (lifecycle_is_outdated(c))
+		c->backoff = 0; /* kubelet's back-off is of a container with its image */
 	if (c->exit.is_set) {
 		free(c->last.message);
 		c->last = c->exit;
 		c->exit = (struct container_exit){ 0 };
 		c->run++;
-		c->backoff = !c->backoff ? LIFECYCLE_BACKOFF_FIRST :
-			     c->backoff * 2 > LIFECYCLE_BACKOFF_MAX ? LIFECYCLE_BACKOFF_MAX : c->backoff * 2;
+		c->backoff = doubled(c->backoff);
 	}
 	c->phase = CONTAINER_STARTING;
 	c->started_at = 0;
-	c->stop_sent = false;
-	c->waiting_reason = NULL;
-	free(c->waiting_message);
-	c->waiting_message = NULL;
+	c->stop_by = 0;
+	c->replacing = false;
+	forget_waiting(c);
+}
+
+void lifecycle_waits(struct container_run *c, const char *reason, char *message, bool for_event, int64_t now)
+{
+	forget_waiting(c);
+	c->phase = CONTAINER_WAITING;
+	c->waiting_reason = reason;
+	c->waiting_message = message;
+	c->retry = doubled(c->retry);
+	c->not_before = for_event ? INT64_MAX : now + c->retry;
 }
 
 void lifecycle_set_run(struct container_run *c, uint32_t run)
@@ -100,14 +125,32 @@ void lifecycle_set_run(struct container_run *c, uint32_t run)
 	if (c->exit.is_set && run != c->run) {
 		free(c->last.message);
 		c->last = c->exit;
-		c->exit = (struct container_exit){ 0 };
 	} else if (c->exit.is_set) {
 		free(c->exit.message);
-		c->exit = (struct container_exit){ 0 };
 	}
+	c->exit = (struct container_exit){ 0 };
 	c->run = run;
 	c->phase = CONTAINER_WAITING;
 	c->not_before = 0;
+	forget_waiting(c);
+}
+
+void lifecycle_new_sandbox(struct pod_run *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct container_run *c = &p->containers[i];
+
+		c->has_started = false;
+		if (c->kind != CONTAINER_INIT || c->phase != CONTAINER_EXITED || c->exit.code)
+			continue;
+		c->phase = CONTAINER_WAITING;
+		c->not_before = 0;
+	}
+}
+
+bool lifecycle_is_outdated(const struct container_run *c)
+{
+	return c->image && strcmp(c->image, value_str_or(value_get(c->spec, "image"), "")) != 0;
 }
 
 static int64_t time_of(const struct value *v, int64_t fallback)
@@ -129,27 +172,74 @@ static const char *known_reason(const char *reason)
 	return "Error";
 }
 
+/* The delay that a message of CrashLoopBackOff names, as Go writes durations: "back-off 2m40s restarting …". */
+static int64_t backoff_of(const char *message)
+{
+	char *end;
+	long minutes = 0, n;
+
+	if (strncmp(message, "back-off ", 9) != 0)
+		return 0;
+	n = strtol(message + 9, &end, 10);
+	if (*end == 'm') {
+		minutes = n;
+		n = strtol(end + 1, &end, 10);
+	}
+	if (*end != 's' || n < 0 || minutes < 0 || minutes > 5 || n > 300)
+		return 0;
+	return (minutes * 60 + n) * NSEC_PER_SEC;
+}
+
+/* A run that the status says has ended. */
+static void recover_exit(struct container_run *c, const struct value *ended, int64_t now)
+{
+	const char *message = value_str(value_get(ended, "message"));
+
+	c->started_at = time_of(value_get(ended, "startedAt"), 0);
+	lifecycle_exited(c, (int)value_int(value_get(ended, "exitCode"), LIFECYCLE_EXIT_UNKNOWN),
+			 (int)value_int(value_get(ended, "signal"), 0),
+			 known_reason(value_str_or(value_get(ended, "reason"), "")), message ? strdup(message) : NULL,
+			 time_of(value_get(ended, "finishedAt"), now));
+}
+
+static void set_copy(char **to, const struct value *v)
+{
+	const char *s = value_str_or(v, "");
+
+	free(*to);
+	*to = *s ? strdup(s) : NULL;
+}
+
 static void recover_container(struct container_run *c, const struct value *status, int64_t now)
 {
+	const struct value *waiting = value_path(status, "state", "waiting");
 	const struct value *running = value_path(status, "state", "running");
 	const struct value *ended = value_path(status, "state", "terminated");
 	const struct value *last = value_path(status, "lastState", "terminated");
-	const char *message;
+	bool in_backoff = !strcmp(value_str_or(value_get(waiting, "reason"), ""), "CrashLoopBackOff");
 
-	if (!running && !ended && last)
-		ended = last; /* it waited for its restart */
 	c->run = (uint32_t)value_int(value_get(status, "restartCount"), 0);
+	if (running || ended || last) { /* it has been launched */
+		set_copy(&c->image, value_get(status, "image"));
+		set_copy(&c->image_id, value_get(status, "imageID"));
+	}
+	c->backoff = in_backoff ? backoff_of(value_str_or(value_get(waiting, "message"), "")) : 0;
+	if (last && !in_backoff) { /* the run before this one */
+		recover_exit(c, last, now);
+		c->last = c->exit;
+		c->exit = (struct container_exit){ 0 };
+		c->phase = CONTAINER_WAITING;
+		c->not_before = 0;
+		c->last.run = c->run ? c->run - 1 : 0;
+	} else if (last) {
+		ended = last;
+	}
 	if (running) {
 		c->started_at = time_of(value_get(running, "startedAt"), now);
 		lifecycle_exited(c, LIFECYCLE_EXIT_UNKNOWN, 0, "ContainerStatusUnknown",
-				 strdup("the container could not be located when the node agent came back"), now);
+				 strdup("The container could not be located when the pod was terminated"), now);
 	} else if (ended) {
-		message = value_str(value_get(ended, "message"));
-		c->started_at = time_of(value_get(ended, "startedAt"), 0);
-		lifecycle_exited(c, (int)value_int(value_get(ended, "exitCode"), LIFECYCLE_EXIT_UNKNOWN),
-				 (int)value_int(value_get(ended, "signal"), 0),
-				 known_reason(value_str_or(value_get(ended, "reason"), "")),
-				 message ? strdup(message) : NULL, time_of(value_get(ended, "finishedAt"), now));
+		recover_exit(c, ended, now);
 	}
 }
 
@@ -171,10 +261,9 @@ void lifecycle_recover(struct pod_run *p, const struct value *status, int64_t no
 	p->started_at = time_of(value_get(status, "startTime"), p->started_at);
 }
 
-/* Whether an exited container is to run again. */
-static bool restarts(const struct container_run *c, const char *policy)
+bool lifecycle_restarts(const struct container_run *c, const char *policy)
 {
-	if (c->kind == CONTAINER_SIDECAR)
+	if (c->kind == CONTAINER_SIDECAR || c->replacing)
 		return true;
 	if (!strcmp(policy, "Never"))
 		return false;
@@ -188,26 +277,41 @@ static const char *policy_of(const struct value *spec)
 	return value_str_or(value_get(spec, "restartPolicy"), "Always");
 }
 
-bool lifecycle_is_done(const struct pod_run *p, const struct value *spec)
-{
-	if (p->failed)
-		return true;
-	for (size_t i = p->n_init; i < p->n; i++)
-		if (p->containers[i].phase != CONTAINER_EXITED || restarts(&p->containers[i], policy_of(spec)))
-			return false;
-	return p->n > p->n_init;
-}
-
 /* Whether the init sequence has an end that no restart will change. */
 static bool init_failed(const struct pod_run *p, const char *policy)
 {
 	for (size_t i = 0; i < p->n_init; i++) {
 		const struct container_run *c = &p->containers[i];
 
-		if (c->kind == CONTAINER_INIT && c->phase == CONTAINER_EXITED && c->exit.code && !restarts(c, policy))
+		if (c->kind == CONTAINER_INIT && c->phase == CONTAINER_EXITED && c->exit.code &&
+		    !lifecycle_restarts(c, policy))
 			return true;
 	}
 	return false;
+}
+
+bool lifecycle_is_done(const struct pod_run *p, const struct value *spec)
+{
+	if (init_failed(p, policy_of(spec)))
+		return true;
+	for (size_t i = p->n_init; i < p->n; i++)
+		if (p->containers[i].phase != CONTAINER_EXITED || lifecycle_restarts(&p->containers[i], policy_of(spec)))
+			return false;
+	return p->n > p->n_init;
+}
+
+/* Whether the containers after this one may be started. */
+static bool lets_pass(const struct container_run *c)
+{
+	return c->kind == CONTAINER_SIDECAR ? c->has_started : c->phase == CONTAINER_EXITED && !c->exit.code;
+}
+
+bool lifecycle_init_is_done(const struct pod_run *p)
+{
+	for (size_t i = 0; i < p->n_init; i++)
+		if (!lets_pass(&p->containers[i]))
+			return false;
+	return true;
 }
 
 static bool is_alive(const struct container_run *c)
@@ -215,19 +319,22 @@ static bool is_alive(const struct container_run *c)
 	return c->phase == CONTAINER_STARTING || c->phase == CONTAINER_RUNNING;
 }
 
-/* Starts a container that is waiting or due for a restart; false when it must not or need not run now. */
-static void start_if_due(const struct pod_run *p, size_t i, const char *policy, int64_t now, struct pod_plan *plan)
+/* A container that waits for its start or is due for a restart, or that runs an image that is no longer wanted. */
+static void decide_container(const struct pod_run *p, size_t i, const char *policy, int64_t now, struct pod_plan *plan)
 {
 	const struct container_run *c = &p->containers[i];
+	bool outdated = c->kind != CONTAINER_INIT && lifecycle_is_outdated(c);
 
-	if (is_alive(c) || (c->phase == CONTAINER_EXITED && !restarts(c, policy)))
-		return;
-	if (c->not_before > now) {
-		if (c->not_before < plan->wake_at)
-			plan->wake_at = c->not_before;
-		return;
+	if (is_alive(c) && outdated && !c->stop_by) {
+		plan->stop[plan->n_stop++] = i;
+		plan->replace = true;
 	}
-	plan->start[plan->n_start++] = i;
+	if (is_alive(c) || (c->phase == CONTAINER_EXITED && !lifecycle_restarts(c, policy)))
+		return;
+	if (c->not_before <= now || outdated)
+		plan->start[plan->n_start++] = i;
+	else if (c->not_before < plan->wake_at)
+		plan->wake_at = c->not_before;
 }
 
 /* Starts what is next: init containers one after another, then all the others. */
@@ -235,16 +342,14 @@ static void decide_starts(const struct pod_run *p, const char *policy, int64_t n
 {
 	for (size_t i = 0; i < p->n_init; i++) {
 		const struct container_run *c = &p->containers[i];
-		bool passed = c->kind == CONTAINER_SIDECAR ? c->phase == CONTAINER_RUNNING || c->last.is_set :
-							     c->phase == CONTAINER_EXITED && !c->exit.code;
 
-		if (c->kind == CONTAINER_SIDECAR || !passed)
-			start_if_due(p, i, policy, now, plan);
-		if (!passed)
+		if (c->kind == CONTAINER_SIDECAR || !lets_pass(c))
+			decide_container(p, i, policy, now, plan);
+		if (!lets_pass(c))
 			return;
 	}
 	for (size_t i = p->n_init; i < p->n; i++)
-		start_if_due(p, i, policy, now, plan);
+		decide_container(p, i, policy, now, plan);
 }
 
 /* Stops what is alive: the main and init containers first, the sidecars when those are gone, last started first. */
@@ -267,23 +372,34 @@ static size_t decide_stops(const struct pod_run *p, struct pod_plan *plan)
 	return alive;
 }
 
-/* The grace that is left of a deletion, in ns. */
+static int64_t own_grace(const struct object *pod)
+{
+	return value_int(object_path(pod, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT) *
+	       NSEC_PER_SEC;
+}
+
+/*
+ * The grace that is left of a deletion, in ns. The stamp has whole seconds, so its end is known to a second only: at
+ * the first stop the period counts from now, and what a restarted agent computes can only be shorter (podfs-pod keeps
+ * the earlier end).
+ */
 static int64_t grace_of(const struct pod_run *p, const struct object *pod, int64_t now)
 {
-	int64_t seconds, deadline;
+	int64_t grace, left, deadline;
 	const char *at;
 
 	if (!pod || p->killed)
 		return 0;
 	at = value_str(object_path(pod, "metadata", "deletionTimestamp"));
-	seconds = value_int(object_path(pod, "metadata", "deletionGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT);
 	if (!at || clock_parse_rfc3339(at, &deadline) < 0)
-		return value_int(object_path(pod, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT) *
-		       NSEC_PER_SEC;
-	/* The stamp has whole seconds, so what is left is known to a second only: the period counts from now, at the
-	 * first stop, and a restarted daemon's second stop can only shorten it (podfs-pod keeps the earlier end). */
-	return seconds <= 0 ? 0 : deadline + NSEC_PER_SEC - now > seconds * NSEC_PER_SEC ? seconds * NSEC_PER_SEC :
-	       deadline + NSEC_PER_SEC - now < 0 ? 0 : deadline + NSEC_PER_SEC - now;
+		return own_grace(pod);
+	grace = value_int(object_path(pod, "metadata", "deletionGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT) *
+		NSEC_PER_SEC;
+	if (grace <= 0)
+		return 0;
+	left = deadline + NSEC_PER_SEC - now;
+	left = left > grace ? grace : left;
+	return left < LIFECYCLE_GRACE_MIN * NSEC_PER_SEC ? LIFECYCLE_GRACE_MIN * NSEC_PER_SEC : left;
 }
 
 static void decide_end(const struct pod_run *p, const struct object *pod, int64_t now, struct pod_plan *plan)
@@ -297,8 +413,7 @@ static void decide_end(const struct pod_run *p, const struct object *pod, int64_
 void lifecycle_decide_drain(const struct pod_run *p, const struct object *pod, struct pod_plan *ret)
 {
 	*ret = (struct pod_plan){ .wake_at = INT64_MAX };
-	ret->grace = value_int(object_path(pod, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT) *
-		     NSEC_PER_SEC;
+	ret->grace = own_grace(pod);
 	if (p->sandbox == SANDBOX_UP && !decide_stops(p, ret))
 		ret->end_sandbox = true;
 	ret->finished = p->sandbox == SANDBOX_NONE;
@@ -310,7 +425,7 @@ void lifecycle_decide(const struct pod_run *p, const struct object *pod, int64_t
 	const char *policy = policy_of(spec);
 
 	*ret = (struct pod_plan){ .wake_at = INT64_MAX };
-	if (!pod || p->killed || object_is_deleting(pod) || lifecycle_is_done(p, spec) || init_failed(p, policy)) {
+	if (!pod || p->killed || object_is_deleting(pod) || lifecycle_is_done(p, spec)) {
 		decide_end(p, pod, now, ret);
 		return;
 	}
@@ -319,6 +434,7 @@ void lifecycle_decide(const struct pod_run *p, const struct object *pod, int64_t
 		if (!ret->start_sandbox)
 			ret->wake_at = p->sandbox_not_before;
 	} else if (p->sandbox == SANDBOX_UP) {
+		ret->grace = own_grace(pod);
 		decide_starts(p, policy, now, ret);
 	}
 }

@@ -21,6 +21,7 @@
 enum {
 	LIFECYCLE_CONTAINERS_MAX = 128,
 	LIFECYCLE_GRACE_DEFAULT = 30,
+	LIFECYCLE_GRACE_MIN = 2, /* K8S:pkg/kubelet/kuberuntime: minimumGracePeriodInSeconds */
 	LIFECYCLE_EXIT_UNKNOWN = 137, /* ContainerStatusUnknown */
 };
 
@@ -50,11 +51,17 @@ struct container_run {
 	struct container_exit last; /* of the run before */
 	int64_t backoff;	    /* delay before the restart after next; ns */
 	int64_t not_before;	    /* real time before which it is not started again */
-	bool stop_sent;
+	int64_t stop_by;	    /* real time of the end that a stop has set; 0: none was sent */
+	bool replacing;		    /* stopped for the sake of a new image: it runs again whatever the policy */
+	bool has_started;	    /* in this sandbox */
 	const char *waiting_reason; /* static; NULL: the usual one */
 	char *waiting_message;	    /* owned; NULL: none */
+	int64_t retry;		    /* delay after the next failure to launch it; ns */
+	char *image;		    /* owned; what the spec said at the current or last launch; NULL: never launched */
 	char *image_id;		    /* owned; of the current or last run */
 	int64_t oom_kills;	    /* seen before this run */
+	uint64_t request;	    /* id of the start that was sent */
+	enum { RECORD_NONE, RECORD_DUE, RECORD_WRITING } record; /* whether the exit is to be stored, then acknowledged */
 };
 
 enum sandbox_phase { SANDBOX_NONE, SANDBOX_COMING, SANDBOX_UP, SANDBOX_ENDING };
@@ -68,9 +75,7 @@ struct pod_run {
 	char ip[16];	       /* "" while it has none */
 	int64_t started_at;    /* when the agent first saw it; real time, ns */
 	int64_t sandbox_not_before; /* after a failure */
-	bool ever_running;     /* a main container has been started */
 	bool killed;	       /* removed from the store by force: end it, write nothing */
-	bool failed;	       /* the pod is to end Failed (an init container that may not be restarted) */
 };
 
 /* Fills in the containers of a pod's spec, all waiting. -E2BIG for more than fit, -ENOMEM. */
@@ -89,6 +94,24 @@ void lifecycle_starting(struct container_run *c);
 void lifecycle_set_run(struct container_run *c, uint32_t run);
 
 /*
+ * Notes that a launch came to nothing: it waits for that reason (static) and is tried again after a delay that doubles
+ * from LIFECYCLE_BACKOFF_FIRST, or, when `for_event`, only when something has changed. Takes message.
+ */
+void lifecycle_waits(struct container_run *c, const char *reason, char *message, bool for_event, int64_t now);
+
+/* Notes that a new sandbox is being made: what ran in the one before is over, and init containers run again. */
+void lifecycle_new_sandbox(struct pod_run *p);
+
+/* Whether a container that has exited is to run again, under the pod's restartPolicy. */
+bool lifecycle_restarts(const struct container_run *c, const char *policy);
+
+/* Whether the spec names another image than that of the current or last launch. */
+bool lifecycle_is_outdated(const struct container_run *c);
+
+/* Whether all init containers have ended well, and all sidecars have started. */
+bool lifecycle_init_is_done(const struct pod_run *p);
+
+/*
  * Takes up what the pod's stored status says of its containers, when no podfs-pod is left to tell: what was running has
  * ended in a way that nobody saw; what had ended stays so.
  */
@@ -100,6 +123,7 @@ struct pod_plan {
 	bool finished;		    /* the sandbox is gone and the pod may leave the store or rest in it */
 	size_t start[LIFECYCLE_CONTAINERS_MAX], n_start; /* containers to start now */
 	size_t stop[LIFECYCLE_CONTAINERS_MAX], n_stop;	 /* containers to stop now */
+	bool replace;		    /* those stops are for the sake of a new image */
 	int64_t grace;		    /* ns, for the stops */
 	int64_t wake_at;	    /* real time of the next decision that time alone brings; INT64_MAX: none */
 };
@@ -110,7 +134,7 @@ void lifecycle_decide(const struct pod_run *p, const struct object *pod, int64_t
 /* What to do to end the pod with its own grace though its object stays: for a node that is shut down. */
 void lifecycle_decide_drain(const struct pod_run *p, const struct object *pod, struct pod_plan *ret);
 
-/* Whether all main containers have ended for good. */
+/* Whether all main containers have ended for good, or an init container has that may not be restarted. */
 bool lifecycle_is_done(const struct pod_run *p, const struct value *spec);
 
 /*

@@ -16,23 +16,10 @@ static const char *policy_of(const struct value *root)
 	return value_str_or(value_path(root, "spec", "restartPolicy"), "Always");
 }
 
-/* Whether an exited main container counts as stopped for good. */
+/* Whether an exited container counts as stopped for good. */
 static bool is_final(const struct container_run *c, const char *policy)
 {
-	return c->phase == CONTAINER_EXITED &&
-	       (!strcmp(policy, "Never") || (!strcmp(policy, "OnFailure") && !c->exit.code));
-}
-
-static bool init_is_done(const struct pod_run *p)
-{
-	for (size_t i = 0; i < p->n_init; i++) {
-		const struct container_run *c = &p->containers[i];
-
-		if (c->kind == CONTAINER_SIDECAR ? c->phase == CONTAINER_WAITING || c->phase == CONTAINER_STARTING :
-						   c->phase != CONTAINER_EXITED || c->exit.code)
-			return false;
-	}
-	return true;
+	return c->phase == CONTAINER_EXITED && !lifecycle_restarts(c, policy);
 }
 
 /* K8S:pkg/kubelet/kubelet_pods.go, getPhase. */
@@ -48,7 +35,7 @@ static const char *phase_of(const struct pod_run *p, const char *policy, bool de
 		const struct container_run *c = &p->containers[i];
 
 		running += c->phase == CONTAINER_RUNNING;
-		stopped += c->phase == CONTAINER_EXITED || (c->phase == CONTAINER_STARTING && c->last.is_set);
+		stopped += c->phase == CONTAINER_EXITED || (c->phase != CONTAINER_RUNNING && c->last.is_set);
 		waiting += (c->phase == CONTAINER_WAITING || c->phase == CONTAINER_STARTING) && !c->last.is_set;
 		succeeded += c->phase == CONTAINER_EXITED && !c->exit.code;
 		final += is_final(c, policy);
@@ -57,7 +44,7 @@ static const char *phase_of(const struct pod_run *p, const char *policy, bool de
 		return succeeded == p->n - p->n_init ? "Succeeded" : "Failed";
 	if (deleting && !running && p->sandbox == SANDBOX_NONE)
 		return "Failed";
-	if (!init_is_done(p) || waiting)
+	if (!lifecycle_init_is_done(p) || waiting)
 		return "Pending";
 	return running || stopped ? "Running" : "Pending";
 }
@@ -94,37 +81,49 @@ static struct value *waiting(struct arena *a, const char *reason, const char *me
 	return w;
 }
 
+/* As Go writes durations of whole seconds: "40s", "1m20s". */
+static const char *duration(struct arena *a, int64_t ns)
+{
+	int64_t s = ns / NSEC_PER_SEC;
+
+	return s < 60 ? arena_printf(a, "%" PRId64 "s", s) : arena_printf(a, "%" PRId64 "m%" PRId64 "s", s / 60, s % 60);
+}
+
+static struct value *crash_loop(struct arena *a, const struct value *root, const struct container_run *c)
+{
+	return waiting(a, "CrashLoopBackOff",
+		       arena_printf(a, "back-off %s restarting failed container=%s pod=%s_%s(%s)", duration(a, c->backoff),
+				    c->name, value_str_or(value_path(root, "metadata", "name"), ""),
+				    value_str_or(value_path(root, "metadata", "namespace"), ""),
+				    value_str_or(value_path(root, "metadata", "uid"), "")));
+}
+
 /* The state that Kubernetes shows: an exited container that waits for its restart is waiting in CrashLoopBackOff. */
 static void set_state(struct arena *a, struct value *status, const struct pod_run *p, const struct container_run *c,
-		      const char *uid, const char *policy, int64_t now)
+		      const struct value *root, int64_t now)
 {
 	struct value *state = value_set(a, status, "state", value_new_map(a));
+	struct value *last = value_set(a, status, "lastState", value_new_map(a));
+	const char *uid = value_str_or(value_path(root, "metadata", "uid"), "");
 	const char *id = arena_printf(a, "podfs://%s/%s/%" PRIu32, uid, c->name, c->run);
 	const char *last_id = arena_printf(a, "podfs://%s/%s/%" PRIu32, uid, c->name, c->last.run);
-	bool held_by_init = c->kind == CONTAINER_MAIN && !init_is_done(p);
+	const char *usual = c->kind == CONTAINER_MAIN && !lifecycle_init_is_done(p) ? "PodInitializing" :
+										       "ContainerCreating";
 
-	value_set(a, status, "lastState", value_new_map(a));
 	if (c->phase == CONTAINER_RUNNING) {
 		set_time(a, value_set(a, state, "running", value_new_map(a)), "startedAt", c->started_at);
-	} else if (c->phase == CONTAINER_EXITED && c->backoff && c->not_before > now && c->kind != CONTAINER_INIT &&
-		   !is_final(c, policy)) {
-		value_set(a, state, "waiting",
-			  waiting(a, "CrashLoopBackOff",
-				  arena_printf(a, "back-off %" PRId64 "s restarting failed container=%s",
-					       c->backoff / NSEC_PER_SEC, c->name)));
-		value_set(a, value_get(status, "lastState"), "terminated", terminated(a, &c->exit, id));
+	} else if (c->phase == CONTAINER_EXITED && c->backoff && c->not_before > now && !is_final(c, policy_of(root))) {
+		value_set(a, state, "waiting", crash_loop(a, root, c));
+		value_set(a, last, "terminated", terminated(a, &c->exit, id));
 		return;
 	} else if (c->phase == CONTAINER_EXITED) {
 		value_set(a, state, "terminated", terminated(a, &c->exit, id));
 	} else {
 		value_set(a, state, "waiting",
-			  waiting(a, c->waiting_reason ? c->waiting_reason :
-				     held_by_init	 ? "PodInitializing" :
-							   "ContainerCreating",
-				  c->waiting_message));
+			  waiting(a, c->waiting_reason ? c->waiting_reason : usual, c->waiting_message));
 	}
 	if (c->last.is_set)
-		value_set(a, value_get(status, "lastState"), "terminated", terminated(a, &c->last, last_id));
+		value_set(a, last, "terminated", terminated(a, &c->last, last_id));
 }
 
 static bool is_ready(const struct container_run *c)
@@ -133,15 +132,17 @@ static bool is_ready(const struct container_run *c)
 }
 
 static struct value *container_status(struct arena *a, const struct pod_run *p, const struct container_run *c,
-				      const char *uid, const char *policy, int64_t now)
+				      const struct value *root, int64_t now)
 {
+	const char *image = c->image ? c->image : value_str_or(value_get(c->spec, "image"), "");
+	const char *uid = value_str_or(value_path(root, "metadata", "uid"), "");
 	struct value *s = value_new_map(a);
 
 	value_set_str(a, s, "name", c->name);
-	set_state(a, s, p, c, uid, policy, now);
+	set_state(a, s, p, c, root, now);
 	value_set_bool(a, s, "ready", is_ready(c));
 	value_set_int(a, s, "restartCount", c->run);
-	value_set_str(a, s, "image", value_str_or(value_get(c->spec, "image"), ""));
+	value_set_str(a, s, "image", image);
 	value_set_str(a, s, "imageID", c->image_id ? c->image_id : "");
 	if (c->phase == CONTAINER_RUNNING || c->phase == CONTAINER_EXITED)
 		value_set(a, s, "containerID", value_new_strf(a, "podfs://%s/%s/%" PRIu32, uid, c->name, c->run));
@@ -198,7 +199,7 @@ static void set_conditions(struct arena *a, struct value *status, const struct p
 	if (is_terminal(phase) && !strcmp(phase, "Succeeded"))
 		set_condition(a, status, "Initialized", true, "PodCompleted", NULL, now);
 	else
-		set_condition(a, status, "Initialized", init_is_done(p), init_is_done(p) ? NULL : "ContainersNotInitialized",
+		set_condition(a, status, "Initialized", lifecycle_init_is_done(p), lifecycle_init_is_done(p) ? NULL : "ContainersNotInitialized",
 			      NULL, now);
 	set_condition(a, status, "Ready", ready, reason, why, now);
 	set_condition(a, status, "ContainersReady", ready, reason, why, now);
@@ -221,8 +222,7 @@ static void set_addresses(struct arena *a, struct value *status, const struct po
 void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_run *p, const char *host_ip, int64_t now)
 {
 	struct value *status = value_set_map(a, root, "status");
-	const char *uid = value_str_or(value_path(root, "metadata", "uid"), ""), *policy = policy_of(root);
-	const char *phase = phase_of(p, policy, value_path(root, "metadata", "deletionTimestamp") != NULL);
+	const char *phase = phase_of(p, policy_of(root), value_path(root, "metadata", "deletionTimestamp") != NULL);
 	struct value *init = value_new_list(a), *main = value_new_list(a);
 
 	value_set_str(a, status, "phase", phase);
@@ -232,7 +232,7 @@ void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_
 		set_time(a, status, "startTime", p->started_at);
 	for (size_t i = 0; i < p->n; i++)
 		value_append(a, i < p->n_init ? init : main,
-			     container_status(a, p, &p->containers[i], uid, policy, now));
+			     container_status(a, p, &p->containers[i], root, now));
 	if (value_len(init))
 		value_set(a, status, "initContainerStatuses", init);
 	value_set(a, status, "containerStatuses", main);

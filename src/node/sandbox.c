@@ -435,7 +435,7 @@ static int send_start(struct sandbox *sb, const struct sandbox_container *c, enu
 
 int sandbox_start_container(struct sandbox *sb, const struct sandbox_container *c, struct error *err)
 {
-	return send_start(sb, c, POD_START, NULL, 0, NULL, err);
+	return send_start(sb, c, POD_START, NULL, 0, c->ret_id, err);
 }
 
 int sandbox_exec(struct sandbox *sb, const struct sandbox_container *c, const int stdio[3], uint64_t *ret_id,

@@ -88,6 +88,7 @@ struct sandbox_container {
 	const char *log; /* path of the log file; NULL: output is thrown away */
 	int stop_signal; /* 0: SIGTERM */
 	unsigned flags;  /* enum pod_start_flags */
+	uint64_t *ret_id; /* NULL, or where sandbox_start_container() stores the id that a SANDBOX_ERROR would bear */
 };
 
 enum sandbox_event_type {
