@@ -18,13 +18,15 @@ static void prepare_pod(struct arena *a, struct value *root)
 static void prepare_namespace(struct arena *a, struct value *root)
 {
 	struct value *finalizers = value_set_list(a, value_set_map(a, root, "spec"), "finalizers");
+	struct value *status = value_new_map(a);
 	bool found = false;
 
 	for (size_t i = 0; i < value_len(finalizers) && !found; i++)
 		found = !strcmp(value_str_or(value_at(finalizers, i), ""), "kubernetes");
 	if (!found)
 		value_append(a, finalizers, value_new_str(a, "kubernetes"));
-	value_set(a, root, "status", value_set_str(a, value_new_map(a), "phase", "Active"));
+	value_set(a, root, "status", status);
+	value_set_str(a, status, "phase", "Active");
 }
 
 /* The status of a workload is its controller's alone, from the start. */

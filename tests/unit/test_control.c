@@ -452,7 +452,7 @@ static void a_template_that_changes_in_mid_rollout_wins(void **state)
 
 	start_web(w);
 	for (int i = 2; i < 8; i++) { /* none of them is waited for */
-		char image[16];
+		char image[24];
 
 		(void)snprintf(image, sizeof(image), "nginx:%d", i);
 		assert_int_equal(modify_web(w, set_image, image), 0);
@@ -676,7 +676,7 @@ static void two_hundred_replicas_are_made_once(void **state)
 	struct cache_subscription *watch = NULL;
 	struct world *w = *state;
 	int64_t many = 200, few = 7;
-	char name[16], text[512];
+	char name[24], text[512];
 
 	assert_int_equal(cache_subscribe(w->cache, kind("pods"), count_made, w, &watch), 0);
 	for (int i = 0; i < 4; i++) {
