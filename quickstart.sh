@@ -15,7 +15,9 @@ run_packages="ca-certificates curl iproute2 procps mmdebstrap"
 check_packages="attr busybox-static clang clang-tidy cppcheck groff-base libcap2-bin libclang-rt-dev mandoc nftables rsync shellcheck
 git jq python3 skopeo vim zstd"
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' green='' plain=''
+[ ! -t 1 ] || { bold=$'\033[1m' green=$'\033[32m' plain=$'\033[0m'; }
+say() { printf '\n%s\n' "$bold$*$plain"; }
 die() { echo "quickstart: $*" >&2; exit 1; }
 
 # packages NAME...: installs those that are missing; asks no server when none is.
@@ -44,7 +46,7 @@ until_true() {
 
 # show COMMAND: prints it as a person would type it, and what it says.
 show() {
-	printf '\033[32m# %s\033[0m\n' "$*"
+	printf '%s\n' "$green# $*$plain"
 	eval "$*"
 }
 
@@ -109,7 +111,8 @@ up() {
 	say "Running the nginx Deployment of Kubernetes' documentation"
 	if [ -e $deployment.yaml ]; then
 		rm $deployment.yaml
-		until_true 60 "[ ! -e $deployment ]" || die "$deployment did not go"
+		until_true 60 "[ ! -e $deployment ] && ! ls $cluster/pods | grep -q ^nginx-deployment-" ||
+			die "$deployment did not go"
 	fi
 	show "cp contrib/examples/nginx-deployment.yaml $deployment.yaml"
 	wait_ready 3

@@ -15,7 +15,7 @@ traces() {
 	ip -o route
 	nft list tables
 	find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d -name podfs
-	pgrep -x -l 'podfs|podfs-pod|podfs-holder'
+	pgrep -a -f '^[^ ]*podfs mount /cluster|^podfs-pod default/nginx'
 } 2>/dev/null
 
 failed=0
@@ -29,7 +29,7 @@ before=$(traces)
 for round in first second; do
 	./quickstart.sh >"$out" 2>&1 || { echo "FAILED: the $round run ends with status $?"; failed=1; }
 	sed "s/^/$round: /" "$out"
-	expect "pods are listed" '^nginx-deployment-[a-z0-9]+-[a-z0-9]+ .*Running'
+	expect "pods are listed" '^default +nginx-deployment-[a-z0-9]+-[a-z0-9]+ .*Running'
 	expect "the page comes from a pod" '<title>Welcome to nginx'
 	expect "the request is in the log" 'GET / HTTP/1.1'
 	expect "it scales to five" '^5$'
