@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "fs/datascratch.h"
 #include "fs/revert.h"
 
 /* The place of a node in the tree of its object. */
@@ -55,12 +56,29 @@ static struct fs_node *find_pending(struct fs_node *dir, const char *name)
 	return d && (d->made || !LIST_EMPTY(&d->writers)) ? n : NULL;
 }
 
+/* A key of data/ whose file was removed is out of sight at once, so that tools that replace files can make it anew. */
+static bool is_hidden(const struct fs_node *dir, const struct field *at, const char *name)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	if (!at->data)
+		return false;
+	fs_obj_path(dir, &path);
+	buf_putc(&path, '/');
+	buf_puts(&path, name);
+	return fs_revert_pending(dir->fs, fs_obj_uid(dir), buf_str(&path));
+}
+
 int fs_field_lookup(struct fs_node *dir, const struct field *at, const char *name, struct fs_node **ret)
 {
 	struct field f;
-	struct fs_node *n;
+	struct fs_node *n = at->data ? fs_datascratch_find(dir, name) : NULL;
 
-	if (field_child(at, name, &f) == 0)
+	if (n) {
+		*ret = fs_node_ref(n);
+		return 0;
+	}
+	if (field_child(at, name, &f) == 0 && !is_hidden(dir, at, name))
 		return get_node(dir, name, field_shape(&f) == FIELD_DIR ? &fs_fielddir_ops : &fs_field_ops, ret);
 	n = find_pending(dir, name);
 	if (!n)
@@ -76,8 +94,11 @@ int fs_field_readdir(struct fs_node *dir, const struct field *at, struct fs_list
 	size_t n;
 	int r = field_names(at, a, &names, &n);
 
+	if (r == 0 && at->data)
+		r = fs_datascratch_readdir(dir, l);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = fs_listing_add(l, names[i].name, names[i].dir ? S_IFDIR : S_IFREG, fs_obj_ino(dir, names[i].name));
+		if (!is_hidden(dir, at, names[i].name))
+			r = fs_listing_add(l, names[i].name, names[i].dir ? S_IFDIR : S_IFREG, fs_obj_ino(dir, names[i].name));
 	return r;
 }
 
@@ -197,9 +218,15 @@ static int dir_readdir(struct fs_node *dir, struct fs_listing *l)
 void fs_field_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
 {
 	_cleanup_object_ struct object *o = fs_obj_get(dir);
+	struct fs_node *scratch = fs_datascratch_find(dir, name);
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	struct field f;
 
+	if (scratch) {
+		fs_datascratch_remove(scratch);
+		fs_reply_err(r, 0);
+		return;
+	}
 	fs_obj_path(dir, &path);
 	if (path.len)
 		buf_putc(&path, '/');
@@ -225,6 +252,10 @@ void fs_field_create(struct fs_req *r, struct fs_node *dir, const char *name, mo
 		field_root(&at, object_kind(o), object_root(o));
 	else
 		err = o ? find_dir(dir, o, &at) : -ENOENT;
+	if (err == 0 && at.data && fs_datascratch_name(name)) {
+		fs_datascratch_create(r, dir, name, mode);
+		return;
+	}
 	if (err == 0 && field_child(&at, name, &f) < 0 && !field_can_make(&f)) {
 		fs_refuse(r, -EPERM, dir, name, value_type(at.value) == VALUE_LIST
 							? "items of lists are added through object.yaml"
@@ -243,6 +274,14 @@ void fs_field_create(struct fs_req *r, struct fs_node *dir, const char *name, mo
 				       .at_close = field_at_close(&f) };
 	LIST_INSERT_HEAD(&d->writers, w, entry);
 	fs_reply_create(r, n, w);
+}
+
+bool fs_field_is_data(const struct fs_node *dir)
+{
+	_cleanup_object_ struct object *o = dir->ops == &fs_fielddir_ops ? fs_obj_get(dir) : NULL;
+	struct field f;
+
+	return o && find(dir, o, &f) == 0 && f.data;
 }
 
 /* Folders of labels and annotations can be made, so that a key with a slash can be written into them. */
@@ -286,4 +325,5 @@ const struct fs_ops fs_fielddir_ops = {
 	.mkdir = dir_mkdir,
 	.unlink = fs_field_unlink,
 	.rmdir = dir_rmdir,
+	.rename = fs_field_rename,
 };

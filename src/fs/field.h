@@ -37,6 +37,12 @@ int fs_field_readdir(struct fs_node *dir, const struct field *at, struct fs_list
 void fs_field_unlink(struct fs_req *r, struct fs_node *dir, const char *name);
 void fs_field_create(struct fs_req *r, struct fs_node *dir, const char *name, mode_t mode, int flags);
 
+/* Whether the directory is data/ or binaryData/, where keys are files that tools replace. */
+bool fs_field_is_data(const struct fs_node *dir);
+/* fieldrename.c */
+void fs_field_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
+		     const char *newname, unsigned flags);
+
 /* --- fieldwrite.c --- */
 void fs_field_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h);
 void fs_field_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t off);

@@ -9,6 +9,7 @@
 #include "fs/edit.h"
 #include "fs/field.h"
 #include "fs/objfile.h"
+#include "fs/revert.h"
 
 /* --- the change --- */
 
@@ -18,6 +19,7 @@ struct change {
 	struct fs_blob *text; /* owned */
 	size_t answer;	     /* of write(2); 0: another call */
 	struct fs_node *attr; /* owned: answer with its attributes (truncate(2)); NULL */
+	char uid[OBJECT_UID_SIZE];
 	char *path;	     /* owned: below NAME/ */
 	bool whole;	     /* object.yaml */
 };
@@ -58,6 +60,8 @@ static void on_done(struct fs *fs, void *arg, int result)
 		w->state = FS_H_REFUSED;
 		w->refused = result;
 	}
+	if (result == 0 && !c->whole)
+		fs_revert_cancel(fs, c->uid, c->path);
 	if (c->r && result == 0 && c->answer)
 		fs_reply_write(c->r, c->answer);
 	else if (c->r && result == 0 && c->attr)
@@ -104,6 +108,7 @@ static void start(struct fs_node *n, struct fs_req *r, struct fs_handle *h, stru
 	*c = (struct change){ .r = r, .h = fs_handle_ref(h), .text = text, .answer = answer,
 			      .attr = attr ? fs_node_ref(n) : NULL, .path = buf_steal(&path, NULL),
 			      .whole = n->ops == &fs_object_yaml_ops };
+	(void)snprintf(c->uid, sizeof(c->uid), "%s", fs_obj_uid(n));
 	if (r) {
 		fs_req_comm(r, comm);
 		fs_req_park(r, NULL, NULL);

@@ -41,6 +41,7 @@ struct fs_waiting;
 struct fs_live;
 struct fs_reverts;
 struct fs_eventlog;
+struct fs_datascratch;
 struct fs_images;
 struct fs_dirs;
 struct fs_session;
@@ -336,6 +337,7 @@ struct fs {
 	struct fs_live *live;	 /* fs/live.c */
 	struct fs_reverts *reverts; /* fs/revert.c */
 	struct fs_eventlog *eventlog; /* fs/eventlog.c */
+	struct fs_datascratch *datascratch; /* fs/datascratch.c; NULL: none yet */
 	struct fs_images *images;
 	struct fs_dirs *dirs;	 /* attributes of directories: fs/dirattr.c */
 	struct fs_session *session; /* fs/session.c */

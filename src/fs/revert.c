@@ -117,6 +117,7 @@ void fs_revert_add(struct fs_req *r, struct fs_node *dir, const char *name, cons
 	struct revert *e = v->n < FS_REVERT_MAX ? calloc(1, sizeof(*e) + strlen(path) + 1) : NULL;
 
 	fs_child_path(dir, name, &full);
+	fs_revert_cancel(fs, uid, path); /* the time starts anew */
 	if (!e) {
 		fs_reply_err(r, v->n < FS_REVERT_MAX ? -ENOMEM : -EAGAIN);
 		return;
@@ -153,4 +154,30 @@ void fs_revert_forget(struct fs *fs, const char *uid, const char *path)
 		free_revert(e);
 	}
 	arm(v);
+}
+
+static struct revert *find(const struct fs *fs, const char *uid, const char *path)
+{
+	struct revert *e;
+
+	TAILQ_FOREACH(e, &fs->reverts->list, entry)
+		if (strcmp(e->uid, uid) == 0 && strcmp(e->path, path) == 0)
+			return e;
+	return NULL;
+}
+
+void fs_revert_cancel(struct fs *fs, const char *uid, const char *path)
+{
+	struct revert *e;
+
+	while ((e = find(fs, uid, path))) {
+		drop(fs->reverts, e);
+		free_revert(e);
+	}
+	arm(fs->reverts);
+}
+
+bool fs_revert_pending(const struct fs *fs, const char *uid, const char *path)
+{
+	return find(fs, uid, path) != NULL;
 }

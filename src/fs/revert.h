@@ -19,4 +19,9 @@ void fs_revert_add(struct fs_req *r, struct fs_node *dir, const char *name, cons
 /* rmdir(2) of that directory below NAME/ ("": NAME/ itself) was tried. */
 void fs_revert_forget(struct fs *fs, const char *uid, const char *path);
 
+/* The field was written again: it is not to go. */
+void fs_revert_cancel(struct fs *fs, const char *uid, const char *path);
+/* Whether it waits. */
+bool fs_revert_pending(const struct fs *fs, const char *uid, const char *path);
+
 #endif

@@ -18,6 +18,7 @@
 #include <sys/vfs.h>
 
 #include "base/clock.h"
+#include "fs/datascratch.h"
 #include "fs/decl.h"
 #include "fs/dirattr.h"
 #include "fs/errors.h"
@@ -395,6 +396,7 @@ void fs_session_free(struct fs *fs)
 	fs_images_free(fs->images);
 	fs_waiting_free(fs->waiting);
 	fs_prune_free(fs->prune);
+	fs_datascratch_free(fs);
 	if (fs->loop)
 		fs_nodes_free(fs);
 	fs_eventlog_free(fs->eventlog);
