@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "control/claim.h"
+#include "control/conditions.h"
 #include "control/controller.h"
 #include "control/replicaset_decide.h"
 
@@ -129,22 +130,21 @@ static int change_status(void *arg, struct arena *a, struct value *root, const s
 	return 0;
 }
 
-/* Shows what is, counted after the changes of this sync. */
-static int write_status(struct controller *c, const struct object *rs, const struct failure *f, int64_t *ret_wait)
+/* Counts anew what is there after the changes of this sync. */
+static int count_again(struct controller *c, const struct object *rs, struct arena *a, struct replicaset_plan *ret)
 {
 	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
-	_cleanup_arena_ struct arena *a = arena_new(0);
-	int64_t now = registry_now(controller_registry(c));
-	struct replicaset_plan plan;
-	struct status_change s = { .plan = &plan, .failure = f, .now = now };
+	int r = cache_list_controlled(controller_cache(c), object_uid(rs), &pods);
+
+	return r < 0 ? r : replicaset_decide(rs, &pods, &pods, registry_now(controller_registry(c)), a, ret);
+}
+
+static int write_status(struct controller *c, const struct object *rs, const struct replicaset_plan *plan,
+			const struct failure *f)
+{
+	struct status_change s = { .plan = plan, .failure = f, .now = registry_now(controller_registry(c)) };
 	int r;
 
-	r = cache_list_controlled(controller_cache(c), object_uid(rs), &pods);
-	if (r == 0)
-		r = replicaset_decide(rs, &pods, &pods, now, a, &plan);
-	if (r < 0)
-		return r;
-	*ret_wait = plan.wait;
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(rs), object_namespace(rs),
 			    object_name(rs), object_uid(rs), TXN_STATUS, STORE_LAZY, change_status, &s);
 	return r == -ENOENT ? 0 : r;
@@ -157,8 +157,7 @@ static int64_t sync_replicaset(struct controller *c, const char *key)
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct failure f = { .reason = "", .message = BUF_INIT };
 	struct replicaset_plan plan;
-	int64_t wait = 0;
-	int r, e;
+	int r, e = 0;
 
 	if (!rs)
 		return 0;
@@ -175,9 +174,12 @@ static int64_t sync_replicaset(struct controller *c, const char *key)
 		r = delete_pods(c, rs, &plan, &f);
 	if (r == -ESTALE) /* what failed, if anything, is not known yet */
 		return r;
-	e = write_status(c, rs, &f, &wait);
+	if (plan.create || plan.n_remove)
+		e = count_again(c, rs, a, &plan);
+	if (e == 0)
+		e = write_status(c, rs, &plan, &f);
 	buf_clear(&f.message);
-	return r < 0 ? r : e < 0 ? e : wait;
+	return r < 0 ? r : e < 0 ? e : plan.wait;
 }
 
 static void notice_replicaset(struct controller *c, const struct cache_event *e)
@@ -198,8 +200,22 @@ static void notice_orphan(struct controller *c, const struct object *pod)
 			controller_add_object(c, sets.items[i]);
 }
 
+/* Whether what a ReplicaSet looks at has changed. Most of a pod's changes are of other things. */
+static bool concerns(const struct cache_event *e)
+{
+	if (!e->old || !e->now)
+		return true;
+	return pod_is_active(e->old) != pod_is_active(e->now) ||
+	       !value_equal(condition_get(object_path(e->old, "status"), "Ready"),
+			    condition_get(object_path(e->now, "status"), "Ready")) ||
+	       !value_equal(object_labels(e->old), object_labels(e->now)) ||
+	       strcmp(object_controller_uid(e->old), object_controller_uid(e->now)) != 0;
+}
+
 static void notice_pod(struct controller *c, const struct cache_event *e)
 {
+	if (!concerns(e))
+		return;
 	if (e->old)
 		controller_add_owner(c, e->old, "ReplicaSet");
 	if (e->now)

@@ -184,9 +184,9 @@ static struct capacity read_capacity(const struct object *node)
 }
 
 /* Whether it fits; adds each resource that is short. */
-static bool filter_resources(struct pod_resources want, const struct sched_node *node, struct reasons *why)
+static bool filter_resources(struct pod_resources want, const struct sched_node *node, struct capacity c,
+			     struct reasons *why)
 {
-	struct capacity c = read_capacity(node->node);
 	bool fits = true;
 	const struct {
 		bool is_short;
@@ -207,8 +207,9 @@ static bool filter_resources(struct pod_resources want, const struct sched_node 
 	return fits;
 }
 
+/* *ret_capacity is what the node has, when it fits. */
 static bool fits(const struct object *pod, struct pod_resources want, const struct sched_node *node,
-		 struct reasons *why)
+		 struct reasons *why, struct capacity *ret_capacity)
 {
 	const char *reason = filter_node_state(pod, node->node, why->arena);
 
@@ -220,7 +221,8 @@ static bool fits(const struct object *pod, struct pod_resources want, const stru
 		add_reason(why, reason);
 		return false;
 	}
-	return filter_resources(want, node, why);
+	*ret_capacity = read_capacity(node->node);
+	return filter_resources(want, node, *ret_capacity, why);
 }
 
 /* The free share of a resource after placing the pod, in 0..100. */
@@ -232,9 +234,8 @@ static int64_t free_share(int64_t have, int64_t used, int64_t want)
 }
 
 /* LeastAllocated over cpu and memory, and a little for balance between them: K8S:scheduler/framework/plugins. */
-static int64_t score(struct pod_resources want, const struct sched_node *node)
+static int64_t score(struct pod_resources want, const struct sched_node *node, struct capacity c)
 {
-	struct capacity c = read_capacity(node->node);
 	int64_t cpu = free_share(c.milli_cpu, node->used.milli_cpu, want.milli_cpu);
 	int64_t memory = free_share(c.memory, node->used.memory, want.memory);
 	int64_t gap = cpu > memory ? cpu - memory : memory - cpu;
@@ -287,11 +288,12 @@ int schedule_decide(const struct object *pod, const struct sched_node *nodes, si
 	int64_t best_score = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		struct capacity capacity;
 		int64_t s;
 
-		if (!fits(pod, want, &nodes[i], &why))
+		if (!fits(pod, want, &nodes[i], &why, &capacity))
 			continue;
-		s = score(want, &nodes[i]);
+		s = score(want, &nodes[i], capacity);
 		if (best && !is_better(&nodes[i], s, best, best_score))
 			continue;
 		best = &nodes[i];
