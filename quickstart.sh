@@ -63,6 +63,10 @@ mark=/var/lib/podfs-quickstart # exists while a cluster that this script made do
 podfs=build/podfs
 deployment=$cluster/deployments/nginx-deployment
 
+# runs: a daemon answers.   mounted: something is there, if only what a dead daemon left.
+runs() { [ "$(timeout 5 cat $cluster/healthz 2>/dev/null)" = ok ]; }
+mounted() { awk -v dir=$cluster '$5 == dir { found = 1 } END { exit !found }' /proc/self/mountinfo; }
+
 field() { cat "$deployment/$1" 2>/dev/null; }
 
 # ready COUNT: the deployment has this many pods, all of the newest template, all available.
@@ -80,9 +84,9 @@ wait_ready() {
 
 mount_cluster() {
 	if [ -d $mark ]; then
-		! mountpoint -q $cluster || return 0
+		! runs || return 0
 	else
-		! mountpoint -q $cluster || die "$cluster is mounted, and not by this script: it stays as it is"
+		! mounted || die "$cluster is mounted, and not by this script: it stays as it is"
 		[ ! -e $state ] || die "$state holds a cluster that this script did not make: it stays as it is"
 		mkdir -p $mark
 		[ -d $cluster ] || touch $mark/made-cluster
@@ -138,7 +142,9 @@ down() {
 		echo "There is no cluster that this script made."
 		return 0
 	fi
-	if mountpoint -q $cluster; then
+	if [ -d $state ]; then
+		# Pods may run on after a daemon that died: the next one adopts them, and stops them.
+		runs || $podfs mount $cluster
 		dirs=$(find $cluster/logs -type l -exec readlink {} + 2>/dev/null | sed -n 's,^\(/var/log/pods/[^/]*\)/.*,\1,p' | sort -u)
 		$podfs umount $cluster
 	fi
