@@ -164,7 +164,7 @@ void fs_field_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h)
 	fs_reply_open(r, h);
 }
 
-/* The buffer of a handle, made from what was there unless that was truncated. */
+/* The buffer of a handle, made from what was there unless that was truncated: before the handle's next state is taken. */
 static struct fs_blob *buffer(struct fs_handle *h)
 {
 	struct fs_field_handle *w = h->data;
@@ -236,6 +236,10 @@ static void step(struct fs_req *r, struct fs_handle *h, enum fs_hevent event)
 	}
 	if (event == FS_H_FLUSH && (w->state == FS_H_DIRTY || w->state == FS_H_FRESH) && fs_req_is_killed(r))
 		event = FS_H_FLUSH_KILLED;
+	if (w->state == FS_H_FRESH && !buffer(h)) {
+		fs_reply_err(r, -ENOMEM);
+		return;
+	}
 	switch (fs_hstate_next(&w->state, event)) {
 	case FS_H_COMMIT:
 		start(h->node, r, h, buffer(h) ? fs_blob_ref(w->blob) : NULL, 0, false, &who);
@@ -276,7 +280,7 @@ void fs_field_release(struct fs_handle *h)
 
 	if (w->writes)
 		LIST_REMOVE(w, entry);
-	if (w->at_close && fs_hstate_next(&w->state, FS_H_RELEASE) == FS_H_QUIET && h->node && buffer(h))
+	if (w->at_close && w->state != FS_H_CLEAN && h->node && buffer(h) && fs_hstate_next(&w->state, FS_H_RELEASE) == FS_H_QUIET)
 		start(h->node, NULL, NULL, fs_blob_ref(w->blob), 0, false, &who);
 	fs_blob_unref(w->blob);
 	free(w);
