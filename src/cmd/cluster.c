@@ -58,6 +58,11 @@ struct images *cluster_images(struct cluster *c)
 	return c->images;
 }
 
+struct agent *cluster_agent(struct cluster *c)
+{
+	return c->agent;
+}
+
 struct network *cluster_network(struct cluster *c)
 {
 	return c->network;

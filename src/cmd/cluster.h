@@ -34,6 +34,8 @@ void cluster_close(struct cluster *c, bool remove);
 
 struct registry *cluster_registry(struct cluster *c);
 struct images *cluster_images(struct cluster *c);
+/* NULL before cluster_start(). */
+struct agent *cluster_agent(struct cluster *c);
 struct network *cluster_network(struct cluster *c);
 /* Appends metrics in Prometheus text format; any thread. */
 void cluster_metrics(struct cluster *c, struct buf *out);

@@ -211,6 +211,20 @@ static void on_metrics(void *arg, struct buf *out)
 	cluster_metrics(d->cluster, out);
 }
 
+static int container_facts(void *arg, const char *uid, const char *container, struct fs_container_facts *ret)
+{
+	struct cluster *c = arg;
+	struct agent_container_facts facts;
+	int r = cluster_agent(c) ? agent_container_facts(cluster_agent(c), uid, container, &facts) : -ENOENT;
+
+	if (r < 0)
+		return r;
+	*ret = (struct fs_container_facts){ .pid = (pid_t)facts.pid, .cpu = facts.cpu, .memory = facts.memory };
+	return 0;
+}
+
+static const struct fs_node_ops node_ops = { .container = container_facts };
+
 static int open_session(struct daemon *d, struct error *err)
 {
 	const struct cluster_config *c = &d->options->cluster;
@@ -224,6 +238,8 @@ static int open_session(struct daemon *d, struct error *err)
 		.settle_ms = d->options->settle_ms,
 		.images = &images_ops,
 		.images_arg = cluster_images(d->cluster),
+		.node = &node_ops,
+		.node_arg = d->cluster,
 		.ready = on_ready,
 		.ready_arg = d,
 		.metrics = on_metrics,

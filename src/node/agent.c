@@ -354,12 +354,28 @@ static int open_fds(struct agent *agent)
 	return watch_fd(agent, &agent->timer_fd);
 }
 
+/* The log directory NAMESPACE_NAME_UID of a pod of which only the uid is known; NULL: none. */
+static char *find_log_dir(struct agent *agent, const char *uid)
+{
+	_cleanup_closedir_ DIR *dir = opendir(agent->log_dir);
+	struct dirent *d;
+	char *path;
+
+	while (dir && (d = readdir(dir))) {
+		const char *last = strrchr(d->d_name, '_');
+
+		if (last && !strcmp(last + 1, uid))
+			return asprintf(&path, "%s/%s", agent->log_dir, d->d_name) < 0 ? NULL : path;
+	}
+	return NULL;
+}
+
 /* Ends a pod that an earlier daemon left and that is no longer in the store. */
 static void end_leftover(struct agent *agent, const char *uid, const char *cgroup)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 	_cleanup_sandbox_ struct sandbox *sb = NULL;
-	_cleanup_free_ char *run_dir = NULL, *dir = NULL;
+	_cleanup_free_ char *run_dir = NULL, *dir = NULL, *log_dir = find_log_dir(agent, uid);
 	struct cleaner_job job = { .uid = uid, .cgroup = cgroup, .network = true };
 
 	if (sandbox_connect(agent->run_dir, uid, &sb, &err) == 0 && sandbox_shutdown(sb, &err) < 0)
@@ -369,6 +385,7 @@ static void end_leftover(struct agent *agent, const char *uid, const char *cgrou
 		return;
 	job.run_dir = run_dir;
 	job.dir = dir;
+	job.log_dir = log_dir;
 	if (cleaner_add(agent->cleaner, &job) < 0)
 		log_error("pod %s: out of memory, something of it may be left", uid);
 }
@@ -462,6 +479,7 @@ int agent_start(const struct agent_config *config, struct registry *r, struct ag
 	agent->writer = (struct writer){ .agent = "node" };
 	agent->epoll = agent->wake_fd = agent->timer_fd = -1;
 	pthread_mutex_init(&agent->lock, NULL);
+	pthread_mutex_init(&agent->facts_lock, NULL);
 	pthread_cond_init(&agent->drained, NULL);
 	pthread_cond_init(&agent->settled, NULL);
 	TAILQ_INIT(&agent->inbox);
@@ -521,6 +539,7 @@ void agent_stop(struct agent *agent)
 		object_unref(i->object);
 		free(i);
 	}
+	agent_facts_clear(agent);
 	cgroups_close(agent->cgroups);
 	close_fdp(&agent->epoll);
 	close_fdp(&agent->wake_fd);
@@ -528,6 +547,7 @@ void agent_stop(struct agent *agent)
 	pthread_cond_destroy(&agent->drained);
 	pthread_cond_destroy(&agent->settled);
 	pthread_mutex_destroy(&agent->lock);
+	pthread_mutex_destroy(&agent->facts_lock);
 	free(agent->node_name);
 	free(agent->host_ip);
 	free(agent->state_dir);

@@ -59,6 +59,15 @@ void agent_drain(struct agent *agent);
 /* Ends the agent; the pods run on. NULL is fine. */
 void agent_stop(struct agent *agent);
 
+struct agent_container_facts {
+	int64_t pid;
+	int64_t cpu;	/* ns of CPU time of this run; -1: unknown */
+	int64_t memory; /* bytes; -1: unknown */
+};
+
+/* About a running container. -ENOENT: it does not run. Reads two small files of the kernel's. Any thread. */
+int agent_container_facts(struct agent *agent, const char *uid, const char *name, struct agent_container_facts *ret);
+
 /* How many pods it holds; for metrics. Any thread. */
 size_t agent_pods(struct agent *agent);
 

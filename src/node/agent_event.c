@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "node/agent_internal.h"
+#include "node/pod_files.h"
 
 static const char status_unknown[] = "ContainerStatusUnknown";
 
@@ -22,6 +23,27 @@ static const char *exit_reason(struct agent *agent, struct agent_pod *p, const s
 	return "Error";
 }
 
+/* The message that it left for its status; what podfs-pod says of a failed start goes first. */
+static char *exit_message(struct agent *agent, struct agent_pod *p, const struct container_run *c,
+			  const struct sandbox_event *ev)
+{
+	_cleanup_arena_ struct arena *a = NULL;
+
+	if (*ev->text)
+		return strdup(ev->text);
+	a = arena_new(0);
+	return a ? pod_files_termination(c->spec, p->dir, c->run, ev->exit_code, agent_log_path(a, agent, p, c)) : NULL;
+}
+
+/* A cgroup counts one run: what a run has used or been killed for is not the next one's. */
+static void remove_cgroup(struct agent *agent, struct agent_pod *p, const struct container_run *c)
+{
+	char path[CGROUP_PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", p->cgroup, c->name) < (int)sizeof(path))
+		(void)cgroup_remove(agent->cgroups, path); /* ignoring: it goes with the pod's at the latest */
+}
+
 static void note_exit(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct sandbox_event *ev)
 {
 	bool failed_start = ev->type == SANDBOX_START_FAILED || ev->state == POD_STATE_START_FAILED;
@@ -29,8 +51,10 @@ static void note_exit(struct agent *agent, struct agent_pod *p, struct container
 	const char *policy = value_str_or(object_path(p->object, "spec", "restartPolicy"), "Always");
 
 	c->started_at = ev->started_at;
-	lifecycle_exited(c, ev->exit_code, ev->signal, reason, *ev->text ? strdup(ev->text) : NULL, ev->finished_at);
+	lifecycle_exited(c, ev->exit_code, ev->signal, reason, exit_message(agent, p, c, ev), ev->finished_at);
 	c->record = RECORD_DUE;
+	agent_facts_set(agent, p, c);
+	remove_cgroup(agent, p, c);
 	if (failed_start)
 		agent_tell(agent, p, EVENT_WARNING, "Failed", "Error: failed to start container \"%s\": %s", c->name, ev->text);
 	if (c->backoff && lifecycle_restarts(c, policy) && !p->gone && !object_is_deleting(p->object) && !agent->draining)
@@ -60,6 +84,7 @@ static void on_started(struct agent *agent, struct agent_pod *p, struct containe
 	c->has_started = true;
 	c->pid = ev->pid;
 	c->started_at = ev->started_at;
+	agent_facts_set(agent, p, c);
 	agent_tell(agent, p, EVENT_NORMAL, "Started", "Started container %s", c->name);
 }
 
@@ -83,6 +108,7 @@ void agent_pod_take_status(struct agent *agent, struct agent_pod *p, const struc
 		note_exit(agent, p, c, ev);
 	else
 		c->phase = ev->state == POD_STATE_RUNNING ? CONTAINER_RUNNING : CONTAINER_STARTING;
+	agent_facts_set(agent, p, c);
 }
 
 void agent_pod_lost(struct agent *agent, struct agent_pod *p)
@@ -97,6 +123,7 @@ void agent_pod_lost(struct agent *agent, struct agent_pod *p)
 		lifecycle_exited(c, LIFECYCLE_EXIT_UNKNOWN, 0, status_unknown,
 				 strdup("The container could not be located when the pod was terminated"), now);
 		c->record = RECORD_DUE;
+		agent_facts_set(agent, p, c);
 	}
 	if (!p->gone)
 		agent_tell(agent, p, EVENT_NORMAL, "SandboxChanged",

@@ -43,6 +43,7 @@ struct agent_pod {
 	int64_t wake_at;	 /* real time; INT64_MAX: none */
 };
 
+struct agent_fact;
 TAILQ_HEAD(agent_dirty, agent_pod);
 
 enum inbox_type {
@@ -82,6 +83,8 @@ struct agent {
 	struct agent_dirty dirty;
 	bool draining;
 	_Atomic size_t n_pods;
+	pthread_mutex_t facts_lock; /* protects facts */
+	struct agent_fact *facts;
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t drained;
 	struct inbox inbox;
@@ -138,7 +141,16 @@ void agent_status_written(struct agent *agent, struct agent_pod *p, int result);
 void agent_remove_from_store(struct agent *agent, struct agent_pod *p);
 void agent_removed(struct agent *agent, struct agent_pod *p, int result);
 
+/* --- agent_facts.c --- */
+
+/* Shows other threads how a container stands. */
+void agent_facts_set(struct agent *agent, const struct agent_pod *p, const struct container_run *c);
+void agent_facts_clear(struct agent *agent);
+
 /* --- agent_launch.c --- */
+
+/* The log file of the container's current run; NULL when memory is out. */
+char *agent_log_path(struct arena *a, struct agent *agent, const struct agent_pod *p, const struct container_run *run);
 
 /* Makes cgroup, directories, volumes and address, and starts podfs-pod. */
 int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error *err);

@@ -7,6 +7,7 @@
 
 #include "node/agent_internal.h"
 #include "node/env.h"
+#include "node/pod_files.h"
 #include "node/security.h"
 #include "node/volume.h"
 #include "schema/resources.h"
@@ -127,7 +128,7 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error 
 	size_t n_fds = 0, n_tmpfs = 0, n_sysctls = 0;
 	struct sandbox_config config = { 0 };
 
-	r = make_dirs(p->dir, 0700);
+	r = a ? make_dirs(p->dir, 0700) : -ENOMEM;
 	if (r < 0)
 		return error_errno(err, r, "%s", p->dir);
 	r = volumes_prepare(a, p->object, p->dir, &tmpfs, &n_tmpfs, err);
@@ -137,8 +138,12 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error 
 		r = agent->network->allocate(agent->network_arg, p->uid, p->run.ip, err);
 	if (r == 0)
 		r = prepare_cgroup(agent, p, fds, &n_fds, err);
-	if (r < 0)
+	if (r == 0)
+		r = pod_files_write(p->object, p->dir, agent_hostname(a, p->object), p->run.ip, err);
+	if (r < 0) {
+		close_all(fds, n_fds);
 		return r;
+	}
 	config = (struct sandbox_config){
 		.rundir = agent->run_dir,
 		.uid = p->uid,
@@ -287,6 +292,12 @@ static int set_root(struct arena *a, struct agent_pod *p, const struct container
 	return 0;
 }
 
+char *agent_log_path(struct arena *a, struct agent *agent, const struct agent_pod *p, const struct container_run *run)
+{
+	return arena_printf(a, "%s/%s_%s_%s/%s/%u.log", agent->log_dir, object_namespace(p->object), object_name(p->object),
+			    p->uid, run->name, run->run);
+}
+
 static int set_log(struct arena *a, struct agent *agent, struct agent_pod *p, const struct container_run *run,
 		   struct sandbox_container *c, struct error *err)
 {
@@ -296,7 +307,7 @@ static int set_log(struct arena *a, struct agent *agent, struct agent_pod *p, co
 
 	if (r < 0)
 		return error_errno(err, r, "%s", dir ? dir : "log");
-	c->log = arena_printf(a, "%s/%u.log", dir, run->run);
+	c->log = agent_log_path(a, agent, p, run);
 	return c->log ? 0 : -ENOMEM;
 }
 
@@ -398,9 +409,21 @@ static int find_image(struct agent *agent, const struct container_run *run, stru
 	if (r == 0)
 		return 0;
 	*ret_reason = r == -EINVAL ? "InvalidImageName" : !strcmp(policy, "Never") ? "ErrImageNeverPull" : "ErrImagePull";
+	if (!strcmp(*ret_reason, "ErrImageNeverPull"))
+		return error_set(err, r, "Container image \"%s\" is not present with pull policy of Never", name);
 	if (r == -ENOENT)
 		return error_set(err, r, "image \"%s\" is not on this node: copy its archive into images/", name);
 	return error_set(err, r, "image \"%s\": %s", name, error_text(&why));
+}
+
+/* What the run before this one had written to its root. */
+static void remove_dead_run(struct agent *agent, struct agent_pod *p, const struct container_run *run)
+{
+	_cleanup_free_ char *dir = NULL;
+
+	if (run->run && asprintf(&dir, "%s/containers/%s/%u", p->dir, run->name, run->run - 1) >= 0 &&
+	    access(dir, F_OK) == 0)
+		(void)cleaner_add_dir(agent->cleaner, dir); /* ignoring: it goes with the pod at the latest */
 }
 
 int agent_launch_container(struct agent *agent, struct agent_pod *p, struct container_run *run, const char **ret_reason,
@@ -416,12 +439,19 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	r = find_image(agent, run, &image, ret_reason, err);
 	if (r < 0)
 		return r;
+	remove_dead_run(agent, p, run);
 	*ret_reason = "CreateContainerConfigError";
-	r = assemble(a, agent, p, run, image, &c, err);
+	r = !a ? error_errno(err, -ENOMEM, "container %s", run->name) : assemble(a, agent, p, run, image, &c, err);
 	if (r == 0)
-		r = volumes_mounts(a, p->object, run->spec, p->dir, &mounts, &n_mounts, err);
+		r = volumes_mounts(a, p->object, run->spec, p->dir, POD_FILES_MOUNTS, &mounts, &n_mounts, err);
 	if (r < 0)
 		return r;
+	r = pod_files_mounts(a, run->spec, p->dir, run->run, mounts, &n_mounts, err);
+	if (r < 0) {
+		volumes_close(mounts, n_mounts);
+		return r;
+	}
+	volumes_sort(mounts, n_mounts);
 	c.mounts = mounts;
 	c.n_mounts = n_mounts;
 	*ret_reason = "CreateContainerError";

@@ -42,9 +42,9 @@ static int set(struct arena *a, struct env_list *l, size_t *cap, const char *ite
 
 static const char *lookup(const struct env_list *env, const char *name, size_t len)
 {
-	for (size_t i = env->n; i-- > 0;)
-		if (!strncmp(env->items[i], name, len) && env->items[i][len] == '=')
-			return env->items[i] + len + 1;
+	for (size_t i = env->n_declared; i-- > 0;)
+		if (!strncmp(env->declared[i], name, len) && env->declared[i][len] == '=')
+			return env->declared[i] + len + 1;
 	return NULL;
 }
 
@@ -138,10 +138,12 @@ int env_build(struct arena *a, const struct object *pod, const struct value *con
 	      const struct env_facts *facts, struct env_list *ret, struct error *err)
 {
 	const struct value *entries = value_get(container, "env");
-	struct env_list l = { 0 };
+	struct env_list l = { .declared = arena_alloc(a, (value_len(entries) + 1) * sizeof(*l.declared)) };
 	size_t cap = 0;
 	int r;
 
+	if (!l.declared)
+		return -ENOMEM;
 	if (value_len(value_get(container, "envFrom")))
 		return error_set(err, -EINVAL, "envFrom is not supported by this version");
 	r = add(a, &l, &cap, default_path);
@@ -151,12 +153,15 @@ int env_build(struct arena *a, const struct object *pod, const struct value *con
 	if (r == 0)
 		r = set(a, &l, &cap, arena_printf(a, "HOSTNAME=%s", facts->hostname));
 	for (size_t i = 0; i < value_len(entries) && r == 0; i++) {
-		const char *text;
+		const char *text, *item = NULL;
 
 		r = read_entry(a, pod, value_at(entries, i), facts, &l, &text, err);
 		if (r == 0)
-			r = set(a, &l, &cap,
-				arena_printf(a, "%s=%s", value_str_or(value_get(value_at(entries, i), "name"), ""), text));
+			item = arena_printf(a, "%s=%s", value_str_or(value_get(value_at(entries, i), "name"), ""), text);
+		if (r == 0)
+			r = set(a, &l, &cap, item);
+		if (r == 0)
+			l.declared[l.n_declared++] = item;
 	}
 	if (r == 0)
 		*ret = l;

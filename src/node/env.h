@@ -11,6 +11,8 @@
 struct env_list {
 	const char **items;
 	size_t n;
+	const char **declared; /* those that the container's spec sets: what $(NAME) may name */
+	size_t n_declared;
 };
 
 /* What the downward API can name besides the object itself. */

@@ -263,8 +263,12 @@ void lifecycle_recover(struct pod_run *p, const struct value *status, int64_t no
 
 bool lifecycle_restarts(const struct container_run *c, const char *policy)
 {
+	const char *own = value_str(value_get(c->spec, "restartPolicy"));
+
 	if (c->kind == CONTAINER_SIDECAR || c->replacing)
 		return true;
+	if (own) /* the container's own goes before the pod's */
+		policy = own;
 	if (!strcmp(policy, "Never"))
 		return false;
 	if (c->kind == CONTAINER_INIT || !strcmp(policy, "OnFailure"))

@@ -41,7 +41,26 @@ static const char *source_of(const struct value *volume)
 	return "emptyDir";
 }
 
-/* hostPath types that ask for something to be there, or to be made: Kubernetes documentation, "hostPath". */
+/* mkdir -p. */
+static int make_path(const char *path, mode_t mode)
+{
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *p = copy + 1; *copy && *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* hostPath types that ask for something to be there, or to be made: Kubernetes documentation, "hostPath". Without a type
+ * nothing is asked for, and container runtimes make a directory where there is nothing. */
 static int check_host_path(const struct value *volume, struct error *err)
 {
 	const char *path = value_str_or(value_path(volume, "hostPath", "path"), "");
@@ -55,8 +74,12 @@ static int check_host_path(const struct value *volume, struct error *err)
 	};
 	struct stat st;
 
-	if (!strcmp(type, "DirectoryOrCreate") && mkdir(path, 0755) < 0 && errno != EEXIST)
-		return error_errno(err, -errno, "volume %s: hostPath %s", name_of(volume), path);
+	int r = 0;
+
+	if (!strcmp(type, "DirectoryOrCreate") || (!*type && stat(path, &st) < 0 && errno == ENOENT))
+		r = make_path(path, 0755);
+	if (r < 0)
+		return error_errno(err, r, "volume %s: hostPath %s", name_of(volume), path);
 	if (!strcmp(type, "FileOrCreate")) {
 		_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0644);
 
@@ -79,9 +102,22 @@ static int64_t size_limit(const struct value *volume)
 	return quantity_from(value_path(volume, "emptyDir", "sizeLimit"), &q, NULL) < 0 ? 0 : quantity_value(&q);
 }
 
-static int prepare(const struct value *volume, const char *dir, struct arena *a, struct sandbox_tmpfs *tmpfs, size_t *n,
-		   struct error *err)
+/* An emptyDir on disk: everybody may write, and with fsGroup what is made in it is that group's. */
+static int make_empty_dir(const char *path, const struct value *fs_group)
 {
+	int r = path ? make_dir(path, 0777) : -ENOMEM;
+
+	if (r < 0 || !fs_group)
+		return r;
+	if (chown(path, (uid_t)-1, (gid_t)value_int(fs_group, 0)) < 0 || chmod(path, 02777) < 0)
+		return -errno;
+	return 0;
+}
+
+static int prepare(const struct object *pod, const struct value *volume, const char *dir, struct arena *a,
+		   struct sandbox_tmpfs *tmpfs, size_t *n, struct error *err)
+{
+	const struct value *fs_group = object_path(pod, "spec", "securityContext", "fsGroup");
 	const char *source = source_of(volume);
 	int r;
 
@@ -91,11 +127,12 @@ static int prepare(const struct value *volume, const char *dir, struct arena *a,
 		return error_set(err, -EOPNOTSUPP, "volume %s: %s volumes are not supported by this version",
 				 name_of(volume), source);
 	if (is_memory(volume)) {
-		tmpfs[(*n)++] = (struct sandbox_tmpfs){ .name = name_of(volume), .mode = 0777,
+		tmpfs[(*n)++] = (struct sandbox_tmpfs){ .name = name_of(volume), .mode = fs_group ? 02777 : 0777,
+							.gid = (gid_t)value_int(fs_group, 0),
 							.size = (uint64_t)size_limit(volume) };
 		return 0;
 	}
-	r = make_dir(arena_printf(a, "%s/volumes/%s", dir, name_of(volume)), 0777);
+	r = make_empty_dir(arena_printf(a, "%s/volumes/%s", dir, name_of(volume)), fs_group);
 	return r < 0 ? error_errno(err, r, "volume %s", name_of(volume)) : 0;
 }
 
@@ -110,7 +147,7 @@ int volumes_prepare(struct arena *a, const struct object *pod, const char *dir, 
 	if (r == 0 && value_len(list))
 		r = make_dir(arena_printf(a, "%s/volumes", dir), 0700);
 	for (size_t i = 0; i < value_len(list) && r == 0; i++)
-		r = prepare(value_at(list, i), dir, a, tmpfs, &n, err);
+		r = prepare(pod, value_at(list, i), dir, a, tmpfs, &n, err);
 	if (r < 0)
 		return r;
 	*ret_tmpfs = tmpfs;
@@ -155,10 +192,10 @@ static int make_mount(struct arena *a, const struct value *volume, const struct 
 }
 
 int volumes_mounts(struct arena *a, const struct object *pod, const struct value *container, const char *dir,
-		   struct sandbox_mount **ret_mounts, size_t *ret_n, struct error *err)
+		   size_t more, struct sandbox_mount **ret_mounts, size_t *ret_n, struct error *err)
 {
 	const struct value *mounts = value_get(container, "volumeMounts");
-	struct sandbox_mount *out = arena_alloc(a, (value_len(mounts) + 1) * sizeof(*out));
+	struct sandbox_mount *out = arena_alloc(a, (value_len(mounts) + more + 1) * sizeof(*out));
 	size_t n = 0;
 	int r = out ? 0 : -ENOMEM;
 
@@ -175,6 +212,26 @@ int volumes_mounts(struct arena *a, const struct object *pod, const struct value
 	*ret_mounts = out;
 	*ret_n = n;
 	return 0;
+}
+
+static size_t depth(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path; path++)
+		n += *path != '/' && (path[1] == '/' || !path[1]);
+	return n;
+}
+
+void volumes_sort(struct sandbox_mount *mounts, size_t n)
+{
+	for (size_t i = 1; i < n; i++) /* they are few, and mostly in order */
+		for (size_t k = i; k > 0 && depth(mounts[k].target) < depth(mounts[k - 1].target); k--) {
+			struct sandbox_mount m = mounts[k];
+
+			mounts[k] = mounts[k - 1];
+			mounts[k - 1] = m;
+		}
 }
 
 void volumes_close(struct sandbox_mount *mounts, size_t n)

@@ -15,10 +15,12 @@
 int volumes_prepare(struct arena *a, const struct object *pod, const char *dir, struct sandbox_tmpfs **ret_tmpfs,
 		    size_t *ret_n, struct error *err);
 
-/* The mounts of one container. hostPath sources are opened here, by their path on the host as root, and passed as
+/* The mounts of one container, with room for `more` after them. hostPath sources are opened here, by their path on the host as root, and passed as
  * descriptors, which the caller closes with volumes_close(). */
 int volumes_mounts(struct arena *a, const struct object *pod, const struct value *container, const char *dir,
-		   struct sandbox_mount **ret_mounts, size_t *ret_n, struct error *err);
+		   size_t more, struct sandbox_mount **ret_mounts, size_t *ret_n, struct error *err);
+/* Orders mounts so that none covers what was mounted below it: by depth, else as they are. */
+void volumes_sort(struct sandbox_mount *mounts, size_t n);
 void volumes_close(struct sandbox_mount *mounts, size_t n);
 
 #endif

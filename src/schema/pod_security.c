@@ -67,7 +67,7 @@ static const struct schema_type sysctl = STRUCT("Sysctl", sysctl_fields);
 
 static const struct schema_field pod_security_context_fields[] = {
 	{ "appArmorProfile", &app_armor_profile, NOT_ACTED },
-	{ "fsGroup", ID, KEEP_ZERO | NOT_ACTED },
+	{ "fsGroup", ID, KEEP_ZERO },
 	{ "fsGroupChangePolicy", ENUM("Always", "OnRootMismatch"), KEEP_ZERO | NOT_ACTED },
 	{ "runAsGroup", ID, KEEP_ZERO },
 	{ "runAsNonRoot", BOOL, KEEP_ZERO },
