@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "schema/baseline.h"
 #include "store/registry-internal.h"
 
 enum {
@@ -239,6 +240,31 @@ static void stamp_new(struct txn *t, const struct schema_kind *kind, struct valu
 		value_set_int(t->arena, meta, "generation", 1);
 }
 
+/* The label of a namespace by which root lifts the rules for what its users write. */
+#define ENFORCE_LABEL "pod-security.kubernetes.io/enforce"
+
+/* Holds what a user other than root writes to the baseline, and keeps the label that says so root's. */
+static int check_user(const struct txn *t, const struct schema_kind *kind, const char *ns, const struct value *old,
+		      const struct value *root, struct diag_list *diags)
+{
+	const struct schema_kind *namespaces = schema_kind_by_plural("namespaces");
+	_cleanup_object_ struct object *o = NULL;
+	const struct value *was = value_path(old, "metadata", "labels", ENFORCE_LABEL);
+	const struct value *is = value_path(root, "metadata", "labels", ENFORCE_LABEL);
+
+	if (t->who.uid == 0 || strcmp(t->who.agent, "mount") != 0)
+		return 0;
+	if (kind == namespaces && was != is && !(was && is && value_equal(was, is))) {
+		diag_add(diags, DIAG_ERROR, -EPERM, value_mark(is), "metadata.labels",
+			 "Forbidden: only root may change the label " ENFORCE_LABEL);
+		return -EPERM;
+	}
+	o = ns ? cache_get(t->registry->cache, namespaces, NULL, ns) : NULL;
+	if (o && strcmp(value_str_or(object_path(o, "metadata", "labels", ENFORCE_LABEL), ""), "privileged") == 0)
+		return 0;
+	return schema_check_baseline(old, root, diags);
+}
+
 int txn_create(struct txn *t, struct value *root, unsigned flags, const struct object *inherit_from,
 	       struct diag_list *diags)
 {
@@ -267,6 +293,8 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 	} else {
 		value_remove(meta, "namespace");
 	}
+	if (r == 0)
+		r = check_user(t, kind, ns, NULL, root, diags ? diags : &own);
 	if (r == 0)
 		r = settle_key(t, kind, ns, meta, key);
 	if (r >= 0)
@@ -343,6 +371,8 @@ int txn_update(struct txn *t, const struct object *old, struct value *root, unsi
 		return -ENOMEM;
 	if (user && !(flags & TXN_STATUS))
 		r = schema_admit_update(kind, object_root(old), root, diags ? diags : &own);
+	if (r == 0 && user && !(flags & TXN_STATUS))
+		r = check_user(t, kind, object_namespace(old), object_root(old), root, diags ? diags : &own);
 	if (r < 0 || value_equal(root, object_root(old)))
 		return r;
 	if (is_finished(root) && !is_finished(object_root(old)))
