@@ -280,7 +280,8 @@ void fs_field_release(struct fs_handle *h)
 
 	if (w->writes)
 		LIST_REMOVE(w, entry);
-	if (w->at_close && w->state != FS_H_CLEAN && h->node && buffer(h) && fs_hstate_next(&w->state, FS_H_RELEASE) == FS_H_QUIET)
+	if (w->at_close && w->state != FS_H_CLEAN && h->node && buffer(h) &&
+	    fs_hstate_next(&w->state, FS_H_RELEASE) == FS_H_QUIET)
 		start(h->node, NULL, NULL, fs_blob_ref(w->blob), 0, false, &who);
 	fs_blob_unref(w->blob);
 	free(w);
