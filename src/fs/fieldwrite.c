@@ -9,6 +9,7 @@
 #include "fs/edit.h"
 #include "fs/field.h"
 #include "fs/objfile.h"
+#include "fs/quota.h"
 #include "fs/revert.h"
 
 /* --- the change --- */
@@ -216,8 +217,12 @@ void fs_field_write(struct fs_req *r, struct fs_handle *h, const char *data, siz
 		fs_reply_err(r, -ENOMEM);
 		return;
 	}
-	err = fs_blob_write(&w->blob, data, size, h->flags & O_APPEND ? w->blob->len : (size_t)off);
+	err = fs_quota_hold(h, (h->flags & O_APPEND ? w->blob->len : off) + size);
+	if (err == 0)
+		err = fs_blob_write(&w->blob, data, size, h->flags & O_APPEND ? w->blob->len : (size_t)off);
 	if (err < 0) {
+		(void)fs_hstate_next(&w->state, FS_H_FAIL); /* a part is missing: nothing is committed */
+		w->refused = err;
 		fs_reply_err(r, err);
 		return;
 	}
@@ -299,7 +304,9 @@ void fs_field_setattr(struct fs_req *r, struct fs_node *n, const struct fs_attr 
 			 (set & FS_SET_UID && now.uid != a->uid) || (set & FS_SET_GID && now.gid != a->gid)))
 		err = -EPERM;
 	if (err == 0 && set & FS_SET_SIZE && w && w->at_close) {
-		err = buffer(h) ? fs_blob_resize(&w->blob, (size_t)a->size) : -ENOMEM;
+		err = buffer(h) ? fs_quota_hold(h, a->size) : -ENOMEM;
+		if (err == 0)
+			err = fs_blob_resize(&w->blob, (size_t)a->size);
 		if (err == 0)
 			(void)fs_hstate_next(&w->state, FS_H_WRITE);
 	} else if (err == 0 && set & FS_SET_SIZE && !w && a->size != now.size) {

@@ -6,6 +6,7 @@
 
 #include "fs/commit.h"
 #include "fs/manifest-internal.h"
+#include "fs/quota.h"
 
 /* --- attributes --- */
 
@@ -157,6 +158,8 @@ void fs_manifest_op_setattr(struct fs_req *r, struct fs_node *n, const struct fs
 		int err = a->size > FS_MANIFEST_MAX ? -EFBIG : fs_whandle_need_blob(w);
 		size_t before = err == 0 ? w->blob->len : 0;
 
+		if (err == 0)
+			err = fs_quota_hold(h, a->size);
 		if (err == 0)
 			err = fs_blob_resize(&w->blob, a->size);
 		if (err < 0) {

@@ -8,6 +8,7 @@
 #include "fs/kinddir.h"
 #include "fs/manifest-internal.h"
 #include "fs/prune.h"
+#include "fs/quota.h"
 #include "fs/rejected.h"
 
 /* --- commits --- */
@@ -295,6 +296,9 @@ void fs_manifest_op_write(struct fs_req *r, struct fs_handle *h, const char *dat
 	struct fs_whandle *w = h->data;
 	int err = fs_whandle_need_blob(w);
 
+	if (err == 0)
+		err = fs_quota_hold(h, w->blob->len > off + size ? w->blob->len :
+				       (h->flags & O_APPEND ? w->blob->len : off) + size);
 	if (err == 0)
 		err = fs_blob_write(&w->blob, data, size, h->flags & O_APPEND ? w->blob->len : off);
 	if (err < 0) {

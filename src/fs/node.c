@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fs/quota.h"
 #include "fs/siphash.h"
 
 enum { TABLE_START = 256 };
@@ -416,6 +417,7 @@ void fs_handle_unref(struct fs_handle *h)
 	}
 	if (h->data && h->ops && h->ops->release)
 		h->ops->release(h);
+	fs_quota_drop(h);
 	fs_node_unref(h->node);
 	if (h->listing)
 		fs_listing_clear(h->listing);

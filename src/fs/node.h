@@ -215,6 +215,7 @@ struct fs_handle {
 	bool cached;	      /* set in open(): the kernel may cache pages of it (immutable or plain files) */
 	bool stream;	      /* set in open(): no seeking */
 	uint64_t number;
+	size_t held;	      /* bytes of a buffer, charged to uid: fs/quota.c */
 	unsigned refs;	      /* the kernel's, and those of parked requests */
 	struct fs_handle *hash_next;
 };
@@ -340,6 +341,7 @@ struct fs {
 	struct fs_datascratch *datascratch; /* fs/datascratch.c; NULL: none yet */
 	struct fs_images *images;
 	struct fs_dirs *dirs;	 /* attributes of directories: fs/dirattr.c */
+	struct fs_quota *quota;	 /* fs/quota.c; NULL: nobody has any */
 	struct fs_session *session; /* fs/session.c */
 	void *pending;		 /* manifests that are being made: fs/manifest.c */
 	unsigned made;		 /* how many were: for their numbers */

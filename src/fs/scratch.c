@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "fs/files.h"
 #include "fs/kinddir.h"
+#include "fs/quota.h"
 
 #define INO_XATTR "user.podfs.ino"
 
@@ -204,7 +205,7 @@ void fs_scratch_create(struct fs_req *r, struct fs_node *dir, const char *name, 
 	_cleanup_close_ int fd = open_dir(dir, true), file = -1;
 	struct writer who = fs_req_writer(r);
 	struct sfile *f = calloc(1, sizeof(*f));
-	int err = fd < 0 ? fd : f ? 0 : -ENOMEM;
+	int err = fd < 0 ? fd : f ? fs_quota_scratch(dir->fs, who.uid, FS_QUOTA_FILE) : -ENOMEM;
 
 	if (err == 0) {
 		file = openat(fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (fs_req_flags(r) & (O_EXCL | O_TRUNC)),
@@ -228,7 +229,7 @@ void fs_scratch_mkdir(struct fs_req *r, struct fs_node *dir, const char *name, m
 	_cleanup_fs_node_ struct fs_node *n = NULL;
 	_cleanup_close_ int fd = open_dir(dir, true);
 	struct writer who = fs_req_writer(r);
-	int err = fd < 0 ? fd : 0;
+	int err = fd < 0 ? fd : fs_quota_scratch(dir->fs, who.uid, FS_QUOTA_FILE);
 
 	if (err == 0 && (mkdirat(fd, name, 0700) < 0 || fchownat(fd, name, who.uid, who.gid, AT_SYMLINK_NOFOLLOW) < 0 ||
 			 fchmodat(fd, name, mode & 0777, 0) < 0))
@@ -271,7 +272,7 @@ void fs_scratch_symlink(struct fs_req *r, struct fs_node *dir, const char *name,
 	_cleanup_fs_node_ struct fs_node *n = NULL;
 	_cleanup_close_ int fd = open_dir(dir, true);
 	struct writer who = fs_req_writer(r);
-	int err = fd < 0 ? fd : 0;
+	int err = fd < 0 ? fd : fs_quota_scratch(dir->fs, who.uid, FS_QUOTA_FILE);
 
 	if (err == 0 && (symlinkat(target, fd, name) < 0 || fchownat(fd, name, who.uid, who.gid, AT_SYMLINK_NOFOLLOW) < 0))
 		err = -errno;
@@ -352,8 +353,13 @@ static void op_write(struct fs_req *r, struct fs_handle *h, const char *data, si
 {
 	const struct sfile *f = h->data;
 	struct stat st;
+	int err = fs_quota_scratch(h->fs, h->uid, size);
 	ssize_t n;
 
+	if (err < 0) {
+		fs_reply_err(r, err);
+		return;
+	}
 	if (h->flags & O_APPEND)
 		off = fstat(f->fd, &st) == 0 ? (uint64_t)st.st_size : off;
 	n = pwrite(f->fd, data, size, (off_t)off);

@@ -26,6 +26,7 @@
 #include "fs/images.h"
 #include "fs/live.h"
 #include "fs/prune.h"
+#include "fs/quota.h"
 #include "fs/revert.h"
 #include "fs/root.h"
 #include "fs/waiting.h"
@@ -404,6 +405,7 @@ void fs_session_free(struct fs *fs)
 	fs_live_free(fs->live);
 	fs_decl_free(fs->decl);
 	fs_dirs_free(fs->dirs);
+	fs_quota_free(fs);
 	fs_errors_free(fs->errors);
 	fs_loop_free(fs);
 	if (fs->session && fs->session->se)
