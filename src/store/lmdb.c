@@ -25,6 +25,7 @@
 
 #include "store/entry.h"
 #include "store/record.h"
+#include "store/spare.h"
 
 enum {
 	DROP_ENTRIES = 1024, /* entries loaded between two times that pages are let go */
@@ -49,6 +50,7 @@ struct lmdb {
 	uint64_t reserved; /* as stored */
 	unsigned commits;  /* since it was opened */
 	size_t last_txn;   /* LMDB's number of the last transaction that took effect */
+	bool spare;	   /* room is kept for removals: store/spare.h */
 	bool failed;	   /* what is on disk is not what is in memory: nothing may be written any more */
 };
 
@@ -288,6 +290,7 @@ int store_lmdb_open(const char *path, size_t map_size, void **ret_be, struct err
 		r = set_up(l, err);
 	if (r < 0)
 		return r;
+	l->spare = spare_keep(l->lock_fd);
 	*ret_be = steal_ptr(l);
 	return 0;
 }
@@ -410,9 +413,8 @@ static int tell_full(const struct lmdb *l, const struct store_write *writes, siz
 	return left < need ? -ENOSPC : -EIO;
 }
 
-static int lmdb_write(void *be, const struct store_write *writes, size_t n, uint64_t reserved)
+static int write_once(struct lmdb *l, const struct store_write *writes, size_t n, uint64_t reserved)
 {
-	struct lmdb *l = be;
 	int rc, r = 0;
 
 	if (l->failed)
@@ -432,9 +434,31 @@ static int lmdb_write(void *be, const struct store_write *writes, size_t n, uint
 	l->last_txn = last_txn(l);
 	if (!l->map)
 		(void)read_meta(l, NULL); /* ignoring: it finds the mapping, which only saves memory */
-	if (++l->commits % DROP_COMMITS == 0)
+	if (++l->commits % DROP_COMMITS == 0) {
 		drop_pages(l);
+		if (!l->spare)
+			l->spare = spare_keep(l->lock_fd);
+	}
 	return 0;
+}
+
+static bool removes(const struct store_write *writes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!writes[i].entry)
+			return true;
+	return false;
+}
+
+static int lmdb_write(void *be, const struct store_write *writes, size_t n, uint64_t reserved)
+{
+	struct lmdb *l = be;
+	int r = write_once(l, writes, n, reserved);
+
+	if (r != -ENOSPC || !l->spare || !removes(writes, n))
+		return r;
+	l->spare = false;
+	return spare_give(l->lock_fd) ? write_once(l, writes, n, reserved) : r;
 }
 
 const struct store_backend_ops store_lmdb_ops = {

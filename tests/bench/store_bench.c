@@ -90,7 +90,7 @@ static char *path_of(const char *name)
 
 static void wipe(const char *name)
 {
-	static const char *const files[] = { "data.mdb", "lock.mdb" };
+	static const char *const files[] = { "data.mdb", "lock.mdb", "spare" };
 	_cleanup_free_ char *p = path_of(name);
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {

@@ -53,7 +53,7 @@ void make_dir(char out[static 64])
 
 void remove_dir(const char *dir)
 {
-	static const char *const files[] = { "data.mdb", "lock.mdb" };
+	static const char *const files[] = { "data.mdb", "lock.mdb", "spare" };
 	char path[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
