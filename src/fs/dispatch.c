@@ -95,7 +95,10 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (!dir)
 		return;
-	err = dir->ops->lookup ? dir->ops->lookup(dir, name, &n) : -ENOTDIR;
+	/* The kernel lets 1024 bytes pass, and asks for each name before it makes it. */
+	err = strlen(name) > NAME_MAX ? -ENAMETOOLONG :
+	      dir->ops->lookup	      ? dir->ops->lookup(dir, name, &n) :
+					-ENOTDIR;
 	if (err < 0) {
 		(void)fuse_reply_err(req, -err);
 		return;

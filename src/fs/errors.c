@@ -43,6 +43,8 @@ void fs_escape(struct buf *out, const char *s, size_t len, bool lines)
 
 		if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7f)
 			buf_printf(out, "\\x%02x", c);
+		else if (c == 0xc2 && i + 1 < len && (unsigned char)s[i + 1] >= 0x80 && (unsigned char)s[i + 1] < 0xa0)
+			buf_printf(out, "\\u00%02x", (unsigned char)s[++i]); /* U+0080 to U+009F: terminals obey them too */
 		else
 			buf_putc(out, (char)c);
 	}

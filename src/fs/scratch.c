@@ -176,8 +176,11 @@ int fs_scratch_lookup(struct fs_node *dir, const char *name, struct fs_node **re
 
 	if (fd < 0)
 		return fd;
+	errno = ENOENT;
 	ino = number_of(dir->fs, fd, name);
-	return ino ? fs_node_get(dir, name, ino, &fs_scratch_ops, ret, NULL) : -ENOENT;
+	if (!ino)
+		return errno ? -errno : -EIO; /* EMFILE is not "no such file" */
+	return fs_node_get(dir, name, ino, &fs_scratch_ops, ret, NULL);
 }
 
 int fs_scratch_readdir(struct fs_node *dir, struct fs_listing *l)
