@@ -14,6 +14,7 @@
 #include "node/cleaner.h"
 #include "node/lifecycle.h"
 #include "node/sandbox.h"
+#include "node/warmer.h"
 #include "store/event.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -75,6 +76,7 @@ struct agent {
 	void *network_arg;
 	struct cgroups *cgroups;
 	struct cleaner *cleaner;
+	struct warmer *warmer;
 	struct cache_subscription *subscription;
 	pthread_t thread;
 	bool started;
@@ -154,6 +156,8 @@ char *agent_log_path(struct arena *a, struct agent *agent, const struct agent_po
 
 /* Makes cgroup, directories, volumes and address, and starts podfs-pod. */
 int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error *err);
+/* While podfs-pod sets itself up: makes what its containers will need, so that their start finds it there. */
+void agent_launch_prepare(struct agent *agent, struct agent_pod *p);
 /* Sends a container's start. On failure *ret_reason is Kubernetes' word for why it waits. */
 int agent_launch_container(struct agent *agent, struct agent_pod *p, struct container_run *c, const char **ret_reason,
 			   struct error *err);

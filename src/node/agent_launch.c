@@ -34,8 +34,11 @@ bool agent_pod_flag(const struct object *pod, const char *key)
 /* Makes the directories of a path that are missing below one that is there. */
 static int make_dirs(const char *path, mode_t mode)
 {
-	_cleanup_free_ char *copy = strdup(path);
+	_cleanup_free_ char *copy = NULL;
 
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return 0;
+	copy = strdup(path);
 	if (!copy)
 		return -ENOMEM;
 	for (char *p = copy + 1; *p; p++) {
@@ -267,13 +270,23 @@ static int set_security(struct arena *a, const struct object *pod, const struct 
 	return strcmp(seccomp, "RuntimeDefault") ? 0 : security_seccomp_default(caps, &c->seccomp, &c->seccomp_size, err);
 }
 
+static char *overlay_dir(struct arena *a, const struct agent_pod *p, const struct container_run *run, const char *name)
+{
+	return arena_printf(a, "%s/containers/%s/%u/%s", p->dir, run->name, run->run, name);
+}
+
+static char *log_dir(struct arena *a, const struct agent *agent, const struct agent_pod *p, const struct container_run *run)
+{
+	return arena_printf(a, "%s/%s_%s_%s/%s", agent->log_dir, object_namespace(p->object), object_name(p->object), p->uid,
+			    run->name);
+}
+
 /* Overlay directories: the image's layers from the top down, and a new upper one. */
 static int set_root(struct arena *a, struct agent_pod *p, const struct container_run *run, const struct image *image,
 		    struct sandbox_container *c, struct error *err)
 {
 	const char **layers = arena_alloc(a, (image->n_layers + 1) * sizeof(*layers));
-	const char *dir = arena_printf(a, "%s/containers/%s/%u", p->dir, run->name, run->run);
-	char *upper = arena_printf(a, "%s/upper", dir), *work = arena_printf(a, "%s/work", dir);
+	char *upper = overlay_dir(a, p, run, "upper"), *work = overlay_dir(a, p, run, "work");
 	int r;
 
 	if (arena_failed(a))
@@ -284,7 +297,7 @@ static int set_root(struct arena *a, struct agent_pod *p, const struct container
 	if (r == 0)
 		r = make_dirs(work, 0700);
 	if (r < 0)
-		return error_errno(err, r, "%s", dir);
+		return error_errno(err, r, "%s", upper);
 	c->layers = layers;
 	c->n_layers = image->n_layers;
 	c->upper = upper;
@@ -301,8 +314,7 @@ char *agent_log_path(struct arena *a, struct agent *agent, const struct agent_po
 static int set_log(struct arena *a, struct agent *agent, struct agent_pod *p, const struct container_run *run,
 		   struct sandbox_container *c, struct error *err)
 {
-	char *dir = arena_printf(a, "%s/%s_%s_%s/%s", agent->log_dir, object_namespace(p->object), object_name(p->object),
-				 p->uid, run->name);
+	char *dir = log_dir(a, agent, p, run);
 	int r = dir ? make_dirs(dir, 0755) : -ENOMEM;
 
 	if (r < 0)
@@ -311,25 +323,51 @@ static int set_log(struct arena *a, struct agent *agent, struct agent_pod *p, co
 	return c->log ? 0 : -ENOMEM;
 }
 
-static int set_cgroup(struct agent *agent, struct agent_pod *p, struct container_run *run,
-		      int fds[static CGROUP_HIERARCHIES_MAX], struct sandbox_container *c, struct error *err)
+static int make_cgroup(struct agent *agent, const struct agent_pod *p, const struct container_run *run,
+		       char path[static CGROUP_PATH_MAX], struct error *err)
 {
 	int64_t cpu = container_resource(run->spec, "requests", "cpu");
 	int64_t limit = container_resource(run->spec, "limits", "cpu");
 	int64_t memory = container_resource(run->spec, "limits", "memory");
 	struct cgroup_limits limits = { .cpu_request = cpu > 0 ? cpu : -1, .cpu_limit = limit > 0 ? limit : 0,
 					.memory = memory > 0 ? memory : 0 };
-	char path[CGROUP_PATH_MAX];
 	int r = cgroup_path(agent->cgroups, qos_of(p->object), p->uid, run->name, path);
 
-	if (r == 0)
-		r = cgroup_make(agent->cgroups, path, &limits, err);
+	return r < 0 ? r : cgroup_make(agent->cgroups, path, &limits, err);
+}
+
+static int set_cgroup(struct agent *agent, struct agent_pod *p, struct container_run *run,
+		      int fds[static CGROUP_HIERARCHIES_MAX], struct sandbox_container *c, struct error *err)
+{
+	char path[CGROUP_PATH_MAX];
+	int r = make_cgroup(agent, p, run, path, err);
+
 	if (r == 0)
 		r = cgroup_open_dirs(agent->cgroups, path, fds, &c->n_cgroups, err);
 	if (r == 0)
 		run->oom_kills = cgroup_oom_kills(agent->cgroups, path);
 	c->cgroup_fds = fds;
 	return r;
+}
+
+void agent_launch_prepare(struct agent *agent, struct agent_pod *p)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+
+	for (size_t i = 0; i < p->run.n && a; i++) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+		const struct container_run *run = &p->run.containers[i];
+		char *upper = overlay_dir(a, p, run, "upper"), *work = overlay_dir(a, p, run, "work");
+		char *log = log_dir(a, agent, p, run), path[CGROUP_PATH_MAX];
+
+		if (arena_failed(a))
+			return;
+		/* ignoring what fails: it is tried again, and told, when the container is started */
+		(void)make_dirs(upper, 0755);
+		(void)make_dirs(work, 0700);
+		(void)make_dirs(log, 0755);
+		(void)make_cgroup(agent, p, run, path, &err);
+	}
 }
 
 /* The number of a signal by name ("SIGQUIT", "QUIT") or number; 0 when there is none. */

@@ -87,6 +87,7 @@ static void start_sandbox(struct agent *agent, struct agent_pod *p)
 	}
 	p->run.sandbox = SANDBOX_COMING;
 	p->expected_end = false;
+	agent_launch_prepare(agent, p);
 }
 
 void agent_pod_end_sandbox(struct agent *agent, struct agent_pod *p)

@@ -9,7 +9,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 if [ -z "${PODFS_BENCH_INSIDE:-}" ]; then
 	[ "$(id -u)" = 0 ] || exit 77
 	D=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/podfs-bench.XXXXXX") || exit
-	CGROUP=podfs-bench-$$
+	CGROUP=${BENCH_CGROUP:+$BENCH_CGROUP/}podfs-bench-$$ # BENCH_CGROUP: one that is there, e.g. with many shares on a busy machine
 	PODFS_BENCH_INSIDE=1 D=$D CGROUP=$CGROUP \
 		unshare -m -n -p -i -u --propagation private --fork --kill-child --mount-proc "$BASH" "$0" "$@"
 	status=$?

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A thread that makes the kernel ready to move processes between cgroups. The first move after a while waits for an RCU
+ * grace period (5 ms on a quiet machine, 20 on a busy one) behind a lock that all moves share; further moves within
+ * such a period do not. So the agent has that wait begin when it hears of a new pod, while the pod is being scheduled
+ * and podfs-pod started, instead of when podfs-pod enters its cgroup.
+ */
+#ifndef PODFS_NODE_WARMER_H
+#define PODFS_NODE_WARMER_H
+
+#include "node/cgroup.h"
+
+struct warmer;
+
+/* cg must outlive it. -ENOMEM, -EAGAIN. */
+int warmer_start(struct cgroups *cg, struct warmer **ret);
+/* NULL is fine. */
+void warmer_stop(struct warmer *w);
+/* From any thread; does not block. NULL is fine. */
+void warmer_poke(struct warmer *w);
+
+#endif
