@@ -7,6 +7,8 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -28,6 +30,8 @@ struct cluster {
 	struct images *images;
 	struct network *network;
 	struct agent *agent;
+	pthread_t starter; /* starts the controllers; they are its own until it is joined */
+	bool starting;
 	struct controller *controllers[ARRAY_SIZE(controller_types)];
 };
 
@@ -104,13 +108,16 @@ static int open_store(struct cluster *c, struct error *err)
 {
 	_cleanup_free_ char *uri = NULL;
 	bool lmdb = !strncmp(c->config.store, "lmdb:", 5);
-	int r;
 
 	if (lmdb && asprintf(&uri, "lmdb:%s/store", c->config.state_dir) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = store_open(lmdb ? uri : c->config.store, &c->store, err);
-	if (r == 0)
-		r = cache_new(c->store, &c->cache, err);
+	return store_open(lmdb ? uri : c->config.store, &c->store, err);
+}
+
+static int open_cache(struct cluster *c, struct error *err)
+{
+	int r = cache_new(c->store, &c->cache, err);
+
 	if (r == 0) {
 		r = registry_new(c->store, c->cache, NULL, &c->registry);
 		if (r < 0)
@@ -133,12 +140,13 @@ static int open_images(struct cluster *c, struct error *err)
 	return r < 0 ? error_errno(err, r, "images") : 0;
 }
 
-static int open_network(struct cluster *c, struct error *err)
+static int begin_network(struct cluster *c, struct error *err)
 {
 	struct network_config config = { .owner = c->config.state_dir, .cidr = c->config.pod_cidr,
 					 .nft_helper = c->programs[2] };
+	int r = network_new(&config, &c->network);
 
-	return network_open(&config, c->store, c->cache, &c->network, err);
+	return r < 0 ? error_errno(err, r, "pod network") : 0;
 }
 
 int cluster_open(const struct cluster_config *config, struct cluster **ret, struct error *err)
@@ -155,10 +163,14 @@ int cluster_open(const struct cluster_config *config, struct cluster **ret, stru
 	r = make_dirs(config, err);
 	if (r == 0)
 		r = open_store(c, err);
+	if (r == 0) /* not before: the store's lock says that no other daemon has this cluster */
+		r = begin_network(c, err);
+	if (r == 0)
+		r = open_cache(c, err);
 	if (r == 0)
 		r = open_images(c, err);
 	if (r == 0)
-		r = open_network(c, err);
+		r = network_open(c->network, c->store, c->cache, err);
 	if (r < 0) {
 		cluster_close(c, false);
 		return r;
@@ -205,17 +217,44 @@ static int start_agent(struct cluster *c, struct error *err)
 	return agent_start(&config, c->registry, &c->agent, err);
 }
 
+/*
+ * A controller's start shows it all that exists, a tenth of a second with ten thousand objects: the tree need not wait for
+ * that. Without its controllers a cluster is of no use, so a failure ends the daemon in the orderly way.
+ */
+static void *start_controllers(void *arg)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct cluster *c = arg;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(controller_types) && r == 0; i++)
+		r = controller_start(controller_types[i], c->registry, &c->controllers[i], &err);
+	if (r < 0) {
+		log_error("%s", error_text(&err));
+		(void)kill(getpid(), SIGTERM); /* cannot fail */
+	}
+	return NULL;
+}
+
 int cluster_start(struct cluster *c, bool controllers, struct error *err)
 {
 	int r = start_agent(c, err);
 
-	for (size_t i = 0; i < ARRAY_SIZE(controller_types) && controllers && r == 0; i++)
-		r = controller_start(controller_types[i], c->registry, &c->controllers[i], err);
-	return r;
+	if (r < 0 || !controllers)
+		return r;
+	r = -pthread_create(&c->starter, NULL, start_controllers, c);
+	if (r < 0)
+		return error_errno(err, r, "thread");
+	c->starting = true;
+	(void)pthread_setname_np(c->starter, "starter"); /* ignoring: only for people */
+	return 0;
 }
 
 static void stop_controllers(struct cluster *c)
 {
+	if (c->starting)
+		(void)pthread_join(c->starter, NULL); /* cannot fail: it is ours, and joined once */
+	c->starting = false;
 	for (size_t i = 0; i < ARRAY_SIZE(c->controllers); i++)
 		controller_stop(steal_ptr(c->controllers[i]));
 }

@@ -22,6 +22,11 @@ struct lease {
 };
 
 struct network {
+	struct net_config config;
+	pthread_t opener; /* in net_open() while `opening`: result, error and net are its own */
+	bool opening;
+	int result;
+	struct error error;
 	struct net *net;
 	struct store *store;
 	pthread_mutex_t lock; /* protects the next two */
@@ -189,35 +194,60 @@ static int take_up_keys(struct network *n, struct cache *c)
 	return r;
 }
 
-int network_open(const struct network_config *config, struct store *s, struct cache *c, struct network **ret,
-		 struct error *err)
+static void *run_opener(void *arg)
 {
-	struct net_config net = { .owner = config->owner, .cidr = config->cidr, .nft_helper = config->nft_helper,
-				  .adopt = true };
+	struct network *n = arg;
+
+	n->result = net_open(&n->config, &n->net, &n->error);
+	return NULL;
+}
+
+static void join_opener(struct network *n)
+{
+	if (n->opening)
+		(void)pthread_join(n->opener, NULL); /* cannot fail: it is ours, and joined once */
+	n->opening = false;
+}
+
+int network_new(const struct network_config *config, struct network **ret)
+{
 	struct network *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->config = (struct net_config){ .owner = config->owner, .cidr = config->cidr, .nft_helper = config->nft_helper,
+					 .adopt = true };
+	n->error = ERROR_INIT;
+	pthread_mutex_init(&n->lock, NULL);
+	n->opening = pthread_create(&n->opener, NULL, run_opener, n) == 0;
+	if (!n->opening)
+		(void)run_opener(n);
+	*ret = n;
+	return 0;
+}
+
+int network_open(struct network *n, struct store *s, struct cache *c, struct error *err)
+{
 	const char *warning;
 	int r;
 
-	if (!n)
-		return error_set(err, -ENOMEM, "pod network: out of memory");
 	n->store = s;
-	pthread_mutex_init(&n->lock, NULL);
-	r = net_open(&net, &n->net, err);
-	if (r == 0)
-		r = ipam_new(net_cidr(n->net), &n->ipam);
+	join_opener(n);
+	r = n->result;
+	if (r < 0) {
+		*err = n->error;
+		n->error = ERROR_INIT;
+		return r;
+	}
+	r = ipam_new(net_cidr(n->net), &n->ipam);
 	if (r == 0)
 		r = take_up_links(n, c, err);
 	if (r == 0)
 		r = take_up_keys(n, c);
-	if (r < 0) {
-		if (!err->msg)
-			error_errno(err, r, "pod network");
-		network_close(n, false);
-		return r;
-	}
+	if (r < 0)
+		return err->msg ? r : error_errno(err, r, "pod network");
 	for (size_t i = 0; (warning = net_warning(n->net, i)); i++)
 		log_warning("%s", warning);
-	*ret = n;
 	return 0;
 }
 
@@ -228,6 +258,8 @@ void network_close(struct network *n, bool remove)
 
 	if (!n)
 		return;
+	join_opener(n);
+	error_clear(&n->error);
 	if (net_close(n->net, remove, &err) < 0)
 		log_warning("%s, ignoring", error_text(&err));
 	HASH_ITER(hh, n->leases, l, next) {

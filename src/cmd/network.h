@@ -15,9 +15,11 @@ struct network_config {
 	const char *nft_helper; /* NULL: the installed one */
 };
 
-/* Opens the network, keeping what an earlier daemon left, and takes up the addresses that the store holds. */
-int network_open(const struct network_config *config, struct store *s, struct cache *c, struct network **ret,
-		 struct error *err);
+/* Begins to open the network, keeping what an earlier daemon left, on a thread of its own: the firewall answers slowly, and
+ * the store can be read meanwhile. The config's strings must stay until network_open() has returned. -ENOMEM. */
+int network_new(const struct network_config *config, struct network **ret);
+/* Waits for that, and takes up the addresses that the store holds. */
+int network_open(struct network *n, struct store *s, struct cache *c, struct error *err);
 /* remove: take links, bridge and rules away. NULL is fine. */
 void network_close(struct network *n, bool remove);
 
