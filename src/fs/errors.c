@@ -192,7 +192,7 @@ void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const 
 	va_end(ap);
 	buf_puts(&b, "  ");
 	if (n > 0)
-		fs_escape(&b, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, true);
+		fs_escape(&b, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, false);
 	buf_putc(&b, '\n');
 	add_entry(fs, ns, now, &b);
 }

@@ -136,7 +136,8 @@ static int used_by(struct fs *fs, const struct image *im, struct buf *out)
 					NULL;
 		}
 		if (uses)
-			buf_printf(out, "%s/%s\n", object_namespace(pods.items[i]), object_name(pods.items[i]));
+			buf_printf(out, "%s%s/%s", out->len ? ", " : "", object_namespace(pods.items[i]),
+				   object_name(pods.items[i]));
 	}
 	return r;
 }
@@ -557,7 +558,7 @@ static void dir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 	if (err == 0)
 		err = used_by(fs, &im, &users);
 	if (err == 0 && users.len) {
-		fs_refuse(r, -EBUSY, dir, name, "the image is used by\n%s", users.data);
+		fs_refuse(r, -EBUSY, dir, name, "the image is used by %s", users.data);
 		return;
 	}
 	if (err == 0 && !fs->config.images->remove_start)
