@@ -56,7 +56,11 @@ void fs_loop_set_session(struct fs *fs, struct fuse_session *se, int fd);
 int fs_loop_run(struct fs *fs, struct error *err);
 void fs_loop_stop(struct fs *fs);
 bool fs_loop_unmounted(const struct fs *fs);
-/* Runs posted tasks until nothing is under way in the store or on the worker. */
+/* What others do for a request and tell by fs_post(), such as an import: held from its start until its task has run, so
+ * that fs_loop_drain() waits for it. On the loop. */
+void fs_loop_hold(struct fs *fs);
+void fs_loop_release(struct fs *fs);
+/* Runs posted tasks until nothing is under way in the store, on the worker, or held. */
 void fs_loop_drain(struct fs *fs);
 struct fs_tables *fs_loop_tables(struct fs *fs);
 

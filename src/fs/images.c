@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fs/frame.h"
 #include "fs/hstate.h"
 #include "fs/names.h"
 
@@ -243,6 +244,7 @@ static void on_job(struct fs_task *t)
 		if (j->import) /* what is no image has no place here */
 			(void)unlinkat(j->fs->images->dir, j->name, 0); /* ignoring: the refusal is told */
 	}
+	fs_loop_release(j->fs);
 	fs_reply_err(j->r, j->result);
 	fs_node_unref(j->dir);
 	close_fdp(&j->fd);
@@ -269,8 +271,10 @@ static struct job *new_job(struct fs_req *r, struct fs_node *dir, const char *na
 		return NULL;
 	*j = (struct job){ .task.fn = on_job, .fs = dir->fs, .r = r, .dir = fs_node_ref(dir), .name = strdup(name),
 			   .fd = -1, .import = import };
-	if (j->name)
+	if (j->name) {
+		fs_loop_hold(dir->fs); /* until on_job() */
 		return j;
+	}
 	fs_node_unref(dir);
 	free(j);
 	return NULL;

@@ -192,6 +192,16 @@ static void count_under_way(struct fs_loop *l, int by)
 	pthread_mutex_unlock(&l->lock);
 }
 
+void fs_loop_hold(struct fs *fs)
+{
+	count_under_way(fs->loop, 1);
+}
+
+void fs_loop_release(struct fs *fs)
+{
+	count_under_way(fs->loop, -1);
+}
+
 void fs_loop_drain(struct fs *fs)
 {
 	struct fs_loop *l = fs->loop;
