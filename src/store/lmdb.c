@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <lmdb.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -28,6 +29,8 @@
 #include "store/spare.h"
 
 enum {
+	LOCK_TRIES = 50,     /* before the store is said to be in use */
+	LOCK_WAIT_MS = 10,   /* between two */
 	DROP_ENTRIES = 1024, /* entries loaded between two times that pages are let go */
 	/* Commits between two times. Faulting the pages of one commit in again takes 45 us, measured; 16 commits touch
 	 * a few MiB of a large store, and no more than all of a small one. */
@@ -214,8 +217,15 @@ static int lock_dir(struct lmdb *l, struct error *err)
 	l->lock_fd = open(l->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (l->lock_fd < 0)
 		return error_errno(err, -errno, "cannot open %s", l->path);
-	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+	/* A child that a killed daemon was about to start holds its descriptors until it has called exec(2). */
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			break;
+		(void)poll(NULL, 0, LOCK_WAIT_MS); /* ignoring: it only waits */
+		errno = EWOULDBLOCK;
+	}
 	if (errno == EWOULDBLOCK)
 		return error_set(err, -EBUSY, "%s is in use by another podfs", l->path);
 	return error_errno(err, -errno, "cannot lock %s", l->path);
