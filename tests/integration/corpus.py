@@ -129,6 +129,22 @@ def check_error_bytes(row, said):
         fault(row, f"control characters in errors: {said!r}")
 
 
+def settled(o):
+    """Whether the scheduler and the controllers have set what they set in an object's spec and metadata."""
+    if o["kind"] == "Pod":
+        return bool(o["spec"].get("nodeName"))
+    if o["kind"] == "Deployment":
+        return o.get("status", {}).get("observedGeneration") == o["metadata"]["generation"] and \
+            "deployment.kubernetes.io/revision" in o["metadata"].get("annotations", {})
+    return True
+
+
+def settle(d):
+    end = time.monotonic() + 10 * SLOW
+    while not all(settled(o) for o in objects(d).values()) and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def write_row(row, ns, kind, source, expected, must, line, name=None):
     """One file into one name, judged. Returns whether it was accepted."""
     d = directory(ns, kind)
@@ -228,6 +244,7 @@ def twostep():
         if kind2 != kind:  # another kind: its own directory
             write_row(row, ns, kind2, second, expected, must, line, "m.yaml")
             continue
+        settle(directory(ns, kind))
         accepted = write_row(row, ns, kind, second, expected, must, line, "m.yaml")
         if not accepted:
             said = os.getxattr(f"{directory(ns, kind)}/m.yaml", "user.podfs.error").decode()
