@@ -6,6 +6,11 @@
  *
  * Expectations: the cache shows a transaction before its commit returns (store.h), so a sync that follows a commit of
  * the same process has seen it; no counts of creations and deletions are needed, and none can be lost.
+ *
+ * What is lazy: ReplicaSets and pods that controllers make follow from what was declared, so they are written lazily
+ * (store.h). The scheduler's binding is synced, and no synced transaction is durable before the lazy ones it has seen: a
+ * pod that a node starts is durable, with all that it came from, at the price of one sync. After a crash before that,
+ * the controllers make the same again. Deletions are synced.
  */
 #ifndef PODFS_CONTROL_CONTROLLER_H
 #define PODFS_CONTROL_CONTROLLER_H

@@ -76,7 +76,7 @@ static int ensure_new_set(struct rollout *o)
 	o->news.set_name = value_str_or(value_path(root, "metadata", "name"), "");
 	r = txn_create(t, root, TXN_ADMIT, o->deployment, &diags);
 	if (r == 0)
-		r = txn_commit(t, 0, NULL);
+		r = txn_commit(t, STORE_LAZY, NULL);
 	if (r == -EEXIST || r == -EAGAIN) /* ours would be in the view, also while it terminates */
 		return note_collision(o);
 	if (r < 0)
@@ -120,7 +120,7 @@ static int write_sets(struct rollout *o)
 		struct set_change change = { &o->view, s };
 
 		r = registry_modify(controller_registry(o->c), controller_writer(o->c), object_kind(s->rs),
-				    object_namespace(s->rs), object_name(s->rs), object_uid(s->rs), 0, 0, change_set,
+				    object_namespace(s->rs), object_name(s->rs), object_uid(s->rs), 0, STORE_LAZY, change_set,
 				    &change);
 		if (r == 0 && s->replicas != from)
 			controller_event(o->c, o->deployment, EVENT_NORMAL, "ScalingReplicaSet",
@@ -218,7 +218,7 @@ static int64_t write_status(struct rollout *o)
 
 	if (o->view.new_set || o->news.created_set)
 		r = registry_modify(controller_registry(o->c), controller_writer(o->c), object_kind(d),
-				    object_namespace(d), object_name(d), object_uid(d), 0, 0, change_revision, o);
+				    object_namespace(d), object_name(d), object_uid(d), 0, STORE_LAZY, change_revision, o);
 	if (r == 0)
 		r = registry_modify(controller_registry(o->c), controller_writer(o->c), object_kind(d),
 				    object_namespace(d), object_name(d), object_uid(d), TXN_STATUS, STORE_LAZY,

@@ -46,7 +46,7 @@ static int create_batch(struct controller *c, const struct object *rs, int64_t n
 			buf_printf(names, "%s\n", value_str_or(value_path(pod, "metadata", "name"), ""));
 	}
 	if (r == 0)
-		r = txn_commit(t, 0, NULL);
+		r = txn_commit(t, STORE_LAZY, NULL);
 	if (r < 0 && r != -ESTALE && controller_namespace_ends(c, rs))
 		return -ECANCELED; /* nothing is to be made in it any more */
 	if (r < 0 && r != -ESTALE)

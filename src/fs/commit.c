@@ -5,6 +5,7 @@
  */
 #include "fs/commit.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "fs/apply.h"
@@ -30,6 +31,8 @@ struct job {
 
 static void free_job(struct job *j)
 {
+	bool large = j->q.text && j->q.text->len > FS_WORK_BYTES;
+
 	fs_apply_clear(&j->apply);
 	store_entry_unref(j->old);
 	store_entry_unref(j->removed);
@@ -39,6 +42,8 @@ static void free_job(struct job *j)
 	free((void *)j->q.remove_key);
 	free((void *)j->q.attr.xattrs);
 	free(j);
+	if (large) /* the tree of a large text is many times its size: give it back, or the daemon stays that big */
+		(void)malloc_trim(0);
 }
 
 static int read_record(struct fs *fs, const char *key, struct store_entry **ret_entry, struct fs_record *ret)
