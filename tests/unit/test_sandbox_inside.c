@@ -505,7 +505,7 @@ static void test_own_binary(void **state)
 	p.c.argv = self;
 	p.c.n_argv = 1;
 	start(sb, &p);
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	assert_int_equal(wait_for(sb, SANDBOX_START_FAILED).code, -ENOENT);
 #else
 	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 1);
