@@ -24,6 +24,13 @@ top_srcdir=${top_srcdir:-$(cd "$lib_dir/../.." && pwd)}
 top_builddir=${top_builddir:-$top_srcdir/build}
 export top_srcdir top_builddir
 
+# Deadlines only end what hangs, so they are generous: machines are shared, and a build with sanitizers is many times slower.
+if [ -z "${PODFS_TEST_SLOWNESS:-}" ]; then
+	PODFS_TEST_SLOWNESS=3
+	grep -q '^SAN_CFLAGS = .' "$top_builddir/Makefile" 2>/dev/null && PODFS_TEST_SLOWNESS=10
+fi
+export PODFS_TEST_SLOWNESS
+
 # --- outside: make the namespaces, run the test in them, clear up after a test that was killed ---
 
 # cgroup_left NAME: the cgroups, in any hierarchy, whose path holds NAME.
@@ -40,10 +47,10 @@ run_inside() {
 	(
 		trap - PIPE
 		PODFS_TEST_INSIDE=$base CGROUP=podfs-test-$test_name-$$ \
-			exec timeout -k 10 "${PODFS_TEST_TIMEOUT:-300}" "${unshare[@]}" "$BASH" "$test_script" "$@"
+			exec timeout -k 10 "${PODFS_TEST_TIMEOUT:-900}" "${unshare[@]}" "$BASH" "$test_script" "$@"
 	) || status=$?
 	if [ $status = 124 ] || [ $status = 137 ]; then
-		echo "# $test_name was killed after ${PODFS_TEST_TIMEOUT:-300} s"
+		echo "# $test_name was killed after ${PODFS_TEST_TIMEOUT:-900} s"
 		show_logs "$base/log"
 	fi
 	cgroup_left "podfs-test-$test_name-$$" | while IFS= read -r dir; do
@@ -169,10 +176,10 @@ like() {
 # wait_for SECONDS CONDITION: evaluates the condition until it holds, at most so long; the only way to wait. Between
 # two looks it sleeps 10 ms. Returns 1, and prints the condition, when it did not come true.
 wait_for() {
-	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000 * PODFS_TEST_SLOWNESS))
 	while ! eval "$2" >/dev/null 2>&1; do
 		if [ "${EPOCHREALTIME/[.,]/}" -ge $end ]; then
-			diag "not so within $1 s: $2"
+			diag "not so within $(($1 * PODFS_TEST_SLOWNESS)) s: $2"
 			return 1
 		fi
 		read -r -t 0.01 -u "$never" _
