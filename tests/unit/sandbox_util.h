@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "node/sandbox.h"
 
-enum { DEADLINE_MS = 10 * 1000 };
+enum { DEADLINE_MS = 60 * 1000 };
 
 #define UID "11111111-2222-3333-4444-555555555555"
 
