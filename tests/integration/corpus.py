@@ -16,7 +16,7 @@ import sys
 import time
 
 CORPUS, MOUNT, SCRATCH, WHAT = sys.argv[1:]
-SLOW = 3 * float(os.environ.get("PODFS_TEST_SLOWNESS", "1")) * float(os.environ.get("PODFS_TEST_SLOWNESS", "1"))  # seconds that one write may take
+SLOW = 3 * float(os.environ.get("PODFS_TEST_SLOWNESS", "1"))  # seconds that one write may take
 faults = 0
 left_out = {}
 count = 0
