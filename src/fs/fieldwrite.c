@@ -81,7 +81,7 @@ static char *dotted(const char *path)
 {
 	char *s = strdup(path);
 
-	for (char *p = s; p && (p = strchr(p, '/'));)
+	for (char *p = s ? strchr(s, '/') : NULL; p; p = strchr(p, '/'))
 		*p = '.';
 	return s;
 }

@@ -215,8 +215,9 @@ static void start_drain(struct agent *agent)
 	struct agent_pod *p, *next;
 
 	agent->draining = true;
-	HASH_ITER(hh, agent->pods, p, next)
+	HASH_ITER(hh, agent->pods, p, next) {
 		agent_mark(agent, p);
+	}
 }
 
 /* Tells agent_drain() when nothing is left. */
@@ -226,9 +227,10 @@ static void check_drained(struct agent *agent)
 
 	if (!agent->draining)
 		return;
-	HASH_ITER(hh, agent->pods, p, next)
+	HASH_ITER(hh, agent->pods, p, next) {
 		if (p->run.sandbox != SANDBOX_NONE || p->writing || p->write_due || p->removing)
 			return;
+	}
 	pthread_mutex_lock(&agent->lock);
 	agent->is_drained = true;
 	pthread_cond_broadcast(&agent->drained);
@@ -538,8 +540,9 @@ void agent_stop(struct agent *agent)
 	while (agent->in_flight)
 		pthread_cond_wait(&agent->settled, &agent->lock);
 	pthread_mutex_unlock(&agent->lock);
-	HASH_ITER(hh, agent->pods, p, next)
+	HASH_ITER(hh, agent->pods, p, next) {
 		forget(agent, p);
+	}
 	while ((i = TAILQ_FIRST(&agent->inbox))) {
 		TAILQ_REMOVE(&agent->inbox, i, link);
 		object_unref(i->object);
