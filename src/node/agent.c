@@ -105,8 +105,6 @@ static void on_change(void *arg, const struct cache_event *e)
 	struct agent *agent = arg;
 	const struct object *o = e->now ? e->now : e->old;
 
-	if (!e->old && e->now && !object_is_deleting(e->now))
-		warmer_poke(agent->warmer); /* it may well become ours */
 	if (!is_ours(agent, o))
 		return;
 	if (e->old && e->now && is_ours(agent, e->old) &&
