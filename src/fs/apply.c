@@ -7,42 +7,8 @@
 #include "fs/names.h"
 #include "fs/prune.h"
 #include "schema/manifest.h"
+#include "schema/merge_types.h"
 #include "value/merge.h"
-
-/* --- the schema's types, as the merge asks for them --- */
-
-static const void *type_member(const void *type, const char *key)
-{
-	return schema_member(type, key);
-}
-
-static const void *type_item(const void *type)
-{
-	return schema_item(type);
-}
-
-static const char *const *type_list_keys(const void *type)
-{
-	return schema_list_keys(type);
-}
-
-static bool type_is_set(const void *type)
-{
-	return schema_list_is_set(type);
-}
-
-static bool type_is_struct(const void *type)
-{
-	return schema_form(type) == SCHEMA_STRUCT;
-}
-
-static const struct merge_types merge_types = {
-	.member = type_member,
-	.item = type_item,
-	.list_keys = type_list_keys,
-	.is_set = type_is_set,
-	.is_struct = type_is_struct,
-};
 
 /* --- the version before --- */
 
@@ -233,7 +199,7 @@ static int update(struct fs_apply *ap, struct arena *a, const struct schema_kind
 {
 	const struct value *previous = previous_document(ap, a, kind, object_namespace(live), object_name(live),
 							 object_key(live));
-	struct value *merged = value_merge(a, &merge_types, kind->type, previous, stated, object_root(live));
+	struct value *merged = value_merge(a, &schema_merge_types, kind->type, previous, stated, object_root(live));
 
 	if (!merged)
 		return -ENOMEM;

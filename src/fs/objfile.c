@@ -8,6 +8,7 @@
 #include "fs/declared.h"
 #include "fs/describe.h"
 #include "fs/objlinks.h"
+#include "schema/merge_types.h"
 #include "value/json.h"
 #include "value/merge.h"
 #include "value/yaml.h"
@@ -236,39 +237,6 @@ const struct fs_ops fs_describe_ops = {
 
 /* --- drift --- */
 
-static const void *type_member(const void *type, const char *key)
-{
-	return schema_member(type, key);
-}
-
-static const void *type_item(const void *type)
-{
-	return schema_item(type);
-}
-
-static const char *const *type_list_keys(const void *type)
-{
-	return schema_list_keys(type);
-}
-
-static bool type_is_set(const void *type)
-{
-	return schema_list_is_set(type);
-}
-
-static bool type_is_struct(const void *type)
-{
-	return schema_form(type) == SCHEMA_STRUCT;
-}
-
-static const struct merge_types merge_types = {
-	.member = type_member,
-	.item = type_item,
-	.list_keys = type_list_keys,
-	.is_set = type_is_set,
-	.is_struct = type_is_struct,
-};
-
 static void drift_side(struct buf *out, char sign, const struct value_change *c, const struct value *v)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -318,7 +286,7 @@ static int drift_render(struct fs_node *n, struct buf *out)
 		return 0;
 	prune_defaults(stated, doc);
 	(void)value_remove(stated, "status");
-	r = value_diff(a, &merge_types, object_kind(o)->type, stated, object_root(o), DIFF_STATED, &changes, &count);
+	r = value_diff(a, &schema_merge_types, object_kind(o)->type, stated, object_root(o), DIFF_STATED, &changes, &count);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		drift_side(out, '-', &changes[i], changes[i].from);
 		drift_side(out, '+', &changes[i], changes[i].to);
