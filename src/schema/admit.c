@@ -29,7 +29,7 @@ static const struct value *envelope_string(struct admit *ad, const struct value 
 static void report_unknown_kind(struct admit *ad, const struct value *version, const struct value *kind)
 {
 	const struct schema_kind *near = schema_kind_by_name(value_str(kind));
-	const char *names[32] = { NULL };
+	const char *names[128] = { NULL };
 	const char *guess;
 	size_t n;
 	const struct schema_kind *const *all = schema_kinds(&n);

@@ -1,59 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kinds: one entry each, sorted by plural (a unit test checks it). To add one, write its tables, add its entry,
- * and take its line out of `elsewhere`.
+ * The kinds: one line each, sorted by plural (a unit test checks it). To add one, write its tables and its entry in
+ * its family's *_kinds.c, declare that in kinds.h, add its line, and take it out of `elsewhere`.
  */
 #include "schema/kinds.h"
 
 #include <string.h>
 
-#include "schema/core_rules.h"
-#include "schema/pod_rules.h"
-#include "schema/table.h"
-#include "schema/update.h"
-#include "schema/workload_rules.h"
-
-#define OLD(...) ((const struct schema_old_version[]){ __VA_ARGS__, { NULL } })
-
-static const struct schema_kind_ops kinds[] = {
-	{ .kind = { .kind = "ConfigMap", .plural = "configmaps", .singular = "configmap", .short_names = NAMES("cm"),
-		    .group = "", .api_version = "v1", .namespaced = true, .acted_on = true, .has_directory = true,
-		    .type = &schema_config_map },
-	  .name_format = format_dns_subdomain,
-	  .check_update = config_map_check_update },
-	{ .kind = { .kind = "Deployment", .plural = "deployments", .singular = "deployment",
-		    .short_names = NAMES("deploy"), .group = "apps", .api_version = "apps/v1", .namespaced = true,
-		    .has_status = true, .has_generation = true, .acted_on = true, .has_directory = true,
-		    .type = &schema_deployment },
-	  .old_versions = OLD({ "extensions/v1beta1", deployment_from_extensions },
-			      { "apps/v1beta1", deployment_from_apps_v1beta1 }, { "apps/v1beta2" }),
-	  .name_format = format_dns_subdomain },
-	{ .kind = { .kind = "Event", .plural = "events", .singular = "event", .short_names = NAMES("ev"), .group = "",
-		    .api_version = "v1", .namespaced = true, .acted_on = true, .type = &schema_event },
-	  .name_format = format_dns_subdomain },
-	{ .kind = { .kind = "Namespace", .plural = "namespaces", .singular = "namespace", .short_names = NAMES("ns"),
-		    .group = "", .api_version = "v1", .has_status = true, .acted_on = true, .has_directory = true,
-		    .type = &schema_namespace },
-	  .name_format = format_dns_label,
-	  .initial_status = namespace_initial_status },
-	{ .kind = { .kind = "Node", .plural = "nodes", .singular = "node", .short_names = NAMES("no"), .group = "",
-		    .api_version = "v1", .has_status = true, .acted_on = true, .has_directory = true,
-		    .type = &schema_node },
-	  .name_format = format_dns_subdomain,
-	  .check_update = node_check_update },
-	{ .kind = { .kind = "Pod", .plural = "pods", .singular = "pod", .short_names = NAMES("po"), .group = "",
-		    .api_version = "v1", .namespaced = true, .has_status = true, .has_generation = true,
-		    .acted_on = true, .has_directory = true, .type = &schema_pod },
-	  .name_format = format_dns_subdomain,
-	  .initial_status = pod_initial_status,
-	  .check_update = pod_check_update },
-	{ .kind = { .kind = "ReplicaSet", .plural = "replicasets", .singular = "replicaset",
-		    .short_names = NAMES("rs"), .group = "apps", .api_version = "apps/v1", .namespaced = true,
-		    .has_status = true, .has_generation = true, .acted_on = true, .has_directory = true,
-		    .type = &schema_replica_set },
-	  .old_versions = OLD({ "extensions/v1beta1", replica_set_from_extensions }, { "apps/v1beta2" }),
-	  .name_format = format_dns_subdomain,
-	  .initial_status = replica_set_initial_status },
+static const struct schema_kind *const kinds[] = {
+	&kind_config_map.kind,
+	&kind_deployment.kind,
+	&kind_event.kind,
+	&kind_namespace.kind,
+	&kind_node.kind,
+	&kind_pod.kind,
+	&kind_replica_set.kind,
 };
 
 /* Kinds that Kubernetes 1.36 serves and these tables do not have yet. */
@@ -87,14 +48,8 @@ static const struct {
 
 const struct schema_kind *const *schema_kinds(size_t *ret_n)
 {
-	static const struct schema_kind *const list[] = {
-		&kinds[0].kind, &kinds[1].kind, &kinds[2].kind, &kinds[3].kind,
-		&kinds[4].kind, &kinds[5].kind, &kinds[6].kind,
-	};
-	_Static_assert(ARRAY_SIZE(list) == ARRAY_SIZE(kinds), "each kind is listed");
-
-	*ret_n = ARRAY_SIZE(list);
-	return list;
+	*ret_n = ARRAY_SIZE(kinds);
+	return kinds;
 }
 
 const struct schema_kind_ops *schema_kind_ops(const struct schema_kind *kind)
@@ -105,8 +60,8 @@ const struct schema_kind_ops *schema_kind_ops(const struct schema_kind *kind)
 const struct schema_kind *schema_kind_by_plural(const char *plural)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i].kind.plural, plural) == 0)
-			return &kinds[i].kind;
+		if (strcmp(kinds[i]->plural, plural) == 0)
+			return kinds[i];
 	return NULL;
 }
 
@@ -123,7 +78,7 @@ const struct schema_old_version *schema_old_version(const struct schema_kind *ki
 const struct schema_kind *schema_kind_find(const char *api_version, const char *kind)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const struct schema_kind *k = &kinds[i].kind;
+		const struct schema_kind *k = kinds[i];
 
 		if (strcmp(k->kind, kind) == 0 &&
 		    (strcmp(k->api_version, api_version) == 0 || schema_old_version(k, api_version)))
@@ -135,8 +90,8 @@ const struct schema_kind *schema_kind_find(const char *api_version, const char *
 const struct schema_kind *schema_kind_by_name(const char *kind)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i].kind.kind, kind) == 0)
-			return &kinds[i].kind;
+		if (strcmp(kinds[i]->kind, kind) == 0)
+			return kinds[i];
 	return NULL;
 }
 

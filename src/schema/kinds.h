@@ -5,9 +5,19 @@
 #ifndef PODFS_SCHEMA_KINDS_H
 #define PODFS_SCHEMA_KINDS_H
 
-#include "schema/schema.h"
+#include "schema/table.h"
 
-struct schema_old_version;
+/* The entries, each in its family's *_kinds.c. */
+extern const struct schema_kind_ops kind_config_map;
+extern const struct schema_kind_ops kind_deployment;
+extern const struct schema_kind_ops kind_event;
+extern const struct schema_kind_ops kind_namespace;
+extern const struct schema_kind_ops kind_node;
+extern const struct schema_kind_ops kind_pod;
+extern const struct schema_kind_ops kind_replica_set;
+
+/* Old apiVersions of an entry: OLD({ "apps/v1beta2" }, …). */
+#define OLD(...) ((const struct schema_old_version[]){ __VA_ARGS__, { NULL } })
 
 /* The kind of that name whatever its group, for hints; NULL. */
 const struct schema_kind *schema_kind_by_name(const char *kind);
