@@ -455,9 +455,6 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 	r = cleaner_start(agent->cgroups, agent->network, agent->network_arg, agent_note_cleaned, agent, &agent->cleaner);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
-	r = warmer_start(agent->cgroups, &agent->warmer);
-	if (r < 0)
-		return error_errno(err, r, "node agent");
 	cgroup_each_pod(agent->cgroups, check_leftover, agent);
 	check_directories(agent, agent->run_dir);
 	check_directories(agent, agent->state_dir);
@@ -533,7 +530,6 @@ void agent_stop(struct agent *agent)
 		pthread_join(agent->thread, NULL);
 	}
 	cleaner_stop(agent->cleaner);
-	warmer_stop(agent->warmer);
 	pthread_mutex_lock(&agent->lock);
 	while (agent->in_flight)
 		pthread_cond_wait(&agent->settled, &agent->lock);

@@ -14,7 +14,6 @@
 #include "node/cleaner.h"
 #include "node/lifecycle.h"
 #include "node/sandbox.h"
-#include "node/warmer.h"
 #include "store/event.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -76,7 +75,6 @@ struct agent {
 	void *network_arg;
 	struct cgroups *cgroups;
 	struct cleaner *cleaner;
-	struct warmer *warmer;
 	struct cache_subscription *subscription;
 	pthread_t thread;
 	bool started;

@@ -96,26 +96,6 @@ static int prepare_cgroup(struct agent *agent, struct agent_pod *p, int fds[stat
 	return r < 0 ? r : cgroup_open_dirs(agent->cgroups, supervisor, fds, ret_n, err);
 }
 
-static int make_cgroup(struct agent *agent, const struct agent_pod *p, const struct container_run *run,
-		       char path[static CGROUP_PATH_MAX], struct error *err);
-
-/*
- * Makes the containers' cgroups too, and then has the warmer begin the kernel's wait before the first move between
- * cgroups. In that order: the wait holds the kernel's cgroup mutex, which making cgroups takes.
- */
-static void warm_cgroups(struct agent *agent, struct agent_pod *p)
-{
-	char path[CGROUP_PATH_MAX];
-
-	for (size_t i = 0; i < p->run.n; i++) {
-		_cleanup_error_ struct error err = ERROR_INIT;
-
-		/* ignoring a failure: it is tried again, and told, when the container is started */
-		(void)make_cgroup(agent, p, &p->run.containers[i], path, &err);
-	}
-	warmer_poke(agent->warmer);
-}
-
 static void close_all(int *fds, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -161,8 +141,6 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error 
 		r = agent->network->allocate(agent->network_arg, p->uid, p->run.ip, err);
 	if (r == 0)
 		r = prepare_cgroup(agent, p, fds, &n_fds, err);
-	if (r == 0)
-		warm_cgroups(agent, p);
 	if (r == 0)
 		r = pod_files_write(p->object, p->dir, agent_hostname(a, p->object), p->run.ip, err);
 	if (r < 0) {

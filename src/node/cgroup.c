@@ -196,37 +196,6 @@ void cgroups_close(struct cgroups *cg)
 	free(cg);
 }
 
-/* The path in "N:CONTROLLERS:PATH", a line of /proc/self/cgroup, if it is of a hierarchy's; v2's has no controllers. */
-static const char *own_path(const struct cgroups *cg, char *line)
-{
-	char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
-
-	if (!path)
-		return NULL;
-	*path++ = '\0';
-	path[strcspn(path, "\n")] = '\0';
-	names++;
-	if (cg->v2 ? *names : !(controllers_of(names, ",") & cg->list[0].controllers))
-		return NULL;
-	return *path == '/' ? path : NULL;
-}
-
-void cgroups_warm(struct cgroups *cg)
-{
-	_cleanup_fclose_ FILE *f = cg->n ? fopen("/proc/self/cgroup", "re") : NULL;
-	char line[4096], file[4200];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		const char *path = own_path(cg, line);
-
-		if (!path)
-			continue;
-		(void)snprintf(file, sizeof(file), ".%s/cgroup.procs", path);
-		(void)write_text(cg->list[0].fd, file, "0"); /* ignoring: moves only take longer */
-		return;
-	}
-}
-
 int cgroup_path(struct cgroups *cg, const char *qos, const char *uid, const char *name, char out[static CGROUP_PATH_MAX])
 {
 	const char *class = !strcmp(qos, "Burstable") ? "burstable/" : !strcmp(qos, "BestEffort") ? "besteffort/" : "";

@@ -32,10 +32,6 @@ int cgroups_open(const char *parent, struct cgroups **ret, struct error *err);
 /* Removes the parent if it is empty. NULL is fine. */
 void cgroups_close(struct cgroups *cg);
 
-/* Writes this process into the cgroup that it is in already, which changes nothing but leaves the kernel's lock for moves
- * ready for others: see warmer.h. Blocks for an RCU grace period. Failure is ignored. */
-void cgroups_warm(struct cgroups *cg);
-
 /* The path of a pod's cgroup, or of a container's (name) in it, relative to the hierarchies. -ENAMETOOLONG. */
 int cgroup_path(struct cgroups *cg, const char *qos, const char *uid, const char *name, char out[static CGROUP_PATH_MAX]);
 

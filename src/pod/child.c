@@ -34,11 +34,18 @@
 
 enum { NOBODY = 65535 }; /* the user that Kubernetes' own pause process runs as */
 
+/*
+ * In v1 by way of "tasks": a thread that moves itself there needs no lock on thread groups (kernel/cgroup/cgroup.c,
+ * cgroup_procs_write_start), while the first use of cgroup.procs waits an RCU grace period for it, some 12 ms. The
+ * process has one thread, so that it moves whole.
+ */
 int child_join_cgroups(const int *dirs, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_close_ int fd = openat(dirs[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
+		_cleanup_close_ int fd = openat(dirs[i], "tasks", O_WRONLY | O_CLOEXEC);
 
+		if (fd < 0 && errno == ENOENT)
+			fd = openat(dirs[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
 		if (fd < 0 || write(fd, "0", 1) != 1)
 			return -errno;
 	}

@@ -30,7 +30,7 @@ struct child {
 _Noreturn void child_container(const struct child *c);
 _Noreturn void child_exec(const struct child *c);
 
-/* Joins the cgroups by their directories. 0 or negative errno. */
+/* Moves this process, which has one thread only, into the cgroups by their directories. 0 or negative errno. */
 int child_join_cgroups(const int *dirs, size_t n);
 
 /* The first process of a PID namespace that the pod's containers share: reaps orphans, and has nothing else. Writes
