@@ -443,6 +443,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 
 	if (!h)
 		return;
+	h->flags = (h->flags & ~O_NONBLOCK) | (fi->flags & O_NONBLOCK); /* fcntl(2) may have changed it */
 	if (!h->ops->read) {
 		size_t at = (uint64_t)off < h->snap.len ? (size_t)off : h->snap.len;
 		size_t n = h->snap.len - at < size ? h->snap.len - at : size;

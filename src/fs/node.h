@@ -40,6 +40,7 @@ struct fs_prune;
 struct fs_waiting;
 struct fs_live;
 struct fs_reverts;
+struct fs_streams;
 struct fs_eventlog;
 struct fs_datascratch;
 struct fs_images;
@@ -337,6 +338,7 @@ struct fs {
 	struct fs_waiting *waiting; /* fs/waiting.c */
 	struct fs_live *live;	 /* fs/live.c */
 	struct fs_reverts *reverts; /* fs/revert.c */
+	struct fs_streams *streams; /* fs/stream.c */
 	struct fs_eventlog *eventlog; /* fs/eventlog.c */
 	struct fs_datascratch *datascratch; /* fs/datascratch.c; NULL: none yet */
 	struct fs_images *images;

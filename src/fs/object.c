@@ -11,6 +11,7 @@
 #include "fs/region.h"
 #include "fs/revert.h"
 #include "fs/siphash.h"
+#include "fs/stream.h"
 
 struct objdir {
 	char uid[OBJECT_UID_SIZE];
@@ -35,6 +36,7 @@ const struct fs_objfile fs_objfiles[] = {
 	{ "resume", S_IFREG, &fs_resume_ops, "deployments" },
 	{ "logs", S_IFDIR, &fs_podlogs_ops, "pods" },
 	{ "containers", S_IFDIR, &fs_containers_ops, "pods" },
+	{ "wait", S_IFDIR, &fs_wait_dir_ops, .unlisted = true },
 	{ 0 },
 };
 

@@ -7,6 +7,7 @@
 #include "fs/info.h"
 #include "fs/podfiles.h"
 #include "fs/rejected.h"
+#include "fs/stream.h"
 #include "fs/tables.h"
 
 const struct fs_region fs_regions[] = {
@@ -20,5 +21,6 @@ const struct fs_region fs_regions[] = {
 	{ .name = "rejected", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_rejected_ops },
 	{ .name = "table", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_tables_ops },
 	{ .name = "version", .type = S_IFREG, .ops = &fs_version_ops },
+	{ .name = "watch", .type = S_IFREG, .in_namespaces = true, .unlisted = true, .ops = &fs_watch_ops },
 	{ 0 },
 };

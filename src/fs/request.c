@@ -194,6 +194,7 @@ static void on_interrupt(fuse_req_t req, void *data)
 	if (r->answered)
 		return;
 	if (r->cancel) {
+		r->parked = false; /* libfuse holds the lock that taking this function off would take */
 		r->cancel(r, r->cancel_arg);
 		return;
 	}

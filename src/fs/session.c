@@ -29,6 +29,7 @@
 #include "fs/quota.h"
 #include "fs/revert.h"
 #include "fs/root.h"
+#include "fs/stream.h"
 #include "fs/waiting.h"
 
 #define SEED_KEY "/mount/seed"
@@ -159,6 +160,8 @@ static int fill_session(struct fs *fs, const struct fs_config *config, struct er
 		r = fs_live_new(fs, err);
 	if (r == 0)
 		r = fs_revert_new(fs, err);
+	if (r == 0)
+		r = fs_streams_new(fs, err);
 	if (r == 0 && fs_eventlog_new(&fs->eventlog) < 0)
 		r = error_set(err, -ENOMEM, "out of memory");
 	if (r == 0)
@@ -390,6 +393,7 @@ void fs_session_free(struct fs *fs)
 		return;
 	fs_waiting_stop(fs->waiting);
 	fs_dirs_stop(fs->dirs);
+	fs_streams_stop(fs);
 	if (fs->loop)
 		fs_loop_drain(fs); /* what is parked is answered while the mount is still there */
 	if (fs->session)
@@ -400,6 +404,7 @@ void fs_session_free(struct fs *fs)
 	fs_datascratch_free(fs);
 	if (fs->loop)
 		fs_nodes_free(fs);
+	fs_streams_free(fs);
 	fs_eventlog_free(fs->eventlog);
 	fs_revert_free(fs);
 	fs_live_free(fs->live);

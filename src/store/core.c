@@ -31,20 +31,25 @@ int store_get(struct store *s, const char *key, struct store_entry **ret)
 	return 0;
 }
 
-int store_list(struct store *s, const char *prefix, struct store_list *ret)
+int store_list_after(struct store *s, const char *prefix, const char *after, size_t max, struct store_list *ret)
 {
 	_cleanup_store_list_ struct store_list l = STORE_LIST_INIT;
 	int r;
 
 	pthread_rwlock_rdlock(&s->table_lock);
 	l.rev = s->rev;
-	r = table_list(&s->table, prefix, &l);
+	r = table_list(&s->table, prefix, after, max, &l);
 	pthread_rwlock_unlock(&s->table_lock);
 	if (r < 0)
 		return r;
 	*ret = l;
 	l = STORE_LIST_INIT;
 	return 0;
+}
+
+int store_list(struct store *s, const char *prefix, struct store_list *ret)
+{
+	return store_list_after(s, prefix, "", SIZE_MAX, ret);
 }
 
 uint64_t store_revision(struct store *s)

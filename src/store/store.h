@@ -78,6 +78,9 @@ int store_get(struct store *s, const char *key, struct store_entry **ret);
 /* All entries whose key starts with prefix, from one snapshot. */
 int store_list(struct store *s, const char *prefix, struct store_list *ret);
 
+/* At most `max` of them, from the first whose key comes after `after` ("": from the first of all). */
+int store_list_after(struct store *s, const char *prefix, const char *after, size_t max, struct store_list *ret);
+
 /* The newest visible revision. */
 uint64_t store_revision(struct store *s);
 
@@ -148,6 +151,17 @@ int store_watch(struct store *s, const char *prefix, uint64_t from, store_watch_
 /* Ends a watch; when it returns, fn is not running and will not be called again. NULL is fine. Watches must be ended
  * before store_close(). */
 void store_unwatch(struct store_watch *w);
+
+/*
+ * The same changes for who asks when he has time, and holds nothing meanwhile: a cursor is a place among those that are
+ * remembered. store_cursor() gives the place of the next change to come. store_next() returns 1 and the next change from
+ * there on, moving the cursor behind it; 0 when there is none yet; -ESTALE when it is forgotten. The entries of the
+ * change are references that the caller owns: store_change_clear().
+ */
+uint64_t store_cursor(struct store *s);
+int store_next(struct store *s, uint64_t *cursor, struct store_change *ret);
+void store_change_clear(struct store_change *c);
+#define _cleanup_store_change_ _cleanup_(store_change_clear)
 
 /* --- figures, for metrics --- */
 

@@ -114,11 +114,14 @@ struct store_entry *table_remove(struct table *t, const char *key)
 	return old;
 }
 
-int table_list(const struct table *t, const char *prefix, struct store_list *ret)
+int table_list(const struct table *t, const char *prefix, const char *after, size_t max, struct store_list *ret)
 {
+	struct table_node *n = lower_bound(t, strcmp(after, prefix) > 0 ? after : prefix);
 	size_t len = strlen(prefix), cap = ret->n;
 
-	for (struct table_node *n = lower_bound(t, prefix); n; n = RB_NEXT(table_tree, &t->tree, n)) {
+	if (n && strcmp(node_key(n), after) == 0)
+		n = RB_NEXT(table_tree, &t->tree, n);
+	for (; n && ret->n < max; n = RB_NEXT(table_tree, &t->tree, n)) {
 		if (strncmp(node_key(n), prefix, len) != 0)
 			break;
 		if (ret->n == cap) {

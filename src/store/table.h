@@ -36,7 +36,8 @@ struct store_entry *table_put(struct table *t, struct store_entry *e, struct tab
 /* Takes the key out and returns its entry, owned by the caller, or NULL. */
 struct store_entry *table_remove(struct table *t, const char *key);
 
-/* Appends a reference to each entry whose key starts with prefix. -ENOMEM; then ret holds some, to be cleared. */
-int table_list(const struct table *t, const char *prefix, struct store_list *ret);
+/* Appends a reference to each entry whose key starts with prefix and comes after `after`, `max` at most. -ENOMEM; then ret
+ * holds some, to be cleared. */
+int table_list(const struct table *t, const char *prefix, const char *after, size_t max, struct store_list *ret);
 
 #endif

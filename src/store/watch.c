@@ -77,6 +77,41 @@ void store_unwatch(struct store_watch *w)
 	free(w);
 }
 
+uint64_t store_cursor(struct store *s)
+{
+	uint64_t seq;
+
+	pthread_rwlock_rdlock(&s->table_lock);
+	seq = s->history.tail;
+	pthread_rwlock_unlock(&s->table_lock);
+	return seq;
+}
+
+int store_next(struct store *s, uint64_t *cursor, struct store_change *ret)
+{
+	int r = 0;
+
+	pthread_rwlock_rdlock(&s->table_lock);
+	if (*cursor < s->history.head) {
+		r = -ESTALE;
+	} else if (*cursor < s->history.tail) {
+		const struct store_change *c = history_at(&s->history, (*cursor)++);
+
+		*ret = (struct store_change){ .rev = c->rev, .old = store_entry_ref(c->old),
+					      .now = store_entry_ref(c->now) };
+		r = 1;
+	}
+	pthread_rwlock_unlock(&s->table_lock);
+	return r;
+}
+
+void store_change_clear(struct store_change *c)
+{
+	store_entry_unref(c->old);
+	store_entry_unref(c->now);
+	*c = (struct store_change){ 0 };
+}
+
 void watch_free_all(struct store *s)
 {
 	struct store_watch *w = NULL;
