@@ -199,7 +199,7 @@ static void start(struct fs_req *r, struct fs_handle *h, const char *data, size_
 	fs_node_path(h->node, &path);
 	fs_req_comm(r, comm);
 	e = (struct fs_edit){ .uid = fs_obj_uid(h->node), .path = buf_str(&path), .ns = h->node->ns, .comm = comm,
-			      .who = fs_req_writer(r), .change = change, .done = on_done, .arg = act };
+			      .who = fs_handle_writer(h, r), .change = change, .done = on_done, .arg = act };
 	fs_req_park(r, NULL, NULL);
 	fs_edit_start(h->fs, &e);
 }
@@ -300,7 +300,7 @@ static void reapply_write(struct fs_req *r, struct fs_handle *h, const char *dat
 		refuse(r, h->node, -ENOENT, "no manifest declares this object");
 		return;
 	}
-	fs_commit_again(h->fs, key);
+	fs_commit_again(h->fs, key, r);
 	fs_reply_write(r, size);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "fs/access.h"
 #include "fs/decl.h"
 #include "fs/names.h"
 #include "fs/prune.h"
@@ -228,6 +229,26 @@ static const char *generated_name(struct fs_apply *ap, struct arena *a, struct v
 	return registry_generate_name(a, meta);
 }
 
+/* A document is judged by the object that it names, wherever the file lies. */
+static int check_right(struct fs_apply *ap, const struct value *doc, const struct schema_kind *kind, const char *ns)
+{
+	gid_t via = (gid_t)-1;
+
+	if (!ap->access || fs_access_may_write(ap->fs, ap->access, kind, ns, &via)) {
+		ap->has_via |= via != (gid_t)-1;
+		ap->via = via != (gid_t)-1 ? via : ap->via;
+		return 0;
+	}
+	if (kind->namespaced)
+		diag_add(&ap->diags, DIAG_ERROR, -EPERM, value_mark(doc), "",
+			 "Forbidden: uid %u may not write to %s of namespace \"%s\"", (unsigned)ap->who->uid,
+			 kind->plural, ns);
+	else
+		diag_add(&ap->diags, DIAG_ERROR, -EPERM, value_mark(doc), "",
+			 "Forbidden: only root may write %s, which are in no namespace", kind->plural);
+	return -EPERM;
+}
+
 static int apply_document(struct fs_apply *ap, struct arena *a, struct value *doc)
 {
 	const struct schema_kind *kind = NULL;
@@ -252,12 +273,9 @@ static int apply_document(struct fs_apply *ap, struct arena *a, struct value *do
 		return r;
 	if (!(name && *name)) /* the schema has let it pass: there was no memory for one */
 		return -ENOMEM;
-	if (!ap->may) {
-		diag_add(&ap->diags, DIAG_ERROR, -EPERM, value_mark(doc), "",
-			 "Forbidden: uid %u may not write to %s of namespace \"%s\"", (unsigned)ap->who->uid,
-			 kind->plural, ns);
-		return -EPERM;
-	}
+	r = check_right(ap, doc, kind, ns);
+	if (r < 0)
+		return r;
 	r = object_format_key(kind, ns, name, key);
 	if (r < 0)
 		return r;
@@ -288,6 +306,7 @@ int fs_apply(struct fs_apply *ap)
 	ap->diags = DIAG_LIST_INIT;
 	ap->declared = ap->waiting = BUF_INIT;
 	ap->n_declared = 0;
+	ap->has_via = false;
 	ap->txn = txn_new(ap->fs->registry, ap->who);
 	if (!ap->txn)
 		return -ENOMEM;

@@ -14,12 +14,14 @@ struct fs_apply {
 	const struct fs_record *old; /* the record in force, or NULL */
 	const char *remove_key;	     /* see struct fs_commit_request */
 	const struct writer *who;
-	bool may;
+	const struct fs_access *access; /* what who may write; NULL: all */
 	/* out, freed by fs_apply_clear() */
 	struct txn *txn;
 	struct diag_list diags;
 	struct buf declared; /* object keys, each with its NUL */
 	uint32_t n_declared;
+	bool has_via;	     /* the right to a namespace came from a further group: */
+	gid_t via;
 	struct buf waiting;  /* those of them whose name is still taken by an object that terminates */
 };
 

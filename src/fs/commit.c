@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <string.h>
 
+#include "fs/access.h"
 #include "fs/apply.h"
 #include "fs/decl.h"
 #include "fs/prune.h"
@@ -37,6 +38,7 @@ static void free_job(struct job *j)
 	store_entry_unref(j->old);
 	store_entry_unref(j->removed);
 	fs_blob_unref(j->q.text);
+	fs_access_unref(j->q.access);
 	free((void *)j->q.target.key);
 	free((void *)j->q.target.path);
 	free((void *)j->q.remove_key);
@@ -87,8 +89,8 @@ static void refuse(struct job *j, int code)
 			 code == -EAGAIN ? "the objects changed again and again meanwhile" : "%s", strerror(-code));
 	if (j->q.req)
 		fs_req_comm(j->q.req, comm);
-	text = fs_errors_diags(j->fs, &j->q.who, comm, j->q.target.ns, j->q.target.path, diags, j->q.text->data,
-			       j->q.text->len);
+	text = fs_errors_diags(j->fs, &j->q.who, comm, j->q.target.ns, j->q.target.path, diags,
+			       fs_kind_is_secret(j->q.target.kind), j->q.text->data, j->q.text->len);
 	fs_rejected_save(j->fs, &j->q.who, j->q.target.ns, j->q.target.path, j->q.text->data, j->q.text->len);
 	finish(j, code, NULL, text);
 }
@@ -120,7 +122,7 @@ static void settle_removed(struct fs *fs, const struct fs_record *was, const str
 		if (is && fs_record_declares(is, k))
 			continue;
 		if (fs_decl_latest(fs->decl, k, NULL, NULL, other))
-			fs_commit_again(fs, other);
+			fs_commit_again(fs, other, NULL);
 		else
 			fs_prune_added(fs, k);
 	}
@@ -209,10 +211,14 @@ static int seal(struct job *j)
 	rec.text = j->q.text->data;
 	rec.text_len = j->q.text->len;
 	rec.ctime = now;
+	rec.writer_uid = j->q.who.uid;
+	rec.writer_gid = j->apply.has_via ? j->apply.via : j->q.who.gid;
 	if (j->same_text) {
 		rec.declared = j->old_rec.declared;
 		rec.declared_len = j->old_rec.declared_len;
 		rec.n_declared = j->old_rec.n_declared;
+		rec.writer_uid = j->old_rec.writer_uid;
+		rec.writer_gid = j->old_rec.writer_gid;
 		rec.committed = j->old_rec.committed;
 	} else {
 		rec.declared = j->apply.declared.data;
@@ -286,7 +292,7 @@ static void start_job(struct job *j)
 	}
 	j->apply = (struct fs_apply){ .fs = j->fs, .target = &j->q.target, .text = j->q.text->data ? j->q.text->data : "",
 				      .len = j->q.text->len, .old = old_record(j), .remove_key = j->q.remove_key,
-				      .who = &j->q.who, .may = j->q.may };
+				      .who = &j->q.who, .access = j->q.access };
 	j->same_text = !j->q.force && text_is_same(j);
 	if (j->same_text) { /* same bytes: nothing happens but to the file itself */
 		j->apply.txn = txn_new(j->fs->registry, &j->q.who);
@@ -314,6 +320,7 @@ void fs_commit_start(struct fs *fs, const struct fs_commit_request *q, fs_commit
 		j->done = done;
 		j->arg = arg;
 		j->q.text = fs_blob_ref(q->text);
+		j->q.access = fs_access_ref(q->access);
 		j->q.target.key = strdup(q->target.key);
 		j->q.target.path = strdup(q->target.path);
 		j->q.remove_key = q->remove_key ? strdup(q->remove_key) : NULL;
@@ -339,11 +346,12 @@ static void on_reapplied(struct fs *fs, void *arg, const struct fs_commit_result
 	/* A failure is in `errors`; the object stays as it is. */
 }
 
-void fs_commit_again(struct fs *fs, const char *key)
+void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r)
 {
+	_cleanup_fs_access_ struct fs_access *access = NULL;
 	_cleanup_store_entry_ struct store_entry *e = NULL;
 	_cleanup_blob_ struct fs_blob *text = NULL;
-	struct fs_commit_request q = { .may = true, .force = true };
+	struct fs_commit_request q = { .force = true };
 	char ns[64], plural[64], path[STORE_KEY_MAX + 1];
 	struct fs_record rec;
 	int at = 0;
@@ -365,7 +373,11 @@ void fs_commit_again(struct fs *fs, const char *key)
 					      .kind = schema_kind_by_plural(plural) };
 	q.text = text;
 	q.attr = rec;
-	q.who = (struct writer){ .uid = rec.uid, .gid = rec.gid, .agent = "mount" };
+	access = r ? fs_access_of(r) : fs_access_recorded(rec.writer_uid, rec.writer_gid);
+	if (!access)
+		return;
+	q.access = access;
+	q.who = (struct writer){ .uid = fs_access_uid(access), .gid = fs_access_gid(access), .agent = "mount" };
 	if (q.target.ns && q.target.kind)
 		fs_commit_start(fs, &q, on_reapplied, NULL);
 }

@@ -28,8 +28,8 @@ struct fs_commit_request {
 	struct fs_record attr;	 /* ino, mode, uid, gid, mtime, xattrs of the new record */
 	const char *remove_key;	 /* the record that this one replaces (rename), or NULL */
 	struct writer who;
+	struct fs_access *access; /* a reference is taken: what who may write; NULL: as for root */
 	const struct fs_req *req; /* who asks, for `errors`; stays until done is called; NULL: nobody */
-	bool may;		 /* who may write to the target's directory */
 	bool force;		 /* also when the bytes are those in force: sets all that they state again */
 };
 
@@ -47,8 +47,9 @@ typedef void (*fs_commit_fn)(struct fs *fs, void *arg, const struct fs_commit_re
  */
 void fs_commit_start(struct fs *fs, const struct fs_commit_request *request, fs_commit_fn done, void *arg);
 
-/* Sets all that the manifest of that key states once more, as if it were just written; failures go to `errors`. */
-void fs_commit_again(struct fs *fs, const char *key);
+/* Sets all that the manifest of that key states once more, as if it were just written, by r's caller or (NULL) by who
+ * committed it, whose rights are judged anew; failures go to `errors`. */
+void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r);
 
 /* Removes a record; objects that nothing else declares wait for their removal. fn as for fs_txn_submit(). */
 void fs_commit_remove(struct fs *fs, const struct writer *who, const char *key,

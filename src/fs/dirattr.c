@@ -2,6 +2,7 @@
 #include "fs/dirattr.h"
 
 #include <bsd/sys/tree.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,7 +20,9 @@ struct dir {
 	char path[];
 };
 
+/* The loop alone changes it, under the lock; who reads elsewhere takes the lock too. */
 struct fs_dirs {
+	pthread_mutex_t lock;
 	struct cache_subscription *sub; /* owned */
 	RB_HEAD(dirs, dir) tree;
 };
@@ -39,6 +42,7 @@ struct stored {
 enum { STORED_VERSION = 1 };
 
 static int follow_namespaces(struct fs *fs);
+static bool is_orphan(struct fs *fs, const char *path);
 
 static struct dir *find(const struct fs_dirs *d, const char *path)
 {
@@ -69,12 +73,15 @@ static struct dir *find_or_make(struct fs_dirs *d, const char *path)
 int fs_dirs_new(struct fs *fs, struct error *err)
 {
 	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
+	const struct writer who = { .uid = 0, .agent = "mount" };
+	_cleanup_txn_ struct txn *t = txn_new(fs->registry, &who);
 	struct fs_dirs *d = calloc(1, sizeof(*d));
 	int r;
 
 	if (!d)
 		return error_set(err, -ENOMEM, "out of memory");
 	RB_INIT(&d->tree);
+	(void)pthread_mutex_init(&d->lock, NULL); /* cannot fail with default attributes */
 	fs->dirs = d;
 	r = store_list(fs->store, DIRS_PREFIX, &list);
 	if (r < 0)
@@ -90,6 +97,11 @@ int fs_dirs_new(struct fs *fs, struct error *err)
 		memcpy(&s, value, sizeof(s));
 		if (s.version != STORED_VERSION)
 			continue;
+		if (is_orphan(fs, store_entry_key(list.items[i]) + strlen(DIRS_PREFIX))) {
+			if (!t || txn_remove(t, store_entry_key(list.items[i]), STORE_ANY) < 0)
+				return error_set(err, -ENOMEM, "out of memory");
+			continue;
+		}
 		dir = find_or_make(d, store_entry_key(list.items[i]) + strlen(DIRS_PREFIX));
 		if (!dir)
 			return error_set(err, -ENOMEM, "out of memory");
@@ -99,6 +111,9 @@ int fs_dirs_new(struct fs *fs, struct error *err)
 		dir->gid = s.gid;
 		dir->mtime = s.mtime;
 	}
+	r = t ? txn_commit(t, 0, NULL) : 0;
+	if (r < 0)
+		return error_errno(err, r, "cannot forget the attributes of directories of namespaces that are gone");
 	r = follow_namespaces(fs);
 	return r < 0 ? error_errno(err, r, "cannot follow namespaces") : 0;
 }
@@ -122,40 +137,62 @@ void fs_dirs_free(struct fs_dirs *d)
 		RB_REMOVE(dirs, &d->tree, dir);
 		free(dir);
 	}
+	(void)pthread_mutex_destroy(&d->lock);
 	free(d);
 }
 
-void fs_ns_owner(struct fs *fs, const char *ns, uid_t *ret_uid, gid_t *ret_gid)
+/* Puts what was set for that path over what *ret says. */
+static void overlay(struct fs_dirs *d, const char *path, struct fs_owner *ret)
 {
-	char path[STORE_KEY_MAX];
 	const struct dir *dir;
 
-	if (strcmp(ns, "default") == 0)
-		path[0] = '\0';
-	else
+	(void)pthread_mutex_lock(&d->lock);
+	dir = find(d, path);
+	if (dir && dir->set & FS_SET_MODE)
+		ret->mode = dir->mode & 07777;
+	if (dir && dir->set & FS_SET_UID)
+		ret->uid = dir->uid;
+	if (dir && dir->set & FS_SET_GID)
+		ret->gid = dir->gid;
+	(void)pthread_mutex_unlock(&d->lock);
+}
+
+void fs_dirs_attr(struct fs *fs, const char *path, mode_t mode, struct fs_owner *ret)
+{
+	*ret = (struct fs_owner){ .mode = mode };
+	overlay(fs->dirs, path, ret);
+}
+
+void fs_dirs_owner(struct fs *fs, const char *ns, const struct schema_kind *kind, struct fs_owner *ret)
+{
+	bool is_default = strcmp(ns, "default") == 0;
+	char path[STORE_KEY_MAX] = "";
+
+	if (!is_default)
 		(void)snprintf(path, sizeof(path), "namespaces/%s", ns);
-	dir = find(fs->dirs, path);
-	*ret_uid = dir && dir->set & FS_SET_UID ? dir->uid : 0;
-	*ret_gid = dir && dir->set & FS_SET_GID ? dir->gid : 0;
+	fs_dirs_attr(fs, path, is_default ? 0755 : 0750, ret);
+	if (!kind)
+		return;
+	ret->mode = 0755 | (ret->mode & (S_IWGRP | S_IWOTH));
+	(void)snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s%s", is_default ? "" : "/", kind->plural);
+	overlay(fs->dirs, path, ret);
 }
 
 void fs_dirs_getattr(const struct fs_node *n, struct fs_attr *a, mode_t mode)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
+	struct fs_owner own;
 	const struct dir *dir;
 
 	fs_attr_dir(n, a, mode, n->fs->started);
 	fs_node_path(n, &path);
+	own = (struct fs_owner){ .uid = a->uid, .gid = a->gid, .mode = a->mode & 07777 };
+	overlay(n->fs->dirs, buf_str(&path), &own);
+	a->mode = S_IFDIR | own.mode;
+	a->uid = own.uid;
+	a->gid = own.gid;
 	dir = find(n->fs->dirs, buf_str(&path));
-	if (!dir)
-		return;
-	if (dir->set & FS_SET_MODE)
-		a->mode = S_IFDIR | (dir->mode & 07777);
-	if (dir->set & FS_SET_UID)
-		a->uid = dir->uid;
-	if (dir->set & FS_SET_GID)
-		a->gid = dir->gid;
-	if (dir->mtime)
+	if (dir && dir->mtime)
 		a->mtime = dir->mtime;
 }
 
@@ -169,8 +206,10 @@ struct change {
 static void on_stored(struct fs *fs, void *arg, int result, uint64_t rev)
 {
 	struct change *c = arg;
-	struct dir *dir = result == 0 ? find_or_make(fs->dirs, c->path) : NULL;
+	struct dir *dir;
 
+	(void)pthread_mutex_lock(&fs->dirs->lock);
+	dir = result == 0 ? find_or_make(fs->dirs, c->path) : NULL;
 	if (result == 0 && !dir)
 		result = -ENOMEM;
 	if (dir) {
@@ -180,6 +219,9 @@ static void on_stored(struct fs *fs, void *arg, int result, uint64_t rev)
 		dir->gid = c->value.gid;
 		dir->mtime = c->value.mtime;
 	}
+	(void)pthread_mutex_unlock(&fs->dirs->lock);
+	if (result == 0)
+		fs_nodes_notify_below(c->n);
 	if (result < 0)
 		fs_reply_err(c->r, result);
 	else
@@ -242,9 +284,11 @@ void fs_dirs_touch(struct fs_node *n)
 	struct dir *dir;
 
 	fs_node_path(n, &path);
+	(void)pthread_mutex_lock(&n->fs->dirs->lock);
 	dir = find_or_make(n->fs->dirs, buf_str(&path));
 	if (dir)
 		dir->mtime = registry_now(n->fs->registry);
+	(void)pthread_mutex_unlock(&n->fs->dirs->lock);
 }
 
 /* --- namespaces that go take their directories along --- */
@@ -273,6 +317,7 @@ static void on_gone(struct fs_task *task)
 	size_t len = (size_t)snprintf(path, sizeof(path), "namespaces/%s", g->ns);
 	int r = t ? 0 : -ENOMEM;
 
+	(void)pthread_mutex_lock(&g->fs->dirs->lock);
 	RB_FOREACH_SAFE(dir, dirs, &g->fs->dirs->tree, next) {
 		if (strncmp(dir->path, path, len) != 0 || (dir->path[len] && dir->path[len] != '/'))
 			continue;
@@ -282,6 +327,7 @@ static void on_gone(struct fs_task *task)
 		RB_REMOVE(dirs, &g->fs->dirs->tree, dir);
 		free(dir);
 	}
+	(void)pthread_mutex_unlock(&g->fs->dirs->lock);
 	if (r == 0 && !txn_empty(t))
 		r = fs_txn_submit(g->fs, t, 0, on_forgotten, NULL);
 	if (r < 0)
@@ -306,6 +352,19 @@ static void on_namespace(void *arg, const struct cache_event *e)
 	g->fs = fs;
 	memcpy(g->ns, object_name(e->old), len + 1);
 	fs_post(fs, &g->task);
+}
+
+/* Whether the path is of a namespace that is gone, as when the daemon ended between the two: the next of the name must
+ * not be given to the owner of the last. */
+static bool is_orphan(struct fs *fs, const char *path)
+{
+	_cleanup_object_ struct object *o = NULL;
+	char ns[64];
+
+	if (sscanf(path, "namespaces/%63[^/]", ns) != 1)
+		return false;
+	o = cache_get(fs->cache, schema_kind_by_plural("namespaces"), NULL, ns);
+	return !o;
 }
 
 static int follow_namespaces(struct fs *fs)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
+#include "fs/access.h"
 
 enum {
 	MAX_WRITE = 256 * 1024, /* one request's data: it bounds the loop's only buffer */
@@ -152,6 +153,11 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		return;
 	}
 	r->h->pid = process_of(fuse_req_ctx(req)->pid);
+	r->h->access = fs_access_of(r);
+	if (!r->h->access) {
+		fs_reply_err(r, -ENOMEM);
+		return;
+	}
 	r->node->ops->create(r, r->node, name, mode & 07777, fi->flags);
 }
 
@@ -428,8 +434,14 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fs_reply_err(r, -ENOMEM);
 		return;
 	}
-	if (fs_handle_writes(r->h))
+	if (fs_handle_writes(r->h)) {
 		r->h->pid = process_of(fuse_req_ctx(req)->pid);
+		r->h->access = fs_access_of(r);
+		if (!r->h->access) {
+			fs_reply_err(r, -ENOMEM);
+			return;
+		}
+	}
 	if (r->node->ops->open)
 		r->node->ops->open(r, r->node, r->h);
 	else

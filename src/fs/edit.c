@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "fs/access.h"
 #include "fs/live.h"
 
 struct job {
@@ -47,6 +48,8 @@ static void finish(struct job *j, int result)
 
 static void refuse(struct job *j, int code, struct diag_list *diags)
 {
+	_cleanup_object_ struct object *live = cache_get_uid(j->fs->cache, j->e.uid);
+	bool secret = live && fs_kind_is_secret(object_kind(live));
 	struct fs_edit *e = &j->e;
 
 	if (!diags->errors)
@@ -63,7 +66,8 @@ static void refuse(struct job *j, int code, struct diag_list *diags)
 				diags->items[i].path = path;
 			}
 		}
-	free(fs_errors_diags(j->fs, &e->who, e->comm ? e->comm : "?", e->ns, e->path, diags, e->text, e->len));
+	free(fs_errors_diags(j->fs, &e->who, e->comm ? e->comm : "?", e->ns, e->path, diags, secret, e->text,
+			     e->len));
 	finish(j, code);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "fs/errors.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -111,7 +112,13 @@ static void quote_line(struct buf *out, const char *line, size_t len, uint32_t c
 		width--;
 	buf_puts(out, "    ");
 	for (size_t i = 0; i < width; i++) /* one column each, so that the caret stands right */
-		buf_putc(out, (unsigned char)line[start + i] < 0x20 || line[start + i] == 0x7f ? ' ' : line[start + i]);
+		if ((unsigned char)line[start + i] < 0x20 || line[start + i] == 0x7f)
+			buf_putc(out, ' ');
+		else if ((unsigned char)line[start + i] == 0xc2 && i + 1 < width && (unsigned char)line[start + i + 1] < 0xa0) {
+			buf_putc(out, ' '); /* U+0080 to U+009F: terminals obey them too */
+			i++;
+		} else
+			buf_putc(out, line[start + i]);
 	buf_puts(out, "\n    ");
 	for (size_t i = start; i < at; i++)
 		if (!continues(line[i]))
@@ -140,6 +147,57 @@ void fs_errors_format_diags(struct buf *out, const char *path, const struct diag
 		buf_printf(out, "  and %zu more\n", diags->errors - diags->n);
 	if (diags->failed)
 		buf_puts(out, "  out of memory: something is missing from this list\n");
+}
+
+bool fs_errors_is_secret(const char *text, size_t len)
+{
+	static const char word[] = "Secret", blanks[] = " \t\r\n\"'";
+	const char *end = text + len;
+
+	/* A colon, blanks or quotes, the word, and no more of it: "kind: Secret" in each way of writing it. */
+	for (const char *p = text; (p = memmem(p, (size_t)(end - p), word, strlen(word))); p += strlen(word)) {
+		const char *before = p, *after = p + strlen(word);
+
+		while (before > text && memchr(blanks, before[-1], strlen(blanks)))
+			before--;
+		if (before > text && before[-1] == ':' && (after == end || !isalnum((unsigned char)*after)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a field may hold what is secret: the annotation of kubectl apply has all of it. "" is the whole document. */
+static bool may_hold_values(const char *path)
+{
+	static const char *const fields[] = { "data", "stringData", "metadata.annotations" };
+
+	if (!path || !*path)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (strncmp(path, fields[i], strlen(fields[i])) == 0)
+			return true;
+	return false;
+}
+
+void fs_errors_hide(struct diag_list *diags)
+{
+	for (size_t i = 0; i < diags->n; i++) {
+		char *message = diags->items[i].message, *from, *to;
+
+		if (!message || !may_hold_values(diags->items[i].path))
+			continue;
+		from = strstr(message, "Invalid value: ");
+		if (from) {
+			from += strlen("Invalid value: ");
+			to = strrchr(from, ':');
+			to = to && to[1] == ' ' ? to + 2 : from + strlen(from);
+		} else {
+			from = strchr(message, '"');
+			to = from ? strrchr(message, '"') + 1 : NULL;
+		}
+		if (from && to)
+			memmove(from, to, strlen(to) + 1);
+	}
 }
 
 /* Cuts at a line's end when the entry is too long. */
@@ -198,11 +256,15 @@ void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const 
 }
 
 char *fs_errors_diags(struct fs *fs, const struct writer *who, const char *comm, const char *ns, const char *path,
-		      const struct diag_list *diags, const char *text, size_t len)
+		      struct diag_list *diags, bool secret, const char *text, size_t len)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT, body = BUF_INIT;
 	int64_t now = registry_now(fs->registry);
 
+	if (secret || (text && fs_errors_is_secret(text, len))) {
+		fs_errors_hide(diags);
+		text = NULL;
+	}
 	fs_errors_format_diags(&body, path, diags, text, len);
 	cut(&body);
 	fs_errors_format_head(&b, now, who, comm, path);

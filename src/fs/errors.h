@@ -20,6 +20,10 @@ void fs_errors_format_head(struct buf *out, int64_t now, const struct writer *wh
 /* Pure: the diagnostics, each with its line of `text` (may be NULL) and a caret. Warnings are left out. */
 void fs_errors_format_diags(struct buf *out, const char *path, const struct diag_list *diags, const char *text,
 			    size_t len);
+/* Pure: whether a manifest's text, which need not be right, has a document of kind Secret. */
+bool fs_errors_is_secret(const char *text, size_t len);
+/* Pure: takes what a Secret's diagnostics repeat of its values out of them; what is left says where and why. */
+void fs_errors_hide(struct diag_list *diags);
 /* Pure: appends text with control characters escaped as \xNN (line feeds kept where `lines`). */
 void fs_escape(struct buf *out, const char *s, size_t len, bool lines);
 

@@ -189,7 +189,7 @@ void fs_field_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t 
 static void write_value(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
 {
 	struct fs_field_handle *w = h->data;
-	struct writer who = fs_req_writer(r);
+	struct writer who = fs_handle_writer(h, r);
 
 	if ((w->written || off > 0) && !(h->flags & O_APPEND && !w->written)) {
 		fs_refuse(r, -EINVAL, h->node->parent, h->node->name,
@@ -233,7 +233,7 @@ void fs_field_write(struct fs_req *r, struct fs_handle *h, const char *data, siz
 static void step(struct fs_req *r, struct fs_handle *h, enum fs_hevent event)
 {
 	struct fs_field_handle *w = h->data;
-	struct writer who = fs_req_writer(r);
+	struct writer who = fs_handle_writer(h, r);
 
 	if (!w || !w->at_close) {
 		fs_reply_err(r, 0);
@@ -281,7 +281,7 @@ void fs_field_fsync(struct fs_req *r, struct fs_handle *h)
 void fs_field_release(struct fs_handle *h)
 {
 	struct fs_field_handle *w = h->data;
-	struct writer who = { .uid = h->uid, .gid = h->gid, .agent = "mount" };
+	struct writer who = fs_handle_writer(h, NULL);
 
 	if (w->writes)
 		LIST_REMOVE(w, entry);

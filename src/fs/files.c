@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fs/commit.h"
+#include "fs/access.h"
 #include "fs/dirattr.h"
 #include "fs/kinddir.h"
 #include "fs/manifest.h"
@@ -58,7 +59,7 @@ void fs_files_create(struct fs_req *r, struct fs_node *dir, const char *name, mo
 	if (!name_allowed(r, dir, name, class, -EINVAL, -EEXIST))
 		return;
 	if (class == FS_NAME_SCRATCH)
-		fs_scratch_create(r, dir, name, mode);
+		fs_scratch_create(r, dir, name, fs_kind_is_secret(dir->kind) ? mode & S_IRWXU : mode);
 	else if (fs_manifest_exists(dir, name))
 		fs_reply_err(r, -EEXIST);
 	else
@@ -204,14 +205,20 @@ static void on_applied(struct fs *fs, void *arg, const struct fs_commit_result *
 	end_change(c, 0);
 }
 
+/* A name may be given by whoever may write to the directory, but to declare what a file says shows what it says. */
+static bool may_read(const struct fs_access *access, const struct fs_record *attr)
+{
+	return fs_access_bits(access, attr->uid, attr->gid, attr->mode) & 4;
+}
+
 static void apply_as(struct name_change *c, struct fs_blob *text, const struct fs_record *attr, const char *remove_key)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	char key[STORE_KEY_MAX + 1];
+	_cleanup_fs_access_ struct fs_access *access = fs_access_of(c->r);
 	struct fs_commit_request q = { .text = text, .attr = *attr, .remove_key = remove_key,
-				       .who = fs_req_writer(c->r), .req = c->r,
-				       .may = fs_kinddir_may_write(c->r, c->newdir) };
-	int err = fs_manifest_key(c->newdir, c->newname, key);
+				       .who = fs_req_writer(c->r), .req = c->r, .access = access };
+	int err = !access ? -ENOMEM : may_read(access, attr) ? fs_manifest_key(c->newdir, c->newname, key) : -EACCES;
 
 	if (err < 0) {
 		end_change(c, err);
@@ -395,6 +402,7 @@ void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, 
 	struct fs_commit_request q = { 0 };
 	struct name_change *c;
 	struct fs_record attr;
+	_cleanup_fs_access_ struct fs_access *access = fs_access_of(r);
 	char key[STORE_KEY_MAX + 1];
 	int err;
 
@@ -411,6 +419,8 @@ void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, 
 	err = fs_manifest_exists(newdir, newname) ? -EEXIST : fs_manifest_key(newdir, newname, key);
 	if (err == 0)
 		err = fs_scratch_read(n->parent, n->name, &text, &attr, &xattrs);
+	if (err == 0)
+		err = !access ? -ENOMEM : may_read(access, &attr) ? 0 : -EACCES;
 	c = err == 0 ? new_change(r, newdir, n->name, newdir, newname) : NULL;
 	if (!c) {
 		fs_reply_err(r, err < 0 ? err : -ENOMEM);
@@ -419,7 +429,7 @@ void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, 
 	fs_child_path(newdir, newname, &path);
 	attr.ino = fs_ino(newdir->fs, key, "link"); /* the scratch file keeps its own */
 	q = (struct fs_commit_request){ .text = text, .attr = attr, .who = fs_req_writer(r), .req = r,
-					.may = fs_kinddir_may_write(r, newdir) };
+					.access = access };
 	q.target = (struct fs_commit_target){ .key = key, .path = buf_str(&path), .ns = newdir->ns, .kind = newdir->kind };
 	fs_req_park(r, NULL, NULL);
 	fs_commit_start(newdir->fs, &q, on_linked, c);

@@ -34,13 +34,6 @@ int fs_kinddir_node(struct fs_node *parent, const struct schema_kind *kind, stru
 	return r;
 }
 
-bool fs_kinddir_may_write(const struct fs_req *r, struct fs_node *dir)
-{
-	struct fs_attr a;
-
-	return fs_node_attr(dir, &a) == 0 && fs_req_may_write(r, a.uid, a.gid, a.mode);
-}
-
 struct object *fs_kinddir_object(struct fs_node *dir, const char *name)
 {
 	return cache_get(dir->fs->cache, dir->kind, dir->kind->namespaced ? dir->ns : NULL, name);

@@ -10,8 +10,6 @@ extern const struct fs_ops fs_kinddir_ops;
 /* The directory of a kind below the root or below a namespace's directory. */
 int fs_kinddir_node(struct fs_node *parent, const struct schema_kind *kind, struct fs_node **ret);
 uint64_t fs_kinddir_ino(const struct fs_node *parent, const struct schema_kind *kind);
-/* Whether who asks may write in it. */
-bool fs_kinddir_may_write(const struct fs_req *r, struct fs_node *dir);
 /* Whether it is namespaces/. */
 bool fs_kinddir_is_namespaces(const struct fs_node *dir);
 /* The object of that name in the directory, or NULL. */

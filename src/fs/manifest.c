@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "fs/access.h"
 #include "fs/kinddir.h"
 #include "fs/manifest-internal.h"
 
@@ -277,6 +278,8 @@ void fs_manifest_create(struct fs_req *r, struct fs_node *dir, const char *name,
 		return;
 	}
 	m = n->data;
+	if (fs_kind_is_secret(dir->kind))
+		mode &= S_IRWXU;
 	m->rec = (struct fs_record){ .ino = n->ino, .mode = mode, .uid = who.uid, .gid = who.gid,
 				     .mtime = registry_now(fs->registry), .ctime = registry_now(fs->registry) };
 	w = fs_whandle_new(m, fs_req_flags(r), fs_req_pid(r));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "fs/access.h"
 #include "fs/commit.h"
 #include "fs/dirattr.h"
 #include "fs/kinddir.h"
@@ -69,11 +70,12 @@ static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *r
 
 /* Commits a text as the manifest's. r and h may be NULL. */
 static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_blob *text, struct fs_req *r,
-			struct fs_handle *h, const struct writer *who, bool may, bool attr)
+			struct fs_handle *h, const struct writer *who, struct fs_access *access, bool attr)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	struct commit *c = calloc(1, sizeof(*c));
-	struct fs_commit_request q = { .text = text, .attr = fs_manifest_next_attr(m), .who = *who, .req = r, .may = may };
+	struct fs_commit_request q = { .text = text, .attr = fs_manifest_next_attr(m), .who = *who, .req = r,
+				       .access = access };
 
 	if (!c || !m->node) {
 		free(c);
@@ -94,20 +96,20 @@ static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_bl
 static void commit_handle(struct fs_req *r, struct fs_handle *h)
 {
 	struct fs_whandle *w = h->data;
-	struct writer who = fs_req_writer(r);
+	struct writer who = fs_handle_writer(h, r);
 
 	if (w->m->gone || !w->m->node || !w->blob) { /* unlinked: nothing to declare */
 		fs_reply_err(r, 0);
 		return;
 	}
-	commit_text(w->m, h->node->parent, w->blob, r, h, &who, fs_kinddir_may_write(r, h->node->parent), false);
+	commit_text(w->m, h->node->parent, w->blob, r, h, &who, h->access, false);
 }
 
 /* Bytes that a signal cut short. */
 static void save_killed(struct fs_req *r, struct fs_handle *h)
 {
 	struct fs_whandle *w = h->data;
-	struct writer who = fs_req_writer(r);
+	struct writer who = fs_handle_writer(h, r);
 	_cleanup_buf_ struct buf path = BUF_INIT;
 
 	fs_node_path(h->node, &path);
@@ -159,21 +161,15 @@ void fs_manifest_op_release(struct fs_handle *h)
 {
 	struct fs_whandle *w = h->data;
 	struct fs_manifest *m = w->m;
-	struct writer who = { .uid = h->uid, .gid = h->gid, .agent = "mount" };
+	struct writer who = fs_handle_writer(h, NULL);
 
 	if (w->writes) {
 		enum fs_haction action = fs_hstate_next(&w->state, FS_H_RELEASE);
-		struct fs_attr dir;
 
 		count_writing(w);
 		LIST_REMOVE(w, entry);
-		/* Who left it dirty opened it for writing; the groups of who is gone cannot be asked for. */
-		if (action == FS_H_QUIET && !m->gone && m->node && w->blob &&
-		    fs_node_attr(h->node->parent, &dir) == 0)
-			commit_text(m, h->node->parent, w->blob, NULL, NULL, &who,
-				    who.uid == 0 || (who.uid == dir.uid && dir.mode & S_IWUSR) ||
-					    (who.gid == dir.gid && dir.mode & S_IWGRP) || dir.mode & S_IWOTH,
-				    false);
+		if (action == FS_H_QUIET && !m->gone && m->node && w->blob)
+			commit_text(m, h->node->parent, w->blob, NULL, NULL, &who, h->access, false);
 		else
 			vanish_if_refused(m);
 		if (LIST_EMPTY(&m->writers) && m->entry && action != FS_H_QUIET)
@@ -317,14 +313,15 @@ void fs_manifest_truncate(struct fs_req *r, struct fs_node *n, uint64_t size)
 {
 	struct fs_manifest *m = n->data;
 	_cleanup_blob_ struct fs_blob *text = fs_blob_new(m->entry ? m->rec.text : NULL, m->entry ? m->rec.text_len : 0);
+	_cleanup_fs_access_ struct fs_access *access = fs_access_of(r);
 	struct writer who = fs_req_writer(r);
-	int err = text ? 0 : -ENOMEM;
+	int err = text && access ? 0 : -ENOMEM;
 
 	if (err == 0)
 		err = size > FS_MANIFEST_MAX ? -EFBIG : fs_blob_resize(&text, size);
 	if (err < 0)
 		fs_reply_err(r, err);
 	else
-		commit_text(m, n->parent, text, r, NULL, &who, fs_kinddir_may_write(r, n->parent), true);
+		commit_text(m, n->parent, text, r, NULL, &who, access, true);
 }
 

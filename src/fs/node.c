@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fs/access.h"
+#include "fs/dirattr.h"
 #include "fs/quota.h"
 #include "fs/siphash.h"
 
@@ -210,6 +212,19 @@ int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name)
 	return 0;
 }
 
+void fs_nodes_notify_below(const struct fs_node *dir)
+{
+	struct fs_tables *t = fs_loop_tables(dir->fs);
+
+	for (size_t i = 0; i <= t->node_mask; i++)
+		for (const struct fs_node *n = t->nodes[i]; n; n = n->hash_next)
+			for (const struct fs_node *p = n->parent; p; p = p->parent)
+				if (p == dir) {
+					fs_notify_inode(dir->fs, n->ino);
+					break;
+				}
+}
+
 void fs_node_path(const struct fs_node *n, struct buf *out)
 {
 	if (!n->parent)
@@ -281,9 +296,20 @@ void fs_attr_to_stat(const struct fs_node *n, const struct fs_attr *a, struct st
 
 void fs_attr_file(const struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime)
 {
+	const struct schema_kind *kind;
+	struct fs_owner own = { 0 };
+	const char *ns;
+
+	if (fs_access_place(n, &ns, &kind))
+		fs_dirs_owner(n->fs, ns, kind, &own);
+	if (S_ISREG(mode) && fs_kind_is_secret(n->kind))
+		mode &= ~(mode_t)(S_IRWXG | S_IRWXO);
 	a->mode = mode;
+	if (mode & S_IWUSR && !S_ISLNK(mode)) /* what is writable is so for whom the directory is, where they may read it */
+		a->mode |= own.mode & (mode & (S_IRGRP | S_IROTH)) >> 1;
+	a->uid = own.uid;
+	a->gid = own.gid;
 	a->mtime = mtime;
-	fs_ns_owner(n->fs, n->ns, &a->uid, &a->gid);
 }
 
 void fs_attr_dir(const struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime)
@@ -418,6 +444,7 @@ void fs_handle_unref(struct fs_handle *h)
 	if (h->data && h->ops && h->ops->release)
 		h->ops->release(h);
 	fs_quota_drop(h);
+	fs_access_unref(h->access);
 	fs_node_unref(h->node);
 	if (h->listing)
 		fs_listing_clear(h->listing);

@@ -34,6 +34,7 @@ struct fs_node;
 struct fs_handle;
 struct fs_req;
 struct fs_listing;
+struct fs_access;
 struct fs_errors;
 struct fs_decl;
 struct fs_prune;
@@ -174,6 +175,8 @@ int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const st
 struct fs_node *fs_node_find(struct fs *fs, uint64_t ino);
 /* Gives a node another place (after a rename). -ENOMEM. */
 int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name);
+/* Tells the kernel that the attributes of what it knows below a directory are old. */
+void fs_nodes_notify_below(const struct fs_node *dir);
 /* The path from the mount's root, "deployments/web/spec", appended; for messages. */
 void fs_node_path(const struct fs_node *n, struct buf *out);
 /* As above with a further name. */
@@ -185,9 +188,11 @@ const char *fs_intern(struct fs *fs, const char *s);
 
 /* getattr() with the struct set up for it. */
 int fs_node_attr(struct fs_node *n, struct fs_attr *a);
-/* Owner and group of what lies in a namespace, as its directory has them ("default": the mount's root). */
-void fs_ns_owner(struct fs *fs, const char *ns, uid_t *ret_uid, gid_t *ret_gid);
-/* A generated file of the node's namespace: mode (with S_IFREG), owner, mtime. */
+/*
+ * A generated file: mode (with S_IFREG), owner, mtime. Owner and group are those of the kind's directory or namespace in
+ * which it lies, root where it is the system's; where that directory lets its group or others write, so does a file
+ * which they may read and its owner may write.
+ */
 void fs_attr_file(const struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime);
 void fs_attr_dir(const struct fs_node *n, struct fs_attr *a, mode_t mode, int64_t mtime);
 /* fs_attr_file() with the size of what render() gives. */
@@ -208,8 +213,9 @@ struct fs_handle {
 	const struct fs_ops *ops; /* node's when it was opened: a rename may make it another region's */
 	int flags;	      /* of open(2) */
 	pid_t pid;	      /* the opener's process (thread group), 0 when it is outside our PID namespace */
-	uid_t uid;
+	uid_t uid;	      /* the opener's */
 	gid_t gid;
+	struct fs_access *access; /* owned: who opened it, of one that can write or is created; else NULL */
 	struct buf snap;      /* what the default read() serves */
 	void *data;	      /* the region's own, freed by release() */
 	struct fs_listing *listing; /* the frame's: of a directory */
@@ -238,10 +244,10 @@ int fs_req_flags(const struct fs_req *r);
 pid_t fs_req_pid(const struct fs_req *r);
 /* Who asks. agent is "mount". The pid is the calling thread's. */
 struct writer fs_req_writer(const struct fs_req *r);
+/* For whom a handle's content is written: who opened it, whoever writes now. r gives the pid; NULL: nobody asks. */
+struct writer fs_handle_writer(const struct fs_handle *h, const struct fs_req *r);
 /* The caller's name from /proc, "?" when it is gone. */
 void fs_req_comm(const struct fs_req *r, char out[static 16]);
-/* Whether the caller may write to something of that owner, group and mode, its other groups counted. */
-bool fs_req_may_write(const struct fs_req *r, uid_t uid, gid_t gid, mode_t mode);
 /* Whether the calling process is being ended by a signal. */
 bool fs_req_is_killed(const struct fs_req *r);
 
@@ -311,10 +317,11 @@ void fs_poll_drop(struct fuse_pollhandle *ph);
  */
 void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
-/* Each diagnostic with its place and, where `text` is given, the line with a caret. Returns the text that was added, less
+/* Each diagnostic with its place and, where `text` is given, the line with a caret; of a Secret nothing of its text.
+ * Returns the text that was added, less
  * its header (for user.podfs.error), to be freed, or NULL. */
 char *fs_errors_diags(struct fs *fs, const struct writer *who, const char *comm, const char *ns, const char *path,
-		      const struct diag_list *diags, const char *text, size_t len);
+		      struct diag_list *diags, bool secret, const char *text, size_t len);
 /* Refuses a request on a directory's child: notes the reason in errors and answers `err`. */
 void fs_refuse(struct fs_req *r, int err, const struct fs_node *dir, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));

@@ -5,14 +5,17 @@
 #include <errno.h>
 #include <string.h>
 
-enum { RECORD_VERSION = 1 };
+/* Version 1 had no writer: it was the owner. */
+enum { RECORD_VERSION = 2 };
 
 /* All numbers little-endian; then declared, xattrs, text. */
 struct head {
 	uint32_t version, mode, uid, gid;
 	uint64_t ino, mtime, ctime, committed;
 	uint32_t n_declared, declared_len, xattrs_len, text_len;
+	uint32_t writer_uid, writer_gid;
 };
+enum { HEAD_1_SIZE = offsetof(struct head, writer_uid) };
 
 void fs_record_encode(const struct fs_record *rec, struct buf *out)
 {
@@ -27,7 +30,9 @@ void fs_record_encode(const struct fs_record *rec, struct buf *out)
 			  .n_declared = htole32(rec->n_declared),
 			  .declared_len = htole32((uint32_t)rec->declared_len),
 			  .xattrs_len = htole32((uint32_t)rec->xattrs_len),
-			  .text_len = htole32((uint32_t)rec->text_len) };
+			  .text_len = htole32((uint32_t)rec->text_len),
+			  .writer_uid = htole32(rec->writer_uid),
+			  .writer_gid = htole32(rec->writer_gid) };
 
 	buf_append(out, &h, sizeof(h));
 	if (rec->declared_len)
@@ -73,18 +78,24 @@ static bool next_xattr(const char *x, size_t len, size_t *at, const char **name,
 int fs_record_decode(const void *data, size_t len, struct fs_record *ret)
 {
 	struct head h;
-	const char *p = (const char *)data + sizeof(h), *name, *value;
+	const char *p, *name, *value;
 	struct fs_record rec;
-	size_t at = 0, n;
+	size_t at = 0, n, head_len;
 
 	if (len < sizeof(h.version))
 		return -EINVAL;
 	memcpy(&h.version, data, sizeof(h.version));
 	if (le32toh(h.version) > RECORD_VERSION)
 		return -EPROTO;
-	if (len < sizeof(h))
+	head_len = le32toh(h.version) == 1 ? HEAD_1_SIZE : sizeof(h);
+	if (len < head_len)
 		return -EINVAL;
-	memcpy(&h, data, sizeof(h));
+	memcpy(&h, data, head_len);
+	if (head_len == HEAD_1_SIZE) {
+		h.writer_uid = h.uid;
+		h.writer_gid = h.gid;
+	}
+	p = (const char *)data + head_len;
 	rec = (struct fs_record){ .ino = le64toh(h.ino),
 				  .mode = (mode_t)le32toh(h.mode),
 				  .uid = le32toh(h.uid),
@@ -95,8 +106,10 @@ int fs_record_decode(const void *data, size_t len, struct fs_record *ret)
 				  .n_declared = le32toh(h.n_declared),
 				  .declared_len = le32toh(h.declared_len),
 				  .xattrs_len = le32toh(h.xattrs_len),
-				  .text_len = le32toh(h.text_len) };
-	if ((uint64_t)rec.declared_len + rec.xattrs_len + rec.text_len != len - sizeof(h))
+				  .text_len = le32toh(h.text_len),
+				  .writer_uid = le32toh(h.writer_uid),
+				  .writer_gid = le32toh(h.writer_gid) };
+	if ((uint64_t)rec.declared_len + rec.xattrs_len + rec.text_len != len - head_len)
 		return -EINVAL;
 	rec.declared = p;
 	rec.xattrs = p + rec.declared_len;

@@ -21,6 +21,8 @@ struct fs_record {
 	mode_t mode; /* permission bits */
 	uid_t uid;
 	gid_t gid;
+	uid_t writer_uid; /* who committed the text, and the group by which they had the right */
+	gid_t writer_gid;
 	int64_t mtime, ctime; /* ns since 1970 UTC */
 	int64_t committed;    /* when its declaration came into force: the last one wins */
 	uint32_t n_declared;

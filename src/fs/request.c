@@ -116,28 +116,11 @@ void fs_req_comm(const struct fs_req *r, char out[static 16])
 		out[n - 1] = '\0';
 }
 
-bool fs_req_may_write(const struct fs_req *r, uid_t uid, gid_t gid, mode_t mode)
+struct writer fs_handle_writer(const struct fs_handle *h, const struct fs_req *r)
 {
-	const struct fuse_ctx *ctx;
-	gid_t groups[64];
-	int n;
+	pid_t pid = r && !r->answered ? fuse_req_ctx(r->req)->pid : 0;
 
-	if (r->answered)
-		return false;
-	ctx = fuse_req_ctx(r->req);
-	if (ctx->uid == 0)
-		return true;
-	if (ctx->uid == uid)
-		return mode & S_IWUSR;
-	if (ctx->gid == gid)
-		return mode & S_IWGRP;
-	if (mode & S_IWGRP && !(mode & S_IWOTH)) {
-		n = fuse_req_getgroups(r->req, ARRAY_SIZE(groups), groups);
-		for (int i = 0; i < n && i < (int)ARRAY_SIZE(groups); i++)
-			if (groups[i] == gid)
-				return true;
-	}
-	return mode & S_IWOTH;
+	return (struct writer){ .uid = h->uid, .gid = h->gid, .pid = pid, .agent = "mount" };
 }
 
 /*

@@ -93,7 +93,7 @@ static void on_freed(struct fs_task *t)
 	if (x)
 		manifest = strdup(x->manifest);
 	if (manifest)
-		fs_commit_again(f->fs, manifest);
+		fs_commit_again(f->fs, manifest, NULL);
 	free(f);
 }
 

@@ -38,7 +38,8 @@ const char *object_controller_uid(const struct object *o);
 /* mod_rev, which is metadata.resourceVersion. */
 uint64_t object_revision(const struct object *o);
 uint64_t object_create_revision(const struct object *o);
-/* The user whose write made it, inherited by what controllers make of it: filesystem.md, "Who may do what". */
+/* The user other than root who wrote to it last, else root; inherited by what controllers make of it: podfs(7), "Who may
+ * do what". */
 uid_t object_writer(const struct object *o);
 /* The store's key. */
 const char *object_key(const struct object *o);

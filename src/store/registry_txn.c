@@ -240,23 +240,22 @@ static void stamp_new(struct txn *t, const struct schema_kind *kind, struct valu
 		value_set_int(t->arena, meta, "generation", 1);
 }
 
-/* The label of a namespace by which root lifts the rules for what its users write. */
-#define ENFORCE_LABEL "pod-security.kubernetes.io/enforce"
+/* The labels of a namespace by which root says how pods that its users write are judged. */
+#define SECURITY_LABELS "pod-security.kubernetes.io/"
+#define ENFORCE_LABEL	SECURITY_LABELS "enforce"
 
-/* Holds what a user other than root writes to the baseline, and keeps the label that says so root's. */
+/* Holds what a user other than root writes to the baseline, and keeps what is in no namespace root's. */
 static int check_user(const struct txn *t, const struct schema_kind *kind, const char *ns, const struct value *old,
 		      const struct value *root, struct diag_list *diags)
 {
 	const struct schema_kind *namespaces = schema_kind_by_plural("namespaces");
 	_cleanup_object_ struct object *o = NULL;
-	const struct value *was = value_path(old, "metadata", "labels", ENFORCE_LABEL);
-	const struct value *is = value_path(root, "metadata", "labels", ENFORCE_LABEL);
 
 	if (t->who.uid == 0 || strcmp(t->who.agent, "mount") != 0)
 		return 0;
-	if (kind == namespaces && was != is && !(was && is && value_equal(was, is))) {
-		diag_add(diags, DIAG_ERROR, -EPERM, value_mark(is), "metadata.labels",
-			 "Forbidden: only root may change the label " ENFORCE_LABEL);
+	if (!kind->namespaced) {
+		diag_add(diags, DIAG_ERROR, -EPERM, value_mark(root), "",
+			 "Forbidden: only root may write %s, which are in no namespace", kind->plural);
 		return -EPERM;
 	}
 	o = ns ? cache_get(t->registry->cache, namespaces, NULL, ns) : NULL;
@@ -378,7 +377,9 @@ int txn_update(struct txn *t, const struct object *old, struct value *root, unsi
 	if (is_finished(root) && !is_finished(object_root(old)))
 		return txn_remove(t, object_key(old), object_revision(old));
 	value_remove(value_get(root, "metadata"), "resourceVersion");
-	return put_object(t, object_key(old), root, user ? t->who.uid : object_writer(old), object_revision(old), diags);
+	/* What somebody else wrote a part of stays his when root changes another part. */
+	return put_object(t, object_key(old), root, user && t->who.uid ? t->who.uid : object_writer(old),
+			  object_revision(old), diags);
 }
 
 /* Adds a finalizer if it is not there. True when it was added. */

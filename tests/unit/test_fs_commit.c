@@ -100,7 +100,7 @@ static int put(struct world *w, const char *file, const char *text)
 		.text = blob,
 		.attr = { .ino = 5, .mode = 0644 },
 		.who = { .agent = "mount" },
-		.may = true,
+		.access = NULL,
 	};
 
 	(void)snprintf(key, sizeof(key), FS_MANIFESTS_PREFIX "kinds/default/configmaps/%s", file);

@@ -188,6 +188,7 @@ static void test_record(void **state)
 	static const char declared[] = "/objects/pods/default/a\0/objects/pods/default/b";
 	_cleanup_buf_ struct buf xattrs = BUF_INIT, more = BUF_INIT, out = BUF_INIT, names = BUF_INIT;
 	struct fs_record rec = { .ino = 99, .mode = 0640, .uid = 1, .gid = 2, .mtime = -5, .ctime = 6, .committed = 7,
+				 .writer_uid = 11, .writer_gid = 12,
 				 .n_declared = 2, .declared = declared, .declared_len = sizeof(declared), .text = "hello",
 				 .text_len = 5 },
 			 got;
@@ -204,6 +205,8 @@ static void test_record(void **state)
 	assert_int_equal(got.mode, 0640);
 	assert_int_equal(got.mtime, -5);
 	assert_int_equal(got.committed, 7);
+	assert_int_equal(got.writer_uid, 11);
+	assert_int_equal(got.writer_gid, 12);
 	assert_memory_equal(got.text, "hello", 5);
 	k = fs_record_next_declared(&got, NULL);
 	assert_string_equal(k, "/objects/pods/default/a");
@@ -223,7 +226,7 @@ static void test_record(void **state)
 
 	for (size_t cut = 0; cut < out.len; cut++) /* no prefix of it is one */
 		assert_true(fs_record_decode(out.data, cut, &got) < 0);
-	out.data[0] = 2;
+	out.data[0] = 3;
 	assert_int_equal(fs_record_decode(out.data, out.len, &got), -EPROTO);
 }
 
