@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "fs/base64.h"
+#include "value/base64.h"
 #include "value/json.h"
 
 /* --- names --- */

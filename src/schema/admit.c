@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One document on its way to the store: find its kind, read, convert, default, check. Errors of reading end it, as
- * they do at the API server: what a misspelt field should have said cannot be judged.
+ * One document on its way to the store: find its kind, read, convert, default, check. Unknown fields end it, as
+ * they do at the API server: what a misspelt field should have said cannot be judged. A value of the wrong type does
+ * not, but nothing more is said of its place.
  */
 #include <string.h>
 
@@ -72,6 +73,16 @@ static const struct schema_kind *find_kind(struct admit *ad, const struct value 
 	if (!k)
 		report_unknown_kind(ad, version, kind);
 	return k;
+}
+
+/* Fields that have another shape in the document's version get today's, so that they can be read. */
+static void reshape(struct admit *ad, struct value *root)
+{
+	const char *version = value_str_or(value_get(root, "apiVersion"), "");
+	const struct schema_old_version *old = schema_old_version(&ad->ops->kind, version);
+
+	if (old && old->reshape)
+		old->reshape(ad, root);
 }
 
 /* Writes the current apiVersion in place of an old one, and gives the old one's defaults. */
@@ -156,9 +167,12 @@ static void admit(struct admit *ad, struct value *root)
 	const struct schema_type *type = ad->ops->kind.type;
 	size_t errors = ad->diags->errors;
 
+	reshape(ad, root);
 	schema_read(ad, type, root);
-	if (ad->diags->errors != errors)
+	if (ad->has_unknown_fields)
 		return;
+	if (ad->diags->errors != errors)
+		ad->n_told = ad->diags->n;
 	convert(ad, root);
 	schema_default(ad, type, root);
 	if (ad->ops->initial_status)

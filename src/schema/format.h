@@ -7,6 +7,7 @@
 #ifndef PODFS_SCHEMA_FORMAT_H
 #define PODFS_SCHEMA_FORMAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef const char *(*schema_format_fn)(const char *s, size_t len);
@@ -44,6 +45,35 @@ const char *format_local_nonreserved_path(const char *s, size_t len);
 const char *format_time(const char *s, size_t len);
 /* Base64 with padding, line breaks ignored. */
 const char *format_base64(const char *s, size_t len);
+
+/* --- format_net.c --- */
+
+/* An address without leading zeros that is no IPv4 address in IPv6's clothes; canonical: the shortest text, too. */
+const char *format_ip_strict(const char *s, size_t len);
+const char *format_ip_canonical(const char *s, size_t len);
+/* An address that an endpoint may have: not unspecified, of the loopback or link-local. */
+const char *format_endpoint_ip(const char *s, size_t len);
+/* An address with its prefix, in no odd form; network: no bits beyond the prefix; canonical: the shortest text, too. */
+const char *format_cidr_strict(const char *s, size_t len);
+const char *format_network(const char *s, size_t len);
+const char *format_cidr_canonical(const char *s, size_t len);
+/* "*.example.com" */
+const char *format_wildcard_subdomain(const char *s, size_t len);
+/* A subdomain, which may begin with "*.". */
+const char *format_host(const char *s, size_t len);
+/* What may stand between two slashes of a URL: names of RBAC's objects, and of referents of any kind. */
+const char *format_path_segment(const char *s, size_t len);
+/* A subdomain whose letters may be capital; format_csi_driver: of 63 bytes at most. */
+const char *format_caseless_subdomain(const char *s, size_t len);
+const char *format_csi_driver(const char *s, size_t len);
+/* A subdomain of two labels or more, which may end in a dot. */
+const char *format_fqdn(const char *s, size_t len);
+/* DOMAIN/PATH */
+const char *format_domain_path(const char *s, size_t len);
+/* 4 or 6; 0 for what is no address. */
+int format_ip_family(const char *s);
+/* The address, the bits of its prefix, and how many its family has (32 or 128); false for what is no network. */
+bool format_parse_cidr(const char *s, unsigned char ret[static 16], unsigned *ret_bits, unsigned *ret_size);
 
 /* The number of bytes that good base64 text stands for. */
 size_t format_base64_size(const char *s, size_t len);

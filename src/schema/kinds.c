@@ -8,13 +8,35 @@
 #include <string.h>
 
 static const struct schema_kind *const kinds[] = {
+	&kind_cluster_role_binding.kind,
+	&kind_cluster_role.kind,
 	&kind_config_map.kind,
+	&kind_csi_driver.kind,
+	&kind_csi_node.kind,
+	&kind_csi_storage_capacity.kind,
 	&kind_deployment.kind,
+	&kind_endpoints.kind,
+	&kind_endpoint_slice.kind,
 	&kind_event.kind,
+	&kind_ingress_class.kind,
+	&kind_ingress.kind,
+	&kind_ip_address.kind,
 	&kind_namespace.kind,
+	&kind_network_policy.kind,
 	&kind_node.kind,
+	&kind_persistent_volume_claim.kind,
+	&kind_persistent_volume.kind,
 	&kind_pod.kind,
 	&kind_replica_set.kind,
+	&kind_role_binding.kind,
+	&kind_role.kind,
+	&kind_secret.kind,
+	&kind_service_account.kind,
+	&kind_service_cidr.kind,
+	&kind_service.kind,
+	&kind_storage_class.kind,
+	&kind_volume_attachment.kind,
+	&kind_volume_attributes_class.kind,
 };
 
 /* Kinds that Kubernetes 1.36 serves and these tables do not have yet. */
@@ -22,8 +44,7 @@ static const struct {
 	const char *group;
 	const char *names; /* separated by spaces */
 } elsewhere[] = {
-	{ "", "Endpoints LimitRange PersistentVolume PersistentVolumeClaim PodTemplate ReplicationController "
-	      "ResourceQuota Secret Service ServiceAccount Binding ComponentStatus" },
+	{ "", "LimitRange PodTemplate ReplicationController ResourceQuota Binding ComponentStatus" },
 	{ "admissionregistration.k8s.io", "MutatingWebhookConfiguration ValidatingAdmissionPolicy "
 					  "ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration" },
 	{ "apiextensions.k8s.io", "CustomResourceDefinition" },
@@ -33,17 +54,13 @@ static const struct {
 	{ "batch", "CronJob Job" },
 	{ "certificates.k8s.io", "CertificateSigningRequest" },
 	{ "coordination.k8s.io", "Lease" },
-	{ "discovery.k8s.io", "EndpointSlice" },
 	{ "events.k8s.io", "Event" },
-	{ "extensions", "DaemonSet Ingress NetworkPolicy PodSecurityPolicy" },
+	{ "extensions", "DaemonSet PodSecurityPolicy" },
 	{ "flowcontrol.apiserver.k8s.io", "FlowSchema PriorityLevelConfiguration" },
-	{ "networking.k8s.io", "IPAddress Ingress IngressClass NetworkPolicy ServiceCIDR" },
 	{ "node.k8s.io", "RuntimeClass" },
 	{ "policy", "PodDisruptionBudget PodSecurityPolicy" },
-	{ "rbac.authorization.k8s.io", "ClusterRole ClusterRoleBinding Role RoleBinding" },
 	{ "resource.k8s.io", "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice" },
 	{ "scheduling.k8s.io", "PriorityClass" },
-	{ "storage.k8s.io", "CSIDriver CSINode CSIStorageCapacity StorageClass VolumeAttachment" },
 };
 
 const struct schema_kind *const *schema_kinds(size_t *ret_n)

@@ -8,13 +8,35 @@
 #include "schema/table.h"
 
 /* The entries, each in its family's *_kinds.c. */
+extern const struct schema_kind_ops kind_cluster_role;
+extern const struct schema_kind_ops kind_cluster_role_binding;
 extern const struct schema_kind_ops kind_config_map;
+extern const struct schema_kind_ops kind_csi_driver;
+extern const struct schema_kind_ops kind_csi_node;
+extern const struct schema_kind_ops kind_csi_storage_capacity;
 extern const struct schema_kind_ops kind_deployment;
+extern const struct schema_kind_ops kind_endpoint_slice;
+extern const struct schema_kind_ops kind_endpoints;
 extern const struct schema_kind_ops kind_event;
+extern const struct schema_kind_ops kind_ingress;
+extern const struct schema_kind_ops kind_ingress_class;
+extern const struct schema_kind_ops kind_ip_address;
 extern const struct schema_kind_ops kind_namespace;
+extern const struct schema_kind_ops kind_network_policy;
 extern const struct schema_kind_ops kind_node;
+extern const struct schema_kind_ops kind_persistent_volume;
+extern const struct schema_kind_ops kind_persistent_volume_claim;
 extern const struct schema_kind_ops kind_pod;
 extern const struct schema_kind_ops kind_replica_set;
+extern const struct schema_kind_ops kind_role;
+extern const struct schema_kind_ops kind_role_binding;
+extern const struct schema_kind_ops kind_secret;
+extern const struct schema_kind_ops kind_service;
+extern const struct schema_kind_ops kind_service_account;
+extern const struct schema_kind_ops kind_service_cidr;
+extern const struct schema_kind_ops kind_storage_class;
+extern const struct schema_kind_ops kind_volume_attachment;
+extern const struct schema_kind_ops kind_volume_attributes_class;
 
 /* Old apiVersions of an entry: OLD({ "apps/v1beta2" }, …). */
 #define OLD(...) ((const struct schema_old_version[]){ __VA_ARGS__, { NULL } })

@@ -40,6 +40,18 @@ static const struct value *list_items(const struct value *root)
 	return items;
 }
 
+/* An item of a PodList may leave out what the list's kind says. */
+static void name_kind(struct objects *o, const struct value *list, struct value *item)
+{
+	const char *kind = value_str_or(value_get(list, "kind"), "");
+	size_t len = strlen(kind) - strlen("List");
+
+	if (!len || value_type(item) != VALUE_MAP || value_get(item, "kind") || value_get(item, "apiVersion"))
+		return;
+	value_set(o->arena, item, "kind", value_new_strn(o->arena, kind, len));
+	value_set(o->arena, item, "apiVersion", value_copy(o->arena, value_get(list, "apiVersion")));
+}
+
 /* Recursion is bounded by the depth that the reader lets a document have. */
 static void expand(struct objects *o, struct value *root, unsigned document)
 {
@@ -49,8 +61,10 @@ static void expand(struct objects *o, struct value *root, unsigned document)
 		add(o, root, document);
 		return;
 	}
-	for (size_t i = 0; i < value_len(items); i++)
+	for (size_t i = 0; i < value_len(items); i++) {
+		name_kind(o, root, value_at(items, i));
 		expand(o, value_at(items, i), document);
+	}
 }
 
 int schema_manifest_read(const char *text, size_t len, struct arena *a, struct diag_list *diags,

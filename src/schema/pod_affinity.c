@@ -30,11 +30,11 @@ static const struct schema_type preferred_scheduling_term =
 static const struct schema_field node_selector_fields[] = {
 	{ "nodeSelectorTerms", LIST(&node_selector_term), REQUIRED | ALWAYS },
 };
-static const struct schema_type node_selector = STRUCT("NodeSelector", node_selector_fields);
+const struct schema_type schema_node_selector = STRUCT("NodeSelector", node_selector_fields);
 
 static const struct schema_field node_affinity_fields[] = {
 	{ "preferredDuringSchedulingIgnoredDuringExecution", LIST(&preferred_scheduling_term) },
-	{ "requiredDuringSchedulingIgnoredDuringExecution", &node_selector },
+	{ "requiredDuringSchedulingIgnoredDuringExecution", &schema_node_selector },
 };
 static const struct schema_type node_affinity = STRUCT("NodeAffinity", node_affinity_fields);
 

@@ -2,6 +2,7 @@
 /*
  * Volumes and their sources.
  */
+#include "schema/persistent_rules.h"
 #include "schema/pod_rules.h"
 #include "schema/table.h"
 
@@ -11,19 +12,20 @@ static const struct schema_field aws_elastic_block_store_volume_source_fields[] 
 	{ "readOnly", BOOL },
 	{ "volumeID", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type aws_elastic_block_store_volume_source =
-	STRUCT("AWSElasticBlockStoreVolumeSource", aws_elastic_block_store_volume_source_fields);
+const struct schema_type schema_aws_elastic_block_store_volume_source =
+	STRUCT("AWSElasticBlockStoreVolumeSource", aws_elastic_block_store_volume_source_fields,
+	       .check = disk_partition_check);
 
 static const struct schema_field azure_disk_volume_source_fields[] = {
-	{ "cachingMode", STRING, KEEP_ZERO, "ReadWrite" },
+	{ "cachingMode", ENUM("None", "ReadOnly", "ReadWrite"), KEEP_ZERO, "ReadWrite" },
 	{ "diskName", STRING, REQUIRED | ALWAYS },
 	{ "diskURI", STRING, REQUIRED | ALWAYS },
 	{ "fsType", STRING, KEEP_ZERO, "ext4" },
-	{ "kind", STRING, KEEP_ZERO, "Shared" },
+	{ "kind", ENUM("Dedicated", "Managed", "Shared"), KEEP_ZERO, "Shared" },
 	{ "readOnly", BOOL, KEEP_ZERO, "false" },
 };
-static const struct schema_type azure_disk_volume_source =
-	STRUCT("AzureDiskVolumeSource", azure_disk_volume_source_fields);
+const struct schema_type schema_azure_disk_volume_source =
+	STRUCT("AzureDiskVolumeSource", azure_disk_volume_source_fields, .check = azure_disk_check);
 
 static const struct schema_field azure_file_volume_source_fields[] = {
 	{ "readOnly", BOOL },
@@ -104,7 +106,7 @@ static const struct schema_field typed_local_object_reference_fields[] = {
 	{ "kind", STRING, REQUIRED | ALWAYS },
 	{ "name", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type typed_local_object_reference =
+const struct schema_type schema_typed_local_object_reference =
 	STRUCT("TypedLocalObjectReference", typed_local_object_reference_fields);
 
 static const struct schema_field typed_object_reference_fields[] = {
@@ -124,24 +126,24 @@ static const struct schema_type volume_resource_requirements =
 
 static const struct schema_field persistent_volume_claim_spec_fields[] = {
 	{ "accessModes", LIST(STRING) },
-	{ "dataSource", &typed_local_object_reference },
+	{ "dataSource", &schema_typed_local_object_reference },
 	{ "dataSourceRef", &typed_object_reference },
 	{ "resources", &volume_resource_requirements, ALWAYS },
 	{ "selector", &schema_label_selector },
 	{ "storageClassName", STRING, KEEP_ZERO },
 	{ "volumeAttributesClassName", STRING, KEEP_ZERO },
-	{ "volumeMode", STRING, KEEP_ZERO },
+	{ "volumeMode", STRING, KEEP_ZERO, "Filesystem" },
 	{ "volumeName", STRING },
 };
-static const struct schema_type persistent_volume_claim_spec =
-	STRUCT("PersistentVolumeClaimSpec", persistent_volume_claim_spec_fields);
+const struct schema_type schema_persistent_volume_claim_spec =
+	STRUCT("PersistentVolumeClaimSpec", persistent_volume_claim_spec_fields, .check = claim_spec_check);
 
 static const struct schema_field persistent_volume_claim_template_fields[] = {
 	{ "metadata", &schema_object_meta },
-	{ "spec", &persistent_volume_claim_spec, REQUIRED | ALWAYS },
+	{ "spec", &schema_persistent_volume_claim_spec, REQUIRED | ALWAYS },
 };
 static const struct schema_type persistent_volume_claim_template =
-	STRUCT("PersistentVolumeClaimTemplate", persistent_volume_claim_template_fields);
+	STRUCT("PersistentVolumeClaimTemplate", persistent_volume_claim_template_fields, .check = claim_template_check);
 
 static const struct schema_field ephemeral_volume_source_fields[] = {
 	{ "volumeClaimTemplate", &persistent_volume_claim_template },
@@ -156,7 +158,8 @@ static const struct schema_field fc_volume_source_fields[] = {
 	{ "targetWWNs", LIST(STRING) },
 	{ "wwids", LIST(STRING) },
 };
-static const struct schema_type fc_volume_source = STRUCT("FCVolumeSource", fc_volume_source_fields);
+const struct schema_type schema_fc_volume_source =
+	STRUCT("FCVolumeSource", fc_volume_source_fields, .check = fc_check);
 
 static const struct schema_field flex_volume_source_fields[] = {
 	{ "driver", STRING, REQUIRED | ALWAYS },
@@ -165,13 +168,15 @@ static const struct schema_field flex_volume_source_fields[] = {
 	{ "readOnly", BOOL },
 	{ "secretRef", &schema_local_object_reference },
 };
-static const struct schema_type flex_volume_source = STRUCT("FlexVolumeSource", flex_volume_source_fields);
+static const struct schema_type flex_volume_source =
+	STRUCT("FlexVolumeSource", flex_volume_source_fields, .check = flex_check);
 
 static const struct schema_field flocker_volume_source_fields[] = {
 	{ "datasetName", STRING },
 	{ "datasetUUID", STRING },
 };
-static const struct schema_type flocker_volume_source = STRUCT("FlockerVolumeSource", flocker_volume_source_fields);
+const struct schema_type schema_flocker_volume_source =
+	STRUCT("FlockerVolumeSource", flocker_volume_source_fields, .check = flocker_check);
 
 static const struct schema_field gce_persistent_disk_volume_source_fields[] = {
 	{ "fsType", STRING },
@@ -179,8 +184,8 @@ static const struct schema_field gce_persistent_disk_volume_source_fields[] = {
 	{ "pdName", STRING, REQUIRED | ALWAYS },
 	{ "readOnly", BOOL },
 };
-static const struct schema_type gce_persistent_disk_volume_source =
-	STRUCT("GCEPersistentDiskVolumeSource", gce_persistent_disk_volume_source_fields);
+const struct schema_type schema_gce_persistent_disk_volume_source =
+	STRUCT("GCEPersistentDiskVolumeSource", gce_persistent_disk_volume_source_fields, .check = disk_partition_check);
 
 static const struct schema_field git_repo_volume_source_fields[] = {
 	{ "directory", STRING },
@@ -202,7 +207,7 @@ static const struct schema_field host_path_volume_source_fields[] = {
 	{ "type", ENUM("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate",
 	  "Socket"), KEEP_ZERO, "" },
 };
-static const struct schema_type host_path_volume_source =
+const struct schema_type schema_host_path_volume_source =
 	STRUCT("HostPathVolumeSource", host_path_volume_source_fields);
 
 static const struct schema_field image_volume_source_fields[] = {
@@ -224,14 +229,16 @@ static const struct schema_field iscsi_volume_source_fields[] = {
 	{ "secretRef", &schema_local_object_reference },
 	{ "targetPortal", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type iscsi_volume_source = STRUCT("ISCSIVolumeSource", iscsi_volume_source_fields);
+static const struct schema_type iscsi_volume_source =
+	STRUCT("ISCSIVolumeSource", iscsi_volume_source_fields, .check = iscsi_check);
 
 static const struct schema_field nfs_volume_source_fields[] = {
 	{ "path", STRING, REQUIRED | ALWAYS },
 	{ "readOnly", BOOL },
 	{ "server", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type nfs_volume_source = STRUCT("NFSVolumeSource", nfs_volume_source_fields);
+const struct schema_type schema_nfs_volume_source =
+	STRUCT("NFSVolumeSource", nfs_volume_source_fields, .check = absolute_path_check);
 
 static const struct schema_field persistent_volume_claim_volume_source_fields[] = {
 	{ "claimName", STRING, REQUIRED | ALWAYS },
@@ -244,7 +251,7 @@ static const struct schema_field photon_persistent_disk_volume_source_fields[] =
 	{ "fsType", STRING },
 	{ "pdID", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type photon_persistent_disk_volume_source =
+const struct schema_type schema_photon_persistent_disk_volume_source =
 	STRUCT("PhotonPersistentDiskVolumeSource", photon_persistent_disk_volume_source_fields);
 
 static const struct schema_field portworx_volume_source_fields[] = {
@@ -252,7 +259,8 @@ static const struct schema_field portworx_volume_source_fields[] = {
 	{ "readOnly", BOOL },
 	{ "volumeID", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type portworx_volume_source = STRUCT("PortworxVolumeSource", portworx_volume_source_fields);
+const struct schema_type schema_portworx_volume_source =
+	STRUCT("PortworxVolumeSource", portworx_volume_source_fields);
 
 static const struct schema_field cluster_trust_bundle_projection_fields[] = {
 	{ "labelSelector", &schema_label_selector },
@@ -325,12 +333,13 @@ static const struct schema_type projected_volume_source =
 static const struct schema_field quobyte_volume_source_fields[] = {
 	{ "group", STRING },
 	{ "readOnly", BOOL },
-	{ "registry", STRING, REQUIRED | ALWAYS },
+	{ "registry", STRING, ALWAYS },
 	{ "tenant", STRING },
 	{ "user", STRING },
 	{ "volume", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type quobyte_volume_source = STRUCT("QuobyteVolumeSource", quobyte_volume_source_fields);
+const struct schema_type schema_quobyte_volume_source =
+	STRUCT("QuobyteVolumeSource", quobyte_volume_source_fields, .check = quobyte_check);
 
 static const struct schema_field rbd_volume_source_fields[] = {
 	{ "fsType", STRING },
@@ -374,7 +383,7 @@ static const struct schema_field storage_os_volume_source_fields[] = {
 	{ "volumeNamespace", STRING },
 };
 static const struct schema_type storage_os_volume_source =
-	STRUCT("StorageOSVolumeSource", storage_os_volume_source_fields);
+	STRUCT("StorageOSVolumeSource", storage_os_volume_source_fields, .check = storage_os_check);
 
 static const struct schema_field vsphere_virtual_disk_volume_source_fields[] = {
 	{ "fsType", STRING },
@@ -382,12 +391,12 @@ static const struct schema_field vsphere_virtual_disk_volume_source_fields[] = {
 	{ "storagePolicyName", STRING },
 	{ "volumePath", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type vsphere_virtual_disk_volume_source =
+const struct schema_type schema_vsphere_virtual_disk_volume_source =
 	STRUCT("VsphereVirtualDiskVolumeSource", vsphere_virtual_disk_volume_source_fields);
 
 static const struct schema_field volume_fields[] = {
-	{ "awsElasticBlockStore", &aws_elastic_block_store_volume_source, NOT_ACTED },
-	{ "azureDisk", &azure_disk_volume_source, NOT_ACTED },
+	{ "awsElasticBlockStore", &schema_aws_elastic_block_store_volume_source, NOT_ACTED },
+	{ "azureDisk", &schema_azure_disk_volume_source, NOT_ACTED },
 	{ "azureFile", &azure_file_volume_source, NOT_ACTED },
 	{ "cephfs", &ceph_fs_volume_source, NOT_ACTED },
 	{ "cinder", &cinder_volume_source, NOT_ACTED },
@@ -396,27 +405,27 @@ static const struct schema_field volume_fields[] = {
 	{ "downwardAPI", &downward_api_volume_source, NOT_ACTED },
 	{ "emptyDir", &empty_dir_volume_source },
 	{ "ephemeral", &ephemeral_volume_source, NOT_ACTED },
-	{ "fc", &fc_volume_source, NOT_ACTED },
+	{ "fc", &schema_fc_volume_source, NOT_ACTED },
 	{ "flexVolume", &flex_volume_source, NOT_ACTED },
-	{ "flocker", &flocker_volume_source, NOT_ACTED },
-	{ "gcePersistentDisk", &gce_persistent_disk_volume_source, NOT_ACTED },
+	{ "flocker", &schema_flocker_volume_source, NOT_ACTED },
+	{ "gcePersistentDisk", &schema_gce_persistent_disk_volume_source, NOT_ACTED },
 	{ "gitRepo", &git_repo_volume_source, NOT_ACTED },
 	{ "glusterfs", &glusterfs_volume_source, NOT_ACTED },
-	{ "hostPath", &host_path_volume_source },
+	{ "hostPath", &schema_host_path_volume_source },
 	{ "image", &image_volume_source, NOT_ACTED },
 	{ "iscsi", &iscsi_volume_source, NOT_ACTED },
 	{ "name", FORMAT(format_dns_label), REQUIRED | ALWAYS },
-	{ "nfs", &nfs_volume_source, NOT_ACTED },
+	{ "nfs", &schema_nfs_volume_source, NOT_ACTED },
 	{ "persistentVolumeClaim", &persistent_volume_claim_volume_source, NOT_ACTED },
-	{ "photonPersistentDisk", &photon_persistent_disk_volume_source, NOT_ACTED },
-	{ "portworxVolume", &portworx_volume_source, NOT_ACTED },
+	{ "photonPersistentDisk", &schema_photon_persistent_disk_volume_source, NOT_ACTED },
+	{ "portworxVolume", &schema_portworx_volume_source, NOT_ACTED },
 	{ "projected", &projected_volume_source, NOT_ACTED },
-	{ "quobyte", &quobyte_volume_source, NOT_ACTED },
+	{ "quobyte", &schema_quobyte_volume_source, NOT_ACTED },
 	{ "rbd", &rbd_volume_source, NOT_ACTED },
 	{ "scaleIO", &scale_io_volume_source, NOT_ACTED },
 	{ "secret", &secret_volume_source, NOT_ACTED },
 	{ "storageos", &storage_os_volume_source, NOT_ACTED },
-	{ "vsphereVolume", &vsphere_virtual_disk_volume_source, NOT_ACTED },
+	{ "vsphereVolume", &schema_vsphere_virtual_disk_volume_source, NOT_ACTED },
 };
 const struct schema_type schema_volume =
 	STRUCT("Volume", volume_fields, .defaults = volume_defaults, .check = volume_check);

@@ -27,6 +27,7 @@ static void unknown_field(struct reader *r, const struct schema_type *t, const s
 	const char *names[FIELDS_MAX];
 	const char *near;
 
+	r->ad->has_unknown_fields = true;
 	if (diag_is_full(r->ad->diags, DIAG_ERROR)) {
 		diag_count(r->ad->diags, DIAG_ERROR); /* no search for the nearest name */
 		return;
@@ -152,34 +153,49 @@ static void read_list(struct reader *r, const struct schema_type *t, struct valu
 	}
 }
 
+/* What cannot be read is as if it were empty, so that the rest can be judged. */
+static void clear_value(struct reader *r, const struct schema_type *t, struct value *v)
+{
+	const struct value *zero = zero_value(t, r->ad->arena);
+
+	if (zero)
+		value_assign(v, zero);
+}
+
 static void read_value(struct reader *r, const struct schema_type *t, struct value *v, const struct schema_path *at)
 {
 	enum value_type type = value_type(v);
+	bool good = true;
 
 	switch (t->form) {
 	case SCHEMA_STRUCT:
-		if (type == VALUE_MAP)
+		good = type == VALUE_MAP;
+		if (good)
 			read_struct(r, t, v, at);
 		else
 			report_invalid(r->ad, at, v, "must be an object with named fields, found a %s", value_type_name(type));
 		break;
 	case SCHEMA_MAP:
-		if (type == VALUE_MAP)
+		good = type == VALUE_MAP;
+		if (good)
 			read_map(r, t, v, at);
 		else
 			report_invalid(r->ad, at, v, "must be a map of keys and values, found a %s", value_type_name(type));
 		break;
 	case SCHEMA_LIST:
-		if (type == VALUE_LIST)
+		good = type == VALUE_LIST;
+		if (good)
 			read_list(r, t, v, at);
 		else
 			report_invalid(r->ad, at, v, "must be a list (each item begins with \"- \"), found a %s",
 				       value_type_name(type));
 		break;
 	default:
-		schema_read_scalar(r->ad, t, v, at);
+		good = schema_read_scalar(r->ad, t, v, at);
 		break;
 	}
+	if (!good)
+		clear_value(r, t, v);
 }
 
 void schema_read(struct admit *ad, const struct schema_type *t, struct value *root)

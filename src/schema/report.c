@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schema/table.h"
 #include "value/json.h"
 #include "value/nearest.h"
 #include "value/path.h"
@@ -60,12 +61,27 @@ void report_value(const struct value *v, struct buf *out)
 		buf_puts(out, value_str(v) ? "…\"" : "…");
 }
 
+/* Whether that place, or one above it, was found unreadable. */
+static bool is_told(const struct admit *ad, const char *path)
+{
+	for (size_t i = 0; i < ad->n_told && i < ad->diags->n; i++) {
+		const struct diag *d = &ad->diags->items[i];
+		size_t n = strlen(d->path);
+
+		if (d->severity == DIAG_ERROR && n && strncmp(path, d->path, n) == 0 && strchr(".[", path[n]))
+			return true; /* strchr() finds the final NUL, too */
+	}
+	return false;
+}
+
 static void add(struct admit *ad, enum diag_severity severity, int code, const struct schema_path *at,
 		struct value_mark mark, const struct buf *message)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 
 	schema_path_format(at, &path);
+	if (is_told(ad, buf_str(&path)))
+		return;
 	if (buf_failed(&path) || buf_failed(message))
 		ad->diags->failed = true;
 	diag_add(ad->diags, severity, code, mark, buf_str(&path), "%s", buf_str(message));
@@ -92,21 +108,36 @@ static void vappend(struct buf *out, const char *fmt, va_list ap)
 		out->failed = true;
 }
 
+/* A Secret's values are not for messages, which others may read. */
+static void put_value(struct admit *ad, const struct schema_path *at, const struct value *v, struct buf *out)
+{
+	const struct schema_path *top = at;
+
+	while (top && top->up)
+		top = top->up;
+	if (ad->ops && ad->ops->is_secret && top && top->key && strcmp(top->key, "metadata") != 0 &&
+	    strcmp(top->key, "type") != 0)
+		buf_puts(out, "\"<secret contents redacted>\"");
+	else
+		report_value(v, out);
+}
+
 /* CLASS[: VALUE][: TEXT] */
 static void vreport(struct admit *ad, int code, const struct schema_path *at, struct value_mark mark,
 		    const char *class, const struct value *shown, const char *fmt, va_list ap)
 {
-	_cleanup_buf_ struct buf message = BUF_INIT;
+	_cleanup_buf_ struct buf message = BUF_INIT, text = BUF_INIT;
 
 	buf_puts(&message, class);
 	if (shown) {
 		buf_puts(&message, ": ");
-		report_value(shown, &message);
+		put_value(ad, at, shown, &message);
 	}
-	if (fmt && *fmt) {
-		buf_puts(&message, ": ");
-		vappend(&message, fmt, ap);
-	}
+	if (fmt && *fmt)
+		vappend(&text, fmt, ap);
+	if (text.len)
+		buf_printf(&message, ": %s", buf_str(&text));
+	message.failed |= text.failed;
 	add(ad, DIAG_ERROR, code, at, mark, &message);
 }
 

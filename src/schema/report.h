@@ -18,6 +18,8 @@ struct admit {
 	struct arena *arena;
 	struct diag_list *diags;
 	const struct schema_kind_ops *ops;
+	bool has_unknown_fields;
+	size_t n_told; /* the first so many of diags are errors of reading: nothing more is said of their places */
 };
 
 /* A step of a path; a chain of them lies on the stack of the walk. The root is NULL. */

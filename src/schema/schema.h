@@ -77,6 +77,13 @@ int schema_admit(struct value *root, struct arena *a, struct diag_list *diags, c
 int schema_admit_update(const struct schema_kind *kind, const struct value *old, const struct value *new_root,
 			struct diag_list *diags);
 
+/*
+ * Before schema_admit() of what an object is to become: takes away what belonged to a field that has changed (a
+ * Service's node ports with its type) and puts back what was allocated and may be left out, as the API server does.
+ */
+void schema_prepare_update(const struct schema_kind *kind, const struct value *old, struct value *root,
+			   struct arena *a, struct diag_list *diags);
+
 /* The file name rule of a kind's objects: 0, or -EINVAL with the reason in diags (path "metadata.name"). */
 int schema_check_name(const struct schema_kind *kind, const char *name, struct diag_list *diags);
 

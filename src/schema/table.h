@@ -104,6 +104,19 @@ extern const struct schema_type schema_pod, schema_pod_template_spec, schema_pod
 /* workload.c, core.c: the kinds */
 extern const struct schema_type schema_deployment, schema_replica_set, schema_namespace, schema_node,
 	schema_config_map, schema_event;
+/* pod_volume.c, pod_affinity.c: shared with PersistentVolumes and claims */
+extern const struct schema_type schema_node_selector, schema_persistent_volume_claim_spec,
+	schema_aws_elastic_block_store_volume_source, schema_azure_disk_volume_source, schema_fc_volume_source,
+	schema_flocker_volume_source, schema_gce_persistent_disk_volume_source, schema_host_path_volume_source,
+	schema_nfs_volume_source, schema_photon_persistent_disk_volume_source, schema_portworx_volume_source,
+	schema_quobyte_volume_source, schema_typed_local_object_reference, schema_vsphere_virtual_disk_volume_source;
+/* service.c, endpoint_slice.c, networking.c, identity.c, persistent.c, storage.c, rbac.c */
+extern const struct schema_type schema_service, schema_endpoints, schema_endpoint_slice, schema_ingress,
+	schema_ingress_class, schema_network_policy, schema_service_cidr, schema_ip_address, schema_secret,
+	schema_service_account, schema_persistent_volume, schema_persistent_volume_spec,
+	schema_persistent_volume_claim, schema_csi_driver, schema_csi_node, schema_csi_storage_capacity,
+	schema_storage_class, schema_volume_attachment, schema_volume_attributes_class, schema_cluster_role,
+	schema_cluster_role_binding, schema_role, schema_role_binding;
 
 /* The field of that name of a struct; NULL if there is none. */
 const struct schema_field *schema_field_find(const struct schema_type *t, const char *name);
@@ -113,7 +126,9 @@ const struct schema_field *schema_field_find(const struct schema_type *t, const 
 /* An apiVersion of the past whose fields mean the same, and what its defaults were. */
 struct schema_old_version {
 	const char *api_version;
-	void (*convert)(struct admit *ad, struct value *root); /* NULL: only the name has changed */
+	void (*convert)(struct admit *ad, struct value *root); /* its defaults; NULL: only the name has changed */
+	/* Brings fields of another shape to today's, before they are read: values are as they were written. */
+	void (*reshape)(struct admit *ad, struct value *root);
 };
 
 /* What a kind does beyond its type; in kinds.c, one for each. */
@@ -121,7 +136,10 @@ struct schema_kind_ops {
 	struct schema_kind kind;
 	const struct schema_old_version *old_versions; /* ended by a NULL api_version */
 	schema_format_fn name_format;
+	bool is_secret; /* no value of it stands in a message */
 	void (*initial_status)(struct admit *ad, struct value *root); /* of a new object; NULL: {} */
+	/* Of an update, before admission: what goes with a change of another field, what stays although it was left out. */
+	void (*prepare_update)(struct admit *ad, const struct value *old, struct value *root);
 	/* The kind's own rules of an update; the tables' IMMUTABLE fields are compared before. */
 	void (*check_update)(struct admit *ad, const struct value *old, const struct value *new_root);
 };

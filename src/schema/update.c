@@ -28,6 +28,15 @@ static void compare_struct(struct admit *ad, const struct schema_type *t, const 
 	}
 }
 
+void schema_prepare_update(const struct schema_kind *kind, const struct value *old, struct value *root,
+			   struct arena *a, struct diag_list *diags)
+{
+	struct admit ad = { .arena = a, .diags = diags, .ops = schema_kind_ops(kind) };
+
+	if (ad.ops->prepare_update)
+		ad.ops->prepare_update(&ad, old, root);
+}
+
 int schema_admit_update(const struct schema_kind *kind, const struct value *old, const struct value *new_root,
 			struct diag_list *diags)
 {

@@ -319,6 +319,21 @@ static struct value *merge_status(struct txn *t, const struct object *old, struc
 	return root;
 }
 
+/* Whether a member changed that is neither metadata nor status: the spec, or what a kind without one has. */
+static bool has_changed(const struct value *old, const struct value *now)
+{
+	for (size_t i = 0; i < value_len(old) + value_len(now); i++) {
+		bool first = i < value_len(old);
+		const char *key = first ? value_key_at(old, i) : value_key_at(now, i - value_len(old));
+		const struct value *was = value_get(old, key), *is = value_get(now, key);
+
+		if (strcmp(key, "metadata") != 0 && strcmp(key, "status") != 0 && was != is &&
+		    !(was && is && value_equal(was, is)))
+			return true;
+	}
+	return false;
+}
+
 /* Puts the system's own metadata back, and the generation forward when the spec has changed. */
 static void restore_metadata(struct txn *t, const struct object *old, struct value *root)
 {
@@ -335,7 +350,7 @@ static void restore_metadata(struct txn *t, const struct object *old, struct val
 		else
 			value_remove(meta, kept[i]);
 	}
-	if (object_kind(old)->has_generation && !value_equal(value_get(root, "spec"), object_path(old, "spec")))
+	if (object_kind(old)->has_generation && has_changed(object_root(old), root))
 		value_set_int(t->arena, meta, "generation", value_int(object_path(old, "metadata", "generation"), 0) + 1);
 }
 
@@ -355,8 +370,10 @@ int txn_update(struct txn *t, const struct object *old, struct value *root, unsi
 	bool user = !strcmp(t->who.agent, "mount");
 	int r = 0;
 
-	if (flags & TXN_ADMIT)
+	if (flags & TXN_ADMIT) {
+		schema_prepare_update(kind, object_root(old), root, t->arena, diags ? diags : &own);
 		r = schema_admit(root, t->arena, diags ? diags : &own, &kind);
+	}
 	if (r < 0)
 		return r;
 	if (kind != object_kind(old))

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "fs/base64.h"
+#include "value/base64.h"
 #include "fs/fieldpath.h"
 #include "fs/live.h"
 #include "fs/tablerows.h"

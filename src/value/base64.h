@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Base64, RFC 4648 section 4. */
-#ifndef PODFS_FS_BASE64_H
-#define PODFS_FS_BASE64_H
+#ifndef PODFS_VALUE_BASE64_H
+#define PODFS_VALUE_BASE64_H
 
 #include "base/buf.h"
 
