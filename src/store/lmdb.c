@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "store/ahead.h"
 #include "store/entry.h"
 #include "store/record.h"
 #include "store/spare.h"
@@ -53,6 +54,7 @@ struct lmdb {
 	uint64_t reserved; /* as stored */
 	unsigned commits;  /* since it was opened */
 	size_t last_txn;   /* LMDB's number of the last transaction that took effect */
+	size_t ahead;	   /* up to where the file is written: store/ahead.h */
 	bool spare;	   /* room is kept for removals: store/spare.h */
 	bool failed;	   /* what is on disk is not what is in memory: nothing may be written any more */
 };
@@ -153,12 +155,27 @@ static int env_open(struct lmdb *l, struct error *err)
 	return fail(err, rc, l->path, "cannot open the store");
 }
 
-static size_t last_txn(const struct lmdb *l)
+static MDB_envinfo env_info(const struct lmdb *l)
 {
 	MDB_envinfo info = { 0 };
 
 	(void)mdb_env_info(l->env, &info); /* ignoring: fails only without an environment */
-	return info.me_last_txnid;
+	return info;
+}
+
+static size_t last_txn(const struct lmdb *l)
+{
+	return env_info(l).me_last_txnid;
+}
+
+static void fill_ahead(struct lmdb *l)
+{
+	MDB_stat st = { 0 };
+	int fd = -1;
+
+	if (mdb_env_get_fd(l->env, &fd) == 0 && mdb_env_stat(l->env, &st) == 0)
+		l->ahead = ahead_fill(fd, l->lock_fd, (env_info(l).me_last_pgno + 1) * st.ms_psize, l->ahead,
+				      l->map_size);
 }
 
 static int grow(struct lmdb *l)
@@ -429,6 +446,7 @@ static int write_once(struct lmdb *l, const struct store_write *writes, size_t n
 
 	if (l->failed)
 		return -EIO;
+	fill_ahead(l);
 	rc = try_write(l, writes, n, reserved);
 	if (rc == MDB_PANIC && (r = reopen(l)) >= 0)
 		rc = try_write(l, writes, n, reserved);

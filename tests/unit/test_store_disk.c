@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "store/ahead.h"
 #include "store/lmdb.h"
 #include "store/record.h"
 #include "store_util.h"
@@ -278,6 +279,42 @@ static void test_grows(void **state)
 	f->s = open_small(f->dir, 64 * 1024, NULL);
 	assert_value(f->s, "/after", "x", 102);
 	assert_int_equal(put(f->s, "/again", "x", STORE_ABSENT, NULL), 0);
+}
+
+/* The file is longer than what is used, so that few commits make it longer; a small map is no reason to pass its end. */
+static void test_grows_ahead(void **state)
+{
+	struct fixture *f = *state;
+	char path[80], key[16], value[2001] = "";
+	unsigned grown = 0;
+	off_t size = 0;
+	struct stat st;
+
+	memset(value, 'v', sizeof(value) - 1);
+	snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(key, sizeof(key), "/%u", i);
+		assert_int_equal(put(f->s, key, value, STORE_ABSENT, NULL), 0);
+		assert_int_equal(stat(path, &st), 0);
+		grown += st.st_size != size;
+		size = st.st_size;
+	}
+	assert_in_range(grown, 2, 20);
+	assert_in_range(st.st_blocks * 512LL, AHEAD_LEFT + 100 * 2000, 10 * AHEAD_BYTES);
+	fixture_close(f);
+	fixture_open(f);
+	assert_value(f->s, "/99", value, 0);
+	assert_int_equal(put(f->s, "/more", value, STORE_ABSENT, NULL), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size - size <= AHEAD_BYTES); /* what was left is found again */
+
+	assert_int_equal(del(f->s, "/more", STORE_ANY, NULL), 0);
+	fixture_close(f);
+	remove(path);
+	f->s = open_small(f->dir, AHEAD_BYTES, NULL);
+	assert_int_equal(put(f->s, "/a", "x", STORE_ABSENT, NULL), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size < AHEAD_BYTES);
 }
 
 /* --- lazy transactions --- */
@@ -600,6 +637,7 @@ int main(void)
 		DISK(test_refuses_others),
 		cmocka_unit_test(test_refuses_garbage),
 		DISK(test_grows),
+		DISK(test_grows_ahead),
 		DISK(test_lazy),
 		DISK(test_idle_writes_nothing),
 		DISK(test_write_fails),
