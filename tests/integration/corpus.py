@@ -100,7 +100,7 @@ def errors_of(ns, kind):
 
 def cp(source, target):
     """Returns (status, what cp said)."""
-    r = subprocess.run(["cp", source, target], capture_output=True, text=True, timeout=30)
+    r = subprocess.run(["cp", source, target], capture_output=True, text=True, timeout=10 * SLOW)
     return r.returncode, r.stderr
 
 

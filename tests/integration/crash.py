@@ -23,7 +23,7 @@ ROUNDS, SEED, MOUNT, SCRATCH, LOG, *PROCESSES = sys.argv[1:split]
 COMMAND = sys.argv[split + 1:]
 DIRECTORY = f"{MOUNT}/configmaps"
 WRITERS, NAMES = 4, 6
-PATIENCE = 20  # seconds, for anything that must happen at all
+PATIENCE = 20 * float(os.environ.get("PODFS_TEST_SLOWNESS", "1"))  # seconds, for anything that must happen at all
 
 faults = []
 counts = {"acknowledged": 0, "unanswered": 0, "killed as it started": 0}

@@ -5,11 +5,12 @@ FS_DRIVER=${FS_DRIVER:-$top_builddir/tests/unit/fs_driver}
 FS_STORE=${FS_STORE:-lmdb:$T/state/store}
 FS_PID=
 
-# start_fs [SETTLE_MS]: mounts at $MNT.   stop_fs: ends it by SIGTERM.   kill_fs: by SIGKILL.
+# start_fs [SETTLE_MS]: mounts at $MNT, with a settle time of that many milliseconds on a machine of slowness 3 and more on
+# a slower one, since two commands are to fit into it.   stop_fs: ends it by SIGTERM.   kill_fs: by SIGKILL.
 start_fs() {
 	mkdir -p "$T/state"
 	: >"$T/ready"
-	"$FS_DRIVER" "$FS_STORE" "$T/state" "$MNT" "${1:-300}" >"$T/ready" 2>>"$LOG/fs.log" {never}>&- &
+	"$FS_DRIVER" "$FS_STORE" "$T/state" "$MNT" $((${1:-300} * PODFS_TEST_SLOWNESS / 3)) >"$T/ready" 2>>"$LOG/fs.log" {never}>&- &
 	FS_PID=$!
 	wait_for 20 '! kill -0 $FS_PID || grep -q ready "$T/ready"' && kill -0 "$FS_PID" 2>/dev/null
 }

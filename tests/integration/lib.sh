@@ -46,14 +46,14 @@ run_inside() {
 	trap '' PIPE # who reads may leave early: what follows must be done all the same
 	(
 		trap - PIPE
-		PODFS_TEST_INSIDE=$base CGROUP=podfs-test-$test_name-$$ \
+		PODFS_TEST_INSIDE=$base CGROUP=podfs-test-$test_name-${base##*.} \
 			exec timeout -k 10 "${PODFS_TEST_TIMEOUT:-900}" "${unshare[@]}" "$BASH" "$test_script" "$@"
 	) || status=$?
 	if [ $status = 124 ] || [ $status = 137 ]; then
 		echo "# $test_name was killed after ${PODFS_TEST_TIMEOUT:-900} s"
 		show_logs "$base/log"
 	fi
-	cgroup_left "podfs-test-$test_name-$$" | while IFS= read -r dir; do
+	cgroup_left "podfs-test-$test_name-${base##*.}" | while IFS= read -r dir; do
 		echo "# left behind: $dir"
 		[ ! -e "$dir/cgroup.kill" ] || echo 1 >"$dir/cgroup.kill"
 		rmdir "$dir" 2>/dev/null
@@ -187,6 +187,9 @@ wait_for() {
 	return 0
 }
 
+# within SECONDS COMMAND...: ends the command when it takes longer.
+within() { timeout "$(($1 * PODFS_TEST_SLOWNESS))" "${@:2}"; }
+
 # start_daemon [OPTION...]: mounts the cluster at $MNT and returns once it is healthy. Logs go to $LOG/daemon.log.
 start_daemon() {
 	"$PODFS" mount "$MNT" --foreground "${DAEMON_ARGS[@]}" "$@" >>"$LOG/daemon.log" 2>&1 {never}>&- &
@@ -204,7 +207,7 @@ stop_daemon() {
 	local status=0
 	[ -n "$DAEMON_PID" ] || return 0
 	save_errors
-	timeout 60 "$PODFS" umount "$MNT" {never}>&- || return
+	within 20 "$PODFS" umount "$MNT" {never}>&- || return
 	wait_for 30 '! kill -0 $DAEMON_PID' || return
 	wait "$DAEMON_PID" || status=$?
 	DAEMON_PID=
