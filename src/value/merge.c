@@ -121,6 +121,13 @@ static struct value *unset(const struct merge *m, const void *type, const struct
 static struct value *merge(const struct merge *m, const void *type, const struct value *previous,
 			   const struct value *want, const struct value *live);
 
+/* Adds a member, with the mark that its key has in the manifest. */
+static void push(const struct merge *m, struct value *out, const char *key, struct value *v, const struct value *want)
+{
+	(void)value_push_member(m->a, out, key, strlen(key), v);
+	value_set_key_mark(out, value_key_mark(want, key));
+}
+
 static struct value *merge_maps(const struct merge *m, const void *type, const struct value *previous,
 				const struct value *want, const struct value *live)
 {
@@ -132,18 +139,17 @@ static struct value *merge_maps(const struct merge *m, const void *type, const s
 					value_get(want, key), value_at(live, i));
 
 		if (v)
-			(void)value_push_member(m->a, out, key, strlen(key), v);
+			push(m, out, key, v, want);
 	}
 	for (size_t i = 0; i < value_len(want); i++) {
 		const char *key = value_key_at(want, i);
 		struct value *v;
 
-		if (value_is_null(value_at(want, i)) ||
-		    (value_type(live) == VALUE_MAP && !value_is_null(value_get(live, key))))
+		if (value_is_null(value_at(want, i)) || value_get(out, key))
 			continue;
 		v = merge(m, member_type(m->ops, type, key), NULL, value_at(want, i), NULL);
 		if (v)
-			(void)value_set(m->a, out, key, v);
+			push(m, out, key, v, want);
 	}
 	return out;
 }
@@ -198,18 +204,23 @@ static struct value *merge_lists(const struct merge *m, const void *type, const 
 static struct value *merge(const struct merge *m, const void *type, const struct value *previous,
 			   const struct value *want, const struct value *live)
 {
-	const char *const *keys;
+	const char *const *keys = NULL;
+	struct value *v;
 
 	if (value_is_null(want))
 		return unset(m, type, previous, live);
+	if (value_type(want) == VALUE_LIST)
+		keys = list_keys(m->ops, type);
 	if (value_type(want) == VALUE_MAP)
-		return merge_maps(m, type, previous, want, live);
-	if (value_type(want) != VALUE_LIST)
+		v = merge_maps(m, type, previous, want, live);
+	else if (keys && has_keys(want, keys) && value_len(live) <= MOST_KEYED && value_len(previous) <= MOST_KEYED)
+		v = merge_lists(m, type, keys, previous, want, live);
+	else if (value_type(want) == VALUE_LIST && is_set(m->ops, type))
+		v = merge_sets(m, previous, want, live);
+	else
 		return value_copy(m->a, want);
-	keys = list_keys(m->ops, type);
-	if (keys && has_keys(want, keys) && value_len(live) <= MOST_KEYED && value_len(previous) <= MOST_KEYED)
-		return merge_lists(m, type, keys, previous, want, live);
-	return is_set(m->ops, type) ? merge_sets(m, previous, want, live) : value_copy(m->a, want);
+	value_set_mark(v, value_mark(want));
+	return v;
 }
 
 struct value *value_merge(struct arena *a, const struct merge_types *ops, const void *type,

@@ -36,6 +36,8 @@ struct merge_types {
  * are replaced. When a struct that was stated is no longer, it goes with all its fields; from a free map, a keyed list
  * or a set only what was stated goes, and the rest of it if that leaves it empty.
  *
+ * What comes from the manifest bears its marks, so that what is wrong with the whole can be told by line and column.
+ *
  * Items of keyed lists match when all keys are equal, or else when one side lacks a key (a default not yet filled
  * in). Returns NULL when the arena has failed.
  */

@@ -191,6 +191,13 @@ struct value_mark value_key_mark_at(const struct value *map, size_t i)
 	return map->map->members[i].mark;
 }
 
+struct value_mark value_key_mark(const struct value *map, const char *key)
+{
+	ssize_t i = find_member(map, key);
+
+	return i < 0 ? (struct value_mark){ 0, 0 } : value_key_mark_at(map, (size_t)i);
+}
+
 static bool equal_maps(const struct value *a, const struct value *b)
 {
 	for (uint32_t i = 0; i < a->len; i++) {

@@ -72,6 +72,7 @@ struct value *value_find(const struct value *list, const char *key, const char *
 
 struct value_mark value_mark(const struct value *v);
 struct value_mark value_key_mark_at(const struct value *map, size_t i);
+struct value_mark value_key_mark(const struct value *map, const char *key);
 
 /* Deep equality; member order and marks do not count, 1 and 1.0 differ. */
 bool value_equal(const struct value *a, const struct value *b);

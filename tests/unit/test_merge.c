@@ -132,6 +132,32 @@ static void without_types_lists_are_atomic(void **state)
 	assert_string_equal(buf_str(&b), "{\"items\":[{\"name\":\"a\"}],\"x\":1}");
 }
 
+static void assert_mark(struct value_mark m, uint32_t line, uint32_t column)
+{
+	assert_int_equal(m.line, line);
+	assert_int_equal(m.column, column);
+}
+
+/* What is wrong with the whole is told by its place in the manifest. */
+static void what_the_manifest_states_bears_its_marks(void **state)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct value *out = value_merge(a, &ops, &types[ANY], NULL,
+					json(a, "{\n \"m\": {\"b\": 2},\n \"items\": [\n  {\"name\": \"x\"}]}"),
+					json(a, "{\"m\":{\"a\":1,\"b\":1},\"items\":[{\"name\":\"x\",\"v\":1}],\"n\":1}"));
+	const struct value *m = value_get(out, "m"), *items = value_get(out, "items");
+
+	assert_mark(value_mark(m), 2, 7);
+	assert_mark(value_key_mark(out, "m"), 2, 2);
+	assert_mark(value_mark(value_get(m, "b")), 2, 13);
+	assert_mark(value_key_mark(m, "b"), 2, 8);
+	assert_mark(value_mark(items), 3, 11);
+	assert_mark(value_mark(value_at(items, 0)), 4, 3);
+	assert_mark(value_mark(value_path(value_at(items, 0), "name")), 4, 12);
+	assert_mark(value_key_mark(out, "none"), 0, 0);
+	assert_int_equal(value_len(out), 3);
+}
+
 static void the_result_shares_nothing(void **state)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0), *b = arena_new(0);
@@ -188,6 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_way_merges),
 		cmocka_unit_test(without_types_lists_are_atomic),
+		cmocka_unit_test(what_the_manifest_states_bears_its_marks),
 		cmocka_unit_test(the_result_shares_nothing),
 		cmocka_unit_test(differences_name_their_paths),
 	};
