@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What waits is in the store too, so that it outlives the daemon; the time starts anew then. The caller of unlink(2) does
+ * not wait for that: "rm -r" of an object would sync the disk for each of its fields.
+ */
 #include "fs/revert.h"
 
 #include <bsd/sys/queue.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "fs/declared.h"
 #include "fs/edit.h"
 #include "fs/fieldpath.h"
@@ -19,6 +24,15 @@ struct revert {
 	struct fs *fs;
 	char path[];
 };
+
+#define REVERTS_PREFIX "/mount/reverts/"
+
+/* In the store: this, then full, the namespace and the path, each with its NUL. */
+struct stored {
+	uint32_t version, uid, gid;
+	char texts[];
+};
+enum { STORED_VERSION = 1 };
 
 struct fs_reverts {
 	TAILQ_HEAD(revert_list, revert) list; /* by time */
@@ -45,6 +59,62 @@ static void free_revert(struct revert *e)
 	free(e);
 }
 
+/* --- in the store --- */
+
+static void key_of(const struct revert *e, char out[static STORE_KEY_MAX + 1])
+{
+	(void)snprintf(out, STORE_KEY_MAX + 1, REVERTS_PREFIX "%s/%016llx", e->uid,
+		       (unsigned long long)fs_ino(e->fs, e->uid, e->path));
+}
+
+static void on_stored(struct fs *fs, void *arg, int result, uint64_t rev)
+{
+	if (result < 0)
+		log_warning("cannot store which removed fields are to be set back: %s", strerror(-result));
+}
+
+/* Ends with t freed. */
+static void submit(struct fs *fs, struct txn *t, int r)
+{
+	if (r == 0 && t && !txn_empty(t))
+		r = fs_txn_submit(fs, t, 0, on_stored, NULL);
+	if (r < 0 || !t)
+		on_stored(fs, NULL, r < 0 ? r : -ENOMEM, 0);
+	txn_free(t);
+}
+
+static void store(const struct revert *e)
+{
+	const struct stored head = { .version = STORED_VERSION, .uid = e->who.uid, .gid = e->who.gid };
+	struct txn *t = txn_new(e->fs->registry, &e->who);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	char key[STORE_KEY_MAX + 1];
+
+	buf_append(&b, &head, sizeof(head));
+	buf_append(&b, e->full, strlen(e->full) + 1);
+	buf_append(&b, e->ns, strlen(e->ns) + 1);
+	buf_append(&b, e->path, strlen(e->path) + 1);
+	key_of(e, key);
+	submit(e->fs, t, !t || buf_failed(&b) ? -ENOMEM : txn_put(t, key, b.data, b.len, STORE_ANY));
+}
+
+static int unstore(struct txn *t, const struct revert *e)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	key_of(e, key);
+	return t ? txn_remove(t, key, STORE_ANY) : -ENOMEM;
+}
+
+static void unstore_one(const struct revert *e)
+{
+	struct txn *t = txn_new(e->fs->registry, &e->who);
+
+	submit(e->fs, t, unstore(t, e));
+}
+
+/* --- acting --- */
+
 static int revert_field(void *arg, struct arena *a, const struct object *live, struct value **root,
 			struct diag_list *diags)
 {
@@ -62,6 +132,7 @@ static int revert_field(void *arg, struct arena *a, const struct object *live, s
 
 static void on_reverted(struct fs *fs, void *arg, int result)
 {
+	unstore_one(arg);
 	free_revert(arg); /* what was refused is in `errors` */
 }
 
@@ -81,6 +152,57 @@ static void on_timer(struct fs *fs, void *arg)
 	arm(v);
 }
 
+static struct revert *new_revert(struct fs *fs, const char *uid, const char *ns, const char *full, const char *path)
+{
+	struct revert *e = calloc(1, sizeof(*e) + strlen(path) + 1);
+
+	if (!e)
+		return NULL;
+	e->fs = fs;
+	e->due = clock_monotonic() + fs->config.settle_ms * NSEC_PER_MSEC;
+	e->ns = fs_intern(fs, ns);
+	e->full = strdup(full);
+	(void)snprintf(e->uid, sizeof(e->uid), "%s", uid);
+	memcpy(e->path, path, strlen(path) + 1);
+	if (e->ns && e->full)
+		return e;
+	free_revert(e);
+	return NULL;
+}
+
+/* Those of a daemon before this one. */
+static int load(struct fs *fs)
+{
+	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
+	int r = store_list(fs->store, REVERTS_PREFIX, &list);
+
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
+		const char *uid = store_entry_key(list.items[i]) + strlen(REVERTS_PREFIX), *full, *ns, *path;
+		size_t len, n = strcspn(uid, "/");
+		const struct stored *s = store_entry_value(list.items[i], &len);
+		char id[OBJECT_UID_SIZE];
+		struct revert *e;
+
+		if (len <= sizeof(*s) || s->version != STORED_VERSION || s->texts[len - sizeof(*s) - 1] || n >= sizeof(id))
+			continue;
+		memcpy(id, uid, n);
+		id[n] = '\0';
+		full = s->texts;
+		ns = full + strlen(full) + 1;
+		path = ns < s->texts + len - sizeof(*s) ? ns + strlen(ns) + 1 : ns;
+		if (path >= s->texts + len - sizeof(*s))
+			continue;
+		e = new_revert(fs, id, ns, full, path);
+		if (!e)
+			return -ENOMEM;
+		e->who = (struct writer){ .uid = s->uid, .gid = s->gid, .agent = "mount" };
+		TAILQ_INSERT_TAIL(&fs->reverts->list, e, entry);
+		fs->reverts->n++;
+	}
+	arm(fs->reverts);
+	return r;
+}
+
 int fs_revert_new(struct fs *fs, struct error *err)
 {
 	int r;
@@ -90,7 +212,10 @@ int fs_revert_new(struct fs *fs, struct error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	TAILQ_INIT(&fs->reverts->list);
 	r = fs_timer_new(fs, on_timer, fs->reverts, &fs->reverts->timer);
-	return r < 0 ? error_errno(err, r, "cannot make a timer") : 0;
+	if (r < 0)
+		return error_errno(err, r, "cannot make a timer");
+	r = load(fs);
+	return r < 0 ? error_errno(err, r, "cannot read which removed fields are to be set back") : 0;
 }
 
 void fs_revert_free(struct fs *fs)
@@ -114,28 +239,19 @@ void fs_revert_add(struct fs_req *r, struct fs_node *dir, const char *name, cons
 	struct fs *fs = dir->fs;
 	struct fs_reverts *v = fs->reverts;
 	_cleanup_buf_ struct buf full = BUF_INIT;
-	struct revert *e = v->n < FS_REVERT_MAX ? calloc(1, sizeof(*e) + strlen(path) + 1) : NULL;
+	struct revert *e;
 
 	fs_child_path(dir, name, &full);
 	fs_revert_cancel(fs, uid, path); /* the time starts anew */
+	e = v->n < FS_REVERT_MAX ? new_revert(fs, uid, dir->ns, buf_str(&full), path) : NULL;
 	if (!e) {
 		fs_reply_err(r, v->n < FS_REVERT_MAX ? -ENOMEM : -EAGAIN);
 		return;
 	}
 	e->who = fs_req_writer(r);
-	e->due = clock_monotonic() + fs->config.settle_ms * NSEC_PER_MSEC;
-	e->fs = fs;
-	e->ns = dir->ns;
-	e->full = buf_steal(&full, NULL);
-	(void)snprintf(e->uid, sizeof(e->uid), "%s", uid);
-	memcpy(e->path, path, strlen(path) + 1);
-	if (!e->full) {
-		free_revert(e);
-		fs_reply_err(r, -ENOMEM);
-		return;
-	}
 	TAILQ_INSERT_TAIL(&v->list, e, entry);
 	v->n++;
+	store(e);
 	arm(v);
 	fs_reply_err(r, 0);
 }
@@ -145,14 +261,21 @@ void fs_revert_forget(struct fs *fs, const char *uid, const char *path)
 	struct fs_reverts *v = fs->reverts;
 	size_t len = strlen(path);
 	struct revert *e, *next;
+	struct txn *t = NULL;
+	int r = 0;
 
 	for (e = TAILQ_FIRST(&v->list); e; e = next) {
 		next = TAILQ_NEXT(e, entry);
 		if (strcmp(e->uid, uid) != 0 || strncmp(e->path, path, len) != 0 || (len && e->path[len] != '/'))
 			continue;
+		if (!t)
+			t = txn_new(fs->registry, &e->who);
+		r = r < 0 ? r : unstore(t, e);
 		drop(v, e);
 		free_revert(e);
 	}
+	if (t || r < 0)
+		submit(fs, t, r);
 	arm(v);
 }
 
@@ -171,6 +294,7 @@ void fs_revert_cancel(struct fs *fs, const char *uid, const char *path)
 	struct revert *e;
 
 	while ((e = find(fs, uid, path))) {
+		unstore_one(e);
 		drop(fs->reverts, e);
 		free_revert(e);
 	}
