@@ -5,7 +5,7 @@
 
 #include "fs/access.h"
 #include "fs/decl.h"
-#include "fs/names.h"
+#include "fs/place.h"
 #include "fs/prune.h"
 #include "schema/manifest.h"
 #include "schema/merge_types.h"
@@ -64,7 +64,8 @@ static struct value *previous_document(struct fs_apply *ap, struct arena *a, con
 				       const char *ns, const char *name, const char *object_key)
 {
 	_cleanup_store_entry_ struct store_entry *e = NULL;
-	char key[STORE_KEY_MAX + 1];
+	struct fs_commit_target other;
+	char key[STORE_KEY_MAX + 1], other_ns[FS_NS_SIZE];
 	struct fs_record rec;
 	const void *value;
 	size_t len;
@@ -75,15 +76,15 @@ static struct value *previous_document(struct fs_apply *ap, struct arena *a, con
 		if (store_get(ap->fs->store, key, &e) < 0)
 			return NULL;
 		value = store_entry_value(e, &len);
-		if (fs_record_decode(value, len, &rec) < 0)
+		if (fs_record_decode(value, len, &rec) < 0 || !fs_place_of_key(key, other_ns, &other))
 			return NULL;
-		return find_document(a, rec.text, rec.text_len, kind, ns, ap->target->ns, name);
+		return find_document(a, rec.text, rec.text_len, kind, ns, other.ns, name);
 	}
 	if ((size_t)snprintf(key, sizeof(key), FS_PRUNE_PREFIX "%s", object_key) >= sizeof(key) ||
 	    store_get(ap->fs->store, key, &e) < 0)
 		return NULL;
 	value = store_entry_value(e, &len);
-	return find_document(a, value, len, kind, ns, ap->target->ns, name);
+	return find_document(a, value, len, kind, ns, ns, name);
 }
 
 /* --- one document --- */
@@ -124,7 +125,7 @@ static int check_target(struct fs_apply *ap, struct arena *a, struct value *doc,
 		return 0;
 	if (value_is_null(ns)) {
 		(void)value_set_str(a, value_get(doc, "metadata"), "namespace", t->ns);
-	} else if (t->kind && value_str(ns) && strcmp(value_str(ns), t->ns) != 0) {
+	} else if (!t->any_namespace && value_str(ns) && strcmp(value_str(ns), t->ns) != 0) {
 		diag_add(&ap->diags, DIAG_ERROR, -EINVAL, value_mark(ns), "metadata.namespace",
 			 "Invalid value: \"%s\": this directory is of namespace \"%s\"", value_str(ns), t->ns);
 		return -EINVAL;
@@ -161,6 +162,7 @@ static int note_declared(struct fs_apply *ap, const struct value *doc, const cha
 			 const char *name)
 {
 	struct fs_record so_far = { .declared = ap->declared.data, .declared_len = ap->declared.len };
+	_cleanup_buf_ struct buf path = BUF_INIT;
 	char other[STORE_KEY_MAX + 1];
 
 	if (fs_record_declares(&so_far, key)) {
@@ -170,10 +172,10 @@ static int note_declared(struct fs_apply *ap, const struct value *doc, const cha
 	}
 	buf_append(&ap->declared, key, strlen(key) + 1);
 	ap->n_declared++;
-	if (fs_decl_latest(ap->fs->decl, key, ap->target->key, ap->remove_key, other))
+	if (fs_decl_latest(ap->fs->decl, key, ap->target->key, ap->remove_key, other) &&
+	    fs_place_path(ap->fs, other, &path) == 0)
 		diag_add(&ap->diags, DIAG_WARNING, 0, value_mark(doc), "metadata.name",
-			 "%s %s is declared by %s too; this file is in force now", kind, name,
-			 strrchr(other, '/') ? strrchr(other, '/') + 1 : other);
+			 "%s %s is declared by %s too; this file is in force now", kind, name, buf_str(&path));
 	return 0;
 }
 
@@ -186,7 +188,7 @@ static int check_clash(struct fs_apply *ap, const struct schema_kind *kind, cons
 
 	if (fs_name_classify(name) != FS_NAME_MANIFEST)
 		return 0;
-	(void)snprintf(key, sizeof(key), FS_MANIFESTS_PREFIX "kinds/%s/%s/%s", kind->namespaced ? ns : "", kind->plural,
+	(void)snprintf(key, sizeof(key), FS_KINDS_PREFIX "%s/%s/%s", kind->namespaced ? ns : "", kind->plural,
 		       name);
 	if (store_get(ap->fs->store, key, &e) < 0 && strcmp(key, ap->target->key) != 0)
 		return 0;
@@ -249,6 +251,25 @@ static int check_right(struct fs_apply *ap, const struct value *doc, const struc
 	return -EPERM;
 }
 
+/* In manifests/ an object whose namespace is not there, or going, waits for it. */
+static bool waits_for_namespace(struct fs_apply *ap, const struct value *doc, const struct schema_kind *kind,
+				const char *ns, const char *name)
+{
+	const struct schema_kind *namespaces = schema_kind_by_plural("namespaces");
+	_cleanup_object_ struct object *o = NULL;
+	char key[STORE_KEY_MAX + 1];
+
+	if (ap->target->kind || !kind->namespaced)
+		return false;
+	o = cache_get(ap->fs->cache, namespaces, NULL, ns);
+	if (o ? !object_is_deleting(o)
+	      : object_format_key(namespaces, "", ns, key) >= 0 && txn_puts(ap->txn, key))
+		return false;
+	diag_add(&ap->diags, DIAG_WARNING, 0, value_mark(doc), "metadata.namespace",
+		 "%s %s waits for its namespace \"%s\", which does not exist yet", kind->kind, name, ns);
+	return true;
+}
+
 static int apply_document(struct fs_apply *ap, struct arena *a, struct value *doc)
 {
 	const struct schema_kind *kind = NULL;
@@ -288,12 +309,25 @@ static int apply_document(struct fs_apply *ap, struct arena *a, struct value *do
 		return r;
 	if (live && !object_is_deleting(live))
 		return update(ap, a, kind, live, stated);
+	if (!live && waits_for_namespace(ap, doc, kind, ns, name)) {
+		buf_append(&ap->waiting, key, strlen(key) + 1);
+		return 0;
+	}
 	r = live ? -EAGAIN : txn_create(ap->txn, doc, 0, NULL, &ap->diags);
 	if (r == -EAGAIN) { /* it waits until the name is free */
 		buf_append(&ap->waiting, key, strlen(key) + 1);
 		return 0;
 	}
 	return r == -EEXIST ? -ESTALE : r; /* it came a moment ago */
+}
+
+/* Whether a text is something else that merely is YAML: values of a chart, settings of a tool. */
+static bool none_is_object(const struct schema_manifest_object *docs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (value_get(docs[i].root, "apiVersion") || value_get(docs[i].root, "kind"))
+			return false;
+	return true;
 }
 
 int fs_apply(struct fs_apply *ap)
@@ -314,14 +348,21 @@ int fs_apply(struct fs_apply *ap)
 	result = schema_manifest_read(ap->text, ap->len, a, &ap->diags, &docs, &n);
 	if (result < 0)
 		return result;
+	if (n && !ap->target->kind && none_is_object(docs, n)) {
+		diag_add(&ap->diags, DIAG_WARNING, 0, value_mark(docs[0].root), "",
+			 "no document here has an apiVersion or a kind: the file declares nothing");
+		n = 0;
+	}
 	if (n == 0 && ap->old && ap->old->n_declared) {
 		diag_add(&ap->diags, DIAG_ERROR, -EINVAL, (struct value_mark){ 0 }, "",
 			 "the file would declare nothing, but its version in force declares objects: "
 			 "remove the file to remove them");
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < n; i++) { /* on past a bad document, so that all reasons are told */
-		int r = apply_document(ap, a, docs[i].root);
+	/* Namespaces first, so that what lies in them finds them. On past a bad document, so that all reasons are told. */
+	for (size_t i = 0; i < 2 * n; i++) {
+		bool is_namespace = strcmp(value_str_or(value_get(docs[i % n].root, "kind"), ""), "Namespace") == 0;
+		int r = is_namespace == (i < n) ? apply_document(ap, a, docs[i % n].root) : 0;
 
 		if (r < 0 && result == 0)
 			result = r;

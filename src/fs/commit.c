@@ -11,6 +11,7 @@
 #include "fs/access.h"
 #include "fs/apply.h"
 #include "fs/decl.h"
+#include "fs/place.h"
 #include "fs/prune.h"
 #include "fs/rejected.h"
 #include "fs/waiting.h"
@@ -78,6 +79,14 @@ static void finish(struct job *j, int code, struct store_entry *now, const char 
 	free_job(j);
 }
 
+/* In manifests/ any document may be a Secret, whose text is told to nobody: better too few lines than one too many. */
+static bool may_hold_secret(const struct job *j)
+{
+	if (j->q.target.kind)
+		return fs_kind_is_secret(j->q.target.kind);
+	return j->q.text->len && memmem(j->q.text->data, j->q.text->len, "Secret", strlen("Secret"));
+}
+
 static void refuse(struct job *j, int code)
 {
 	_cleanup_free_ char *text = NULL;
@@ -90,26 +99,31 @@ static void refuse(struct job *j, int code)
 	if (j->q.req)
 		fs_req_comm(j->q.req, comm);
 	text = fs_errors_diags(j->fs, &j->q.who, comm, j->q.target.ns, j->q.target.path, diags,
-			       fs_kind_is_secret(j->q.target.kind), j->q.text->data, j->q.text->len);
+			       may_hold_secret(j), j->q.text->data, j->q.text->len);
 	fs_rejected_save(j->fs, &j->q.who, j->q.target.ns, j->q.target.path, j->q.text->data, j->q.text->len);
 	finish(j, code, NULL, text);
 }
 
-/* Warnings have no errno to travel by: they become events of the objects. */
+/* Warnings have no errno to travel by: they become events of the objects, and lines of `errors` where there is none yet. */
 static void tell_warnings(struct job *j)
 {
-	const char *key = j->apply.declared.data;
 	_cleanup_object_ struct object *o = NULL;
 
-	if (!j->apply.diags.warnings || !j->apply.n_declared)
+	if (!j->apply.diags.warnings)
 		return;
-	o = cache_get_key(j->fs->cache, key);
-	for (size_t i = 0; o && i < j->apply.diags.n; i++) {
+	if (j->apply.n_declared)
+		o = cache_get_key(j->fs->cache, j->apply.declared.data);
+	for (size_t i = 0; i < j->apply.diags.n; i++) {
 		const struct diag *d = &j->apply.diags.items[i];
 
-		if (d->severity == DIAG_WARNING)
+		if (d->severity != DIAG_WARNING)
+			continue;
+		if (o)
 			event_record(j->fs->registry, "mount", o, EVENT_WARNING, "ManifestWarning", "%s:%u: %s%s%s",
 				     j->q.target.path, d->mark.line, d->path, d->path[0] ? ": " : "", d->message);
+		else
+			fs_errors_add(j->fs, j->q.req, j->q.target.ns, j->q.target.path, "%s:%u: warning: %s%s%s",
+				      j->q.target.path, d->mark.line, d->path, d->path[0] ? ": " : "", d->message);
 	}
 }
 
@@ -121,6 +135,7 @@ static void settle_removed(struct fs *fs, const struct fs_record *was, const str
 	for (const char *k = NULL; was && (k = fs_record_next_declared(was, k));) {
 		if (is && fs_record_declares(is, k))
 			continue;
+		fs_waiting_drop(fs, k);
 		if (fs_decl_latest(fs->decl, k, NULL, NULL, other))
 			fs_commit_again(fs, other, NULL);
 		else
@@ -169,9 +184,14 @@ static int put_prunes(struct fs *fs, struct txn *t, const struct fs_record *was,
 	char other[STORE_KEY_MAX + 1];
 	int r = 0;
 
-	for (const char *k = NULL; r == 0 && was && (k = fs_record_next_declared(was, k));)
-		if (!(is && fs_record_declares(is, k)) && !fs_decl_latest(fs->decl, k, key, key2, other))
+	for (const char *k = NULL; r == 0 && was && (k = fs_record_next_declared(was, k));) {
+		if (is && fs_record_declares(is, k))
+			continue;
+		if (fs_waiting_has(fs, k))
+			r = fs_waiting_unput(t, k);
+		if (r == 0 && !fs_decl_latest(fs->decl, k, key, key2, other))
 			r = fs_prune_put(t, k, was->text, was->text_len);
+	}
 	return r;
 }
 
@@ -351,26 +371,19 @@ void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r)
 	_cleanup_fs_access_ struct fs_access *access = NULL;
 	_cleanup_store_entry_ struct store_entry *e = NULL;
 	_cleanup_blob_ struct fs_blob *text = NULL;
+	_cleanup_buf_ struct buf path = BUF_INIT;
 	struct fs_commit_request q = { .force = true };
-	char ns[64], plural[64], path[STORE_KEY_MAX + 1];
 	struct fs_record rec;
-	int at = 0;
+	char ns[FS_NS_SIZE];
 
-	/* /manifests/kinds/NS/PLURAL/FILE; an empty namespace is the root's */
-	if (read_record(fs, key, &e, &rec) < 0 || !e)
+	if (read_record(fs, key, &e, &rec) < 0 || !e || !fs_place_of_key(key, ns, &q.target) ||
+	    fs_place_path(fs, key, &path) < 0)
 		return;
-	if (sscanf(key, FS_MANIFESTS_PREFIX "kinds/%63[^/]/%63[^/]/%n", ns, plural, &at) < 2 || !at) {
-		at = 0;
-		(void)snprintf(ns, sizeof(ns), "default");
-		if (sscanf(key, FS_MANIFESTS_PREFIX "kinds//%63[^/]/%n", plural, &at) < 1 || !at)
-			return;
-	}
+	q.target.ns = fs_intern(fs, ns);
 	text = fs_blob_new(rec.text, rec.text_len);
-	if (!text)
+	if (!text || !q.target.ns)
 		return;
-	(void)snprintf(path, sizeof(path), "%s/%s", plural, key + at);
-	q.target = (struct fs_commit_target){ .key = key, .path = path, .ns = fs_intern(fs, ns),
-					      .kind = schema_kind_by_plural(plural) };
+	q.target.path = buf_str(&path);
 	q.text = text;
 	q.attr = rec;
 	access = r ? fs_access_of(r) : fs_access_recorded(rec.writer_uid, rec.writer_gid);
@@ -378,8 +391,7 @@ void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r)
 		return;
 	q.access = access;
 	q.who = (struct writer){ .uid = fs_access_uid(access), .gid = fs_access_gid(access), .agent = "mount" };
-	if (q.target.ns && q.target.kind)
-		fs_commit_start(fs, &q, on_reapplied, NULL);
+	fs_commit_start(fs, &q, on_reapplied, NULL);
 }
 
 /* --- removing, moving, changing attributes --- */

@@ -19,7 +19,8 @@ struct fs_commit_target {
 	const char *key;  /* of the record */
 	const char *path; /* for people */
 	const char *ns;	  /* metadata.namespace where a document names none; for namespaced kinds the only one allowed */
-	const struct schema_kind *kind; /* the only one allowed; NULL: any */
+	const struct schema_kind *kind; /* the only one allowed; NULL: any, as in manifests/ */
+	bool any_namespace; /* documents may name another than ns: the root's manifests/ */
 };
 
 struct fs_commit_request {

@@ -11,22 +11,18 @@
 
 #include "fs/commit.h"
 #include "fs/access.h"
-#include "fs/dirattr.h"
+#include "fs/folder.h"
 #include "fs/kinddir.h"
 #include "fs/manifest.h"
-#include "fs/names.h"
+#include "fs/place.h"
 #include "fs/scratch.h"
 
-static enum fs_name_class classify(const struct fs_node *dir, const char *name)
+/* What stands under a name that is there. */
+static enum fs_name_class found(struct fs_node *dir, const char *name)
 {
-	if (dir->ops != &fs_kinddir_ops)
-		return FS_NAME_SCRATCH;
-	return fs_name_classify(name);
-}
-
-static bool is_files_dir(const struct fs_node *dir)
-{
-	return dir->ops == &fs_kinddir_ops || dir->ops == &fs_scratch_ops;
+	if (fs_place_of(dir) == FS_PLACE_FOLDER)
+		return fs_manifest_exists(dir, name) ? FS_NAME_MANIFEST : FS_NAME_SCRATCH;
+	return fs_place_class(dir, name);
 }
 
 /* Refuses names that are neither; false when that was done. `bad` and `taken` are the errnos to answer. */
@@ -44,7 +40,7 @@ static bool name_allowed(struct fs_req *r, struct fs_node *dir, const char *name
 			  "a file here is a manifest (*.yaml, *.yml, *.json) or an editor's scratch; this name is neither");
 		return false;
 	}
-	o = class == FS_NAME_MANIFEST ? fs_kinddir_object(dir, name) : NULL;
+	o = class == FS_NAME_MANIFEST && fs_place_of(dir) == FS_PLACE_KIND ? fs_kinddir_object(dir, name) : NULL;
 	if (o) {
 		fs_refuse(r, taken, dir, name, "the directory of %s \"%s\" stands here", dir->kind->kind, name);
 		return false;
@@ -54,7 +50,7 @@ static bool name_allowed(struct fs_req *r, struct fs_node *dir, const char *name
 
 void fs_files_create(struct fs_req *r, struct fs_node *dir, const char *name, mode_t mode, int flags)
 {
-	enum fs_name_class class = classify(dir, name);
+	enum fs_name_class class = fs_place_class(dir, name);
 
 	if (!name_allowed(r, dir, name, class, -EINVAL, -EEXIST))
 		return;
@@ -68,7 +64,7 @@ void fs_files_create(struct fs_req *r, struct fs_node *dir, const char *name, mo
 
 void fs_files_symlink(struct fs_req *r, struct fs_node *dir, const char *name, const char *target)
 {
-	if (classify(dir, name) == FS_NAME_SCRATCH)
+	if (fs_place_of(dir) == FS_PLACE_FOLDER || fs_place_class(dir, name) == FS_NAME_SCRATCH)
 		fs_scratch_symlink(r, dir, name, target);
 	else
 		fs_refuse(r, -EPERM, dir, name, "a link declares nothing, and has no place in a kind's directory");
@@ -81,7 +77,7 @@ struct name_change {
 	struct fs_node *dir, *newdir; /* owned references */
 	struct fs_node *n, *target;   /* owned references; NULL: not known */
 	char *name, *newname;	      /* owned */
-	bool to_scratch;
+	bool from_scratch, to_scratch;
 };
 
 static void free_change(struct name_change *c)
@@ -116,9 +112,9 @@ static struct name_change *new_change(struct fs_req *r, struct fs_node *dir, con
 static void end_change(struct name_change *c, int result)
 {
 	if (result == 0) {
-		fs_dirs_touch(c->dir);
-		if (c->newdir && c->newdir != c->dir && c->newdir->ops == &fs_kinddir_ops)
-			fs_dirs_touch(c->newdir);
+		fs_place_touch(c->dir);
+		if (c->newdir && c->newdir != c->dir)
+			fs_place_touch(c->newdir);
 	}
 	fs_reply_err(c->r, result);
 	free_change(c);
@@ -141,7 +137,7 @@ static void remove_manifest(struct fs_req *r, struct fs_node *dir, const char *n
 	int err = c ? fs_manifest_lookup(dir, name, &c->n) : -ENOMEM;
 
 	if (err == 0)
-		err = fs_manifest_key(dir, name, key);
+		err = fs_place_key(dir, name, key);
 	if (err < 0) {
 		if (c)
 			free_change(c);
@@ -156,7 +152,7 @@ static void remove_manifest(struct fs_req *r, struct fs_node *dir, const char *n
 
 void fs_files_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
 {
-	enum fs_name_class class = classify(dir, name);
+	enum fs_name_class class = found(dir, name);
 
 	if (class == FS_NAME_SCRATCH)
 		fs_scratch_unlink(r, dir, name);
@@ -193,9 +189,11 @@ static void on_applied(struct fs *fs, void *arg, const struct fs_commit_result *
 	}
 	if (c->target && c->target != c->n)
 		fs_manifest_gone(c->target);
-	if (classify(c->dir, c->name) == FS_NAME_SCRATCH)
+	if (c->from_scratch)
 		(void)fs_scratch_remove(c->dir, c->name); /* ignoring: a left-over that is never applied */
-	if (c->n && fs_manifest_key(c->newdir, c->newname, key) == 0 &&
+	if (fs_place_of(c->newdir) == FS_PLACE_FOLDER && !c->target)
+		(void)fs_scratch_remove(c->newdir, c->newname); /* ignoring: mostly there is none of that name */
+	if (c->n && fs_place_key(c->newdir, c->newname, key) == 0 &&
 	    fs_node_move(c->n, c->newdir, c->newname) == 0 && result->now) {
 		if (c->n->ops == &fs_manifest_ops)
 			fs_manifest_rekey(c->n, key);
@@ -218,15 +216,15 @@ static void apply_as(struct name_change *c, struct fs_blob *text, const struct f
 	_cleanup_fs_access_ struct fs_access *access = fs_access_of(c->r);
 	struct fs_commit_request q = { .text = text, .attr = *attr, .remove_key = remove_key,
 				       .who = fs_req_writer(c->r), .req = c->r, .access = access };
-	int err = !access ? -ENOMEM : may_read(access, attr) ? fs_manifest_key(c->newdir, c->newname, key) : -EACCES;
+	int err = !access ? -ENOMEM : may_read(access, attr) ? fs_place_key(c->newdir, c->newname, key) : -EACCES;
 
 	if (err < 0) {
 		end_change(c, err);
 		return;
 	}
 	fs_child_path(c->newdir, c->newname, &path);
-	q.target = (struct fs_commit_target){ .key = key, .path = buf_str(&path), .ns = c->newdir->ns,
-					      .kind = c->newdir->kind };
+	q.target = (struct fs_commit_target){ .key = key, .path = buf_str(&path) };
+	fs_place_target(c->newdir, &q.target);
 	fs_req_park(c->r, NULL, NULL);
 	fs_commit_start(c->dir->fs, &q, on_applied, c);
 }
@@ -265,7 +263,9 @@ static void on_moved(struct fs *fs, void *arg, int result)
 			fs_manifest_gone(c->n);
 			fs_scratch_adopt(c->n);
 			(void)fs_node_move(c->n, c->newdir, c->newname); /* ignoring: the next look-up does it */
-		} else if (fs_manifest_key(c->newdir, c->newname, key) == 0) {
+		} else if (fs_place_key(c->newdir, c->newname, key) == 0) {
+			if (fs_place_of(c->newdir) == FS_PLACE_FOLDER && !c->target)
+				(void)fs_scratch_remove(c->newdir, c->newname); /* ignoring: mostly there is none */
 			(void)fs_node_move(c->n, c->newdir, c->newname); /* ignoring: as above */
 			fs_manifest_rekey(c->n, key);
 		}
@@ -278,7 +278,7 @@ static void manifest_to_scratch(struct name_change *c)
 	const struct fs_manifest *m = c->n->data;
 	struct writer who = fs_req_writer(c->r);
 	char key[STORE_KEY_MAX + 1];
-	int err = fs_manifest_key(c->dir, c->name, key);
+	int err = fs_place_key(c->dir, c->name, key);
 
 	if (err == 0)
 		err = fs_scratch_write(c->newdir, c->newname, &m->rec);
@@ -296,15 +296,15 @@ static void manifest_to_manifest(struct name_change *c)
 	const struct fs_manifest *m = c->n->data;
 	struct writer who = fs_req_writer(c->r);
 	char key[STORE_KEY_MAX + 1], newkey[STORE_KEY_MAX + 1];
-	int err = fs_manifest_key(c->dir, c->name, key);
+	int err = fs_place_key(c->dir, c->name, key);
 
 	if (err == 0)
-		err = fs_manifest_key(c->newdir, c->newname, newkey);
+		err = fs_place_key(c->newdir, c->newname, newkey);
 	if (err < 0) {
 		end_change(c, err);
 		return;
 	}
-	if (c->dir == c->newdir) { /* nothing is declared that was not */
+	if (fs_place_same(c->dir, c->newdir)) { /* nothing is declared that was not */
 		fs_req_park(c->r, NULL, NULL);
 		fs_commit_move(c->dir->fs, &who, key, newkey, on_moved, c);
 	} else {
@@ -332,22 +332,66 @@ static void rename_manifest(struct name_change *c, enum fs_name_class to)
 		manifest_to_manifest(c);
 }
 
+static void on_replaced(struct fs *fs, void *arg, int result)
+{
+	/* Ignoring a failure: the manifest that stays is found again under its name, and can be removed. */
+}
+
+/* Scratch over scratch; in a folder also over a manifest, which a link or an ignored name may replace. */
+static void rename_scratch(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
+			   const char *newname, unsigned flags)
+{
+	struct writer who = fs_req_writer(r);
+	_cleanup_fs_node_ struct fs_node *old = NULL;
+	char key[STORE_KEY_MAX + 1];
+
+	if (fs_place_of(newdir) == FS_PLACE_FOLDER && fs_manifest_exists(newdir, newname) &&
+	    fs_manifest_lookup(newdir, newname, &old) == 0) {
+		fs_manifest_gone(old);
+		if (fs_place_key(newdir, newname, key) == 0)
+			fs_commit_remove(dir->fs, &who, key, on_replaced, NULL);
+	}
+	fs_scratch_rename(r, dir, name, newdir, newname, flags);
+}
+
+/* A directory or a link on disk; a directory that leaves scratch is copied, so that each manifest in it is judged. */
+static void rename_special(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
+			   const char *newname, unsigned flags)
+{
+	_cleanup_fs_node_ struct fs_node *n = NULL;
+	struct fs_attr a;
+	int err = fs_scratch_lookup(dir, name, &n);
+
+	if (err == 0)
+		err = fs_node_attr(n, &a);
+	if (err == 0 && S_ISDIR(a.mode) && fs_place_class_dir(newdir, newname) != FS_NAME_SCRATCH)
+		err = -EXDEV;
+	if (err < 0)
+		fs_reply_err(r, err);
+	else
+		rename_scratch(r, dir, name, newdir, newname, flags);
+}
+
 void fs_files_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
 		     const char *newname, unsigned flags)
 {
-	enum fs_name_class from = classify(dir, name), to = classify(newdir, newname);
+	enum fs_name_class from = found(dir, name), to = fs_place_class(newdir, newname);
 	struct name_change *c;
 
 	if (from == FS_NAME_MANIFEST && !fs_manifest_exists(dir, name))
 		from = FS_NAME_OTHER;
-	if (from == FS_NAME_SCRATCH && dir->ops == &fs_kinddir_ops && !fs_scratch_exists(dir, name))
+	if (from == FS_NAME_SCRATCH && fs_place_of(dir) == FS_PLACE_KIND && !fs_scratch_exists(dir, name))
 		from = FS_NAME_OTHER;
 	if (from != FS_NAME_MANIFEST && from != FS_NAME_SCRATCH) {
 		fs_refuse(r, -EPERM, dir, name, "an object cannot be renamed");
 		return;
 	}
-	if (!is_files_dir(newdir)) {
-		fs_refuse(r, -EPERM, dir, name, "manifests and scratch belong in a kind's directory");
+	if (fs_place_of(newdir) == FS_PLACE_NONE) {
+		fs_refuse(r, -EPERM, dir, name, "manifests and scratch belong in manifests/ and in kinds' directories");
+		return;
+	}
+	if (from == FS_NAME_MANIFEST && fs_manifest_is_folder(dir, name) == 1) {
+		fs_folder_rename(r, dir, name, newdir, newname);
 		return;
 	}
 	if (!name_allowed(r, newdir, newname, to, -EBADMSG, -EBADMSG))
@@ -356,8 +400,12 @@ void fs_files_rename(struct fs_req *r, struct fs_node *dir, const char *name, st
 		fs_reply_err(r, -EEXIST);
 		return;
 	}
+	if (from == FS_NAME_SCRATCH && fs_place_of(newdir) == FS_PLACE_FOLDER && fs_scratch_is_file(dir, name) == 0) {
+		rename_special(r, dir, name, newdir, newname, flags);
+		return;
+	}
 	if (from == FS_NAME_SCRATCH && to == FS_NAME_SCRATCH) {
-		fs_scratch_rename(r, dir, name, newdir, newname, flags);
+		rename_scratch(r, dir, name, newdir, newname, flags);
 		return;
 	}
 	c = new_change(r, dir, name, newdir, newname);
@@ -367,7 +415,8 @@ void fs_files_rename(struct fs_req *r, struct fs_node *dir, const char *name, st
 	}
 	if (to == FS_NAME_MANIFEST)
 		find_target(c);
-	if (from == FS_NAME_SCRATCH)
+	c->from_scratch = from == FS_NAME_SCRATCH;
+	if (c->from_scratch)
 		scratch_to_manifest(c);
 	else
 		rename_manifest(c, to);
@@ -387,7 +436,7 @@ static void on_linked(struct fs *fs, void *arg, const struct fs_commit_result *r
 		end_change(c, err);
 		return;
 	}
-	fs_dirs_touch(c->newdir);
+	fs_place_touch(c->newdir);
 	fs_reply_entry(c->r, n);
 	free_change(c);
 }
@@ -396,7 +445,7 @@ static void on_linked(struct fs *fs, void *arg, const struct fs_commit_result *r
  * applied, as by rename. */
 void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, const char *newname)
 {
-	enum fs_name_class to = classify(newdir, newname);
+	enum fs_name_class to = fs_place_class(newdir, newname);
 	_cleanup_blob_ struct fs_blob *text = NULL;
 	_cleanup_buf_ struct buf xattrs = BUF_INIT, path = BUF_INIT;
 	struct fs_commit_request q = { 0 };
@@ -412,11 +461,12 @@ void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, 
 	}
 	if (!name_allowed(r, newdir, newname, to, -EBADMSG, -EBADMSG))
 		return;
-	if (to == FS_NAME_SCRATCH) {
+	if (to == FS_NAME_SCRATCH ||
+	    (fs_place_of(newdir) == FS_PLACE_FOLDER && fs_scratch_is_file(n->parent, n->name) == 0)) {
 		fs_scratch_link(r, n, newdir, newname);
 		return;
 	}
-	err = fs_manifest_exists(newdir, newname) ? -EEXIST : fs_manifest_key(newdir, newname, key);
+	err = fs_manifest_exists(newdir, newname) ? -EEXIST : fs_place_key(newdir, newname, key);
 	if (err == 0)
 		err = fs_scratch_read(n->parent, n->name, &text, &attr, &xattrs);
 	if (err == 0)
@@ -430,7 +480,8 @@ void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, 
 	attr.ino = fs_ino(newdir->fs, key, "link"); /* the scratch file keeps its own */
 	q = (struct fs_commit_request){ .text = text, .attr = attr, .who = fs_req_writer(r), .req = r,
 					.access = access };
-	q.target = (struct fs_commit_target){ .key = key, .path = buf_str(&path), .ns = newdir->ns, .kind = newdir->kind };
+	q.target = (struct fs_commit_target){ .key = key, .path = buf_str(&path) };
+	fs_place_target(newdir, &q.target);
 	fs_req_park(r, NULL, NULL);
 	fs_commit_start(newdir->fs, &q, on_linked, c);
 }

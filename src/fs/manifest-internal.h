@@ -27,6 +27,8 @@ void fs_manifest_set_gone(struct fs_manifest *m);
 /* Takes a record as the one in force; -EINVAL when it is damaged. */
 int fs_manifest_set_entry(struct fs_manifest *m, struct store_entry *e);
 
+void fs_manifest_op_destroy(struct fs_node *n);
+
 /* --- manifest_io.c --- */
 struct fs_whandle *fs_whandle_new(struct fs_manifest *m, int flags, pid_t pid);
 int fs_whandle_need_blob(struct fs_whandle *w);

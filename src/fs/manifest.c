@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "fs/access.h"
-#include "fs/kinddir.h"
+#include "fs/folder.h"
 #include "fs/manifest-internal.h"
+#include "fs/place.h"
 
 RB_HEAD(fs_pendings, fs_manifest);
 
@@ -90,19 +91,20 @@ int fs_manifest_set_entry(struct fs_manifest *m, struct store_entry *e)
 	return 0;
 }
 
-int fs_manifest_key(const struct fs_node *dir, const char *name, char out[static STORE_KEY_MAX + 1])
-{
-	int n = snprintf(out, STORE_KEY_MAX + 1, FS_MANIFESTS_PREFIX "kinds/%s/%s/%s",
-			 dir->kind->namespaced ? dir->ns : "", dir->kind->plural, name);
-
-	return n > STORE_KEY_MAX ? -ENAMETOOLONG : 0;
-}
-
 static struct fs_manifest *find_pending(struct fs *fs, char *key)
 {
 	struct fs_manifest look = { .key = key };
 
 	return RB_FIND(fs_pendings, pendings(fs), &look);
+}
+
+static bool is_folder(const struct store_entry *e)
+{
+	struct fs_record rec;
+	size_t len;
+	const void *value = e ? store_entry_value(e, &len) : NULL;
+
+	return value && fs_record_decode(value, len, &rec) == 0 && S_ISDIR(rec.mode);
 }
 
 static int new_node(struct fs_node *dir, const char *name, const char *key, struct store_entry *e, uint64_t ino,
@@ -111,7 +113,7 @@ static int new_node(struct fs_node *dir, const char *name, const char *key, stru
 	_cleanup_fs_node_ struct fs_node *n = NULL;
 	struct fs_manifest *m;
 	bool is_new;
-	int r = fs_node_get(dir, name, ino, &fs_manifest_ops, &n, &is_new);
+	int r = fs_node_get(dir, name, ino, is_folder(e) ? &fs_folder_ops : &fs_manifest_ops, &n, &is_new);
 
 	if (r < 0)
 		return r;
@@ -145,7 +147,7 @@ int fs_manifest_adopt(struct fs_node *n, const char *key, struct store_entry *e)
 	if (!e)
 		(void)RB_INSERT(fs_pendings, pendings(n->fs), m); /* the caller has looked */
 	m->node = n;
-	n->ops = &fs_manifest_ops;
+	n->ops = S_ISDIR(m->rec.mode) ? &fs_folder_ops : &fs_manifest_ops;
 	n->data = m;
 	return 0;
 }
@@ -158,7 +160,7 @@ int fs_manifest_lookup(struct fs_node *dir, const char *name, struct fs_node **r
 	struct fs_record rec;
 	const void *value;
 	size_t len;
-	int r = fs_manifest_key(dir, name, key);
+	int r = fs_place_key(dir, name, key);
 
 	if (r < 0)
 		return r;
@@ -180,8 +182,35 @@ bool fs_manifest_exists(struct fs_node *dir, const char *name)
 	_cleanup_store_entry_ struct store_entry *e = NULL;
 	char key[STORE_KEY_MAX + 1];
 
-	return fs_manifest_key(dir, name, key) == 0 &&
+	return fs_place_key(dir, name, key) == 0 &&
 	       (find_pending(dir->fs, key) || store_get(dir->fs->store, key, &e) == 0);
+}
+
+int fs_manifest_is_folder(struct fs_node *dir, const char *name)
+{
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	char key[STORE_KEY_MAX + 1];
+	int r = fs_place_key(dir, name, key);
+
+	if (r == 0 && find_pending(dir->fs, key))
+		return 0;
+	if (r == 0)
+		r = store_get(dir->fs->store, key, &e);
+	return r < 0 ? r : is_folder(e);
+}
+
+bool fs_manifest_any(struct fs_node *dir)
+{
+	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
+	char prefix[STORE_KEY_MAX + 1];
+	struct fs_manifest *m;
+
+	if (fs_place_key(dir, "", prefix) < 0)
+		return true;
+	RB_FOREACH(m, fs_pendings, pendings(dir->fs))
+		if (strncmp(m->key, prefix, strlen(prefix)) == 0)
+			return true;
+	return store_list(dir->fs->store, prefix, &list) < 0 || list.n;
 }
 
 int fs_manifest_readdir(struct fs_node *dir, struct fs_listing *l)
@@ -190,7 +219,7 @@ int fs_manifest_readdir(struct fs_node *dir, struct fs_listing *l)
 	char prefix[STORE_KEY_MAX + 1];
 	struct fs_manifest *m;
 	size_t n;
-	int r = fs_manifest_key(dir, "", prefix);
+	int r = fs_place_key(dir, "", prefix);
 
 	if (r < 0)
 		return r;
@@ -206,14 +235,15 @@ int fs_manifest_readdir(struct fs_node *dir, struct fs_listing *l)
 		const void *value = store_entry_value(list.items[i], &len);
 
 		if (fs_record_decode(value, len, &rec) == 0)
-			r = fs_listing_add(l, store_entry_key(list.items[i]) + n, S_IFREG, rec.ino);
+			r = fs_listing_add(l, store_entry_key(list.items[i]) + n,
+					   S_ISDIR(rec.mode) ? S_IFDIR : S_IFREG, rec.ino);
 	}
 	return r;
 }
 
 void fs_manifest_gone(struct fs_node *n)
 {
-	if (n->ops == &fs_manifest_ops)
+	if (n->ops == &fs_manifest_ops || n->ops == &fs_folder_ops)
 		fs_manifest_set_gone(n->data);
 }
 
@@ -231,7 +261,7 @@ void fs_manifest_rekey(struct fs_node *n, const char *key)
 		(void)fs_manifest_set_entry(m, e); /* ignoring: it was read a moment ago */
 }
 
-static void op_destroy(struct fs_node *n)
+void fs_manifest_op_destroy(struct fs_node *n)
 {
 	struct fs_manifest *m = n->data;
 
@@ -244,7 +274,7 @@ static void op_destroy(struct fs_node *n)
 const struct fs_ops fs_manifest_ops = {
 	.region = "manifest",
 	.getattr = fs_manifest_op_getattr,
-	.destroy = op_destroy,
+	.destroy = fs_manifest_op_destroy,
 	.setattr = fs_manifest_op_setattr,
 	.getxattr = fs_manifest_op_getxattr,
 	.listxattr = fs_manifest_op_listxattr,
@@ -268,7 +298,7 @@ void fs_manifest_create(struct fs_req *r, struct fs_node *dir, const char *name,
 	char key[STORE_KEY_MAX + 1], unique[64];
 	struct fs_manifest *m;
 	struct fs_whandle *w = NULL;
-	int err = fs_manifest_key(dir, name, key);
+	int err = fs_place_key(dir, name, key);
 
 	(void)snprintf(unique, sizeof(unique), "%lld.%u", (long long)registry_now(fs->registry), fs->made++);
 	if (err == 0)
@@ -283,6 +313,7 @@ void fs_manifest_create(struct fs_req *r, struct fs_node *dir, const char *name,
 	m->rec = (struct fs_record){ .ino = n->ino, .mode = mode, .uid = who.uid, .gid = who.gid,
 				     .mtime = registry_now(fs->registry), .ctime = registry_now(fs->registry) };
 	w = fs_whandle_new(m, fs_req_flags(r), fs_req_pid(r));
+	fs_place_touch(dir);
 	if (w)
 		fs_reply_create(r, n, w);
 	else

@@ -24,6 +24,8 @@ struct fs_manifest {
 	unsigned over_set;	   /* enum fs_set */
 	char *error;		   /* owned: why the last write was refused; NULL */
 	bool gone;		   /* unlinked, or refused when it was new */
+	int64_t touched;	   /* of a folder: its time, while that is on its way to the store; else 0 */
+	bool touching, touch_again; /* it is on its way; and there is a newer one */
 	LIST_HEAD(, fs_whandle) writers;
 	RB_ENTRY(fs_manifest) pending; /* while it has no record and is not gone */
 	struct fs_node *node;	   /* borrowed; NULL once it went */
@@ -31,12 +33,15 @@ struct fs_manifest {
 
 extern const struct fs_ops fs_manifest_ops;
 
-/* The record's key of a file in a kind's directory. -ENAMETOOLONG. */
-int fs_manifest_key(const struct fs_node *dir, const char *name, char out[static STORE_KEY_MAX + 1]);
-/* The file of that name: one that is being made, or a record. -ENOENT. */
+/* What has that name in a kind's directory or a folder: one that is being made, or a record (in a folder, one of a folder
+ * too). -ENOENT. */
 int fs_manifest_lookup(struct fs_node *dir, const char *name, struct fs_node **ret);
 /* Whether there is one. */
 bool fs_manifest_exists(struct fs_node *dir, const char *name);
+/* As above, when it is a folder (0 or 1) or not there (-ENOENT). */
+int fs_manifest_is_folder(struct fs_node *dir, const char *name);
+/* Whether the directory holds any. */
+bool fs_manifest_any(struct fs_node *dir);
 /* Adds to a listing what has no record yet, then what has. */
 int fs_manifest_readdir(struct fs_node *dir, struct fs_listing *l);
 /* Makes and opens a new one. Answers the request. */

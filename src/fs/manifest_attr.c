@@ -15,7 +15,7 @@ struct fs_record fs_manifest_next_attr(const struct fs_manifest *m)
 {
 	struct fs_record rec = m->rec;
 
-	rec.mode = m->over_set & FS_SET_MODE ? m->over.mode & 07777 : rec.mode;
+	rec.mode = m->over_set & FS_SET_MODE ? (rec.mode & S_IFMT) | (m->over.mode & 07777) : rec.mode;
 	rec.uid = m->over_set & FS_SET_UID ? m->over.uid : rec.uid;
 	rec.gid = m->over_set & FS_SET_GID ? m->over.gid : rec.gid;
 	rec.mtime = m->over_set & FS_SET_MTIME ? m->over.mtime : registry_now(m->fs->registry);
@@ -39,10 +39,10 @@ int fs_manifest_op_getattr(struct fs_node *n, struct fs_attr *a)
 
 	if (m->gone && !m->entry && LIST_EMPTY(&m->writers))
 		return -ENOENT;
-	*a = (struct fs_attr){ .mode = S_IFREG | rec.mode, .uid = rec.uid, .gid = rec.gid,
+	*a = (struct fs_attr){ .mode = rec.mode & S_IFMT ? rec.mode : S_IFREG | rec.mode, .uid = rec.uid, .gid = rec.gid,
 			       .size = m->entry ? m->rec.text_len : 0,
-			       .mtime = m->over_set & FS_SET_MTIME ? rec.mtime : m->rec.mtime,
-			       .ctime = m->rec.ctime, .ttl = FS_TTL,
+			       .mtime = m->over_set & FS_SET_MTIME ? rec.mtime : m->touched ? m->touched : m->rec.mtime,
+			       .ctime = m->touched ? m->touched : m->rec.ctime, .ttl = FS_TTL,
 			       .name_ttl = m->entry ? FS_TTL : FS_TTL_NONE }; /* a new name may be gone at release */
 	LIST_FOREACH(w, &m->writers, entry) { /* who writes sees what he wrote */
 		if (!w->blob)
@@ -121,7 +121,7 @@ static void start_attr_change(struct attr_change *c)
 		rec.xattrs = xattrs.data;
 		rec.xattrs_len = xattrs.len;
 	}
-	rec.mode = c->set & FS_SET_MODE ? c->a.mode & 07777 : rec.mode;
+	rec.mode = c->set & FS_SET_MODE ? (rec.mode & S_IFMT) | (c->a.mode & 07777) : rec.mode;
 	rec.uid = c->set & FS_SET_UID ? c->a.uid : rec.uid;
 	rec.gid = c->set & FS_SET_GID ? c->a.gid : rec.gid;
 	rec.mtime = c->set & FS_SET_MTIME ? c->a.mtime : rec.mtime;
@@ -186,6 +186,10 @@ void fs_manifest_op_setattr(struct fs_req *r, struct fs_node *n, const struct fs
 	}
 	c->a = *a;
 	c->set = set;
+	if (set & FS_SET_MTIME) {
+		m->touched = 0;
+		m->touch_again = false;
+	}
 	fs_req_park(r, NULL, NULL);
 	start_attr_change(c);
 }

@@ -5,9 +5,8 @@
 
 #include "fs/access.h"
 #include "fs/commit.h"
-#include "fs/dirattr.h"
-#include "fs/kinddir.h"
 #include "fs/manifest-internal.h"
+#include "fs/place.h"
 #include "fs/prune.h"
 #include "fs/quota.h"
 #include "fs/rejected.h"
@@ -19,7 +18,7 @@ struct commit {
 	struct fs_node *dir;   /* owned reference */
 	struct fs_handle *h;   /* owned reference, or NULL: nobody waits */
 	struct fs_req *r;      /* NULL: nobody waits */
-	bool was_new, attr;    /* attr: answer with attributes (truncate(2)) */
+	bool attr;	       /* answer with attributes (truncate(2)) */
 };
 
 static void count_writing(struct fs_whandle *w)
@@ -50,8 +49,6 @@ static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *r
 		m->over_set = 0;
 		if (result->now && !m->gone)
 			(void)fs_manifest_set_entry(m, result->now); /* ignoring: it was read a moment ago */
-		if (c->was_new)
-			fs_dirs_touch(c->dir);
 	} else if (w && w->state == FS_H_CLEAN) {
 		w->state = FS_H_REFUSED;
 		w->refused = result->code;
@@ -84,11 +81,12 @@ static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_bl
 		return;
 	}
 	fs_child_path(dir, m->node->name, &path);
-	q.target = (struct fs_commit_target){ .key = m->key, .path = buf_str(&path), .ns = dir->ns, .kind = dir->kind };
+	q.target = (struct fs_commit_target){ .key = m->key, .path = buf_str(&path) };
+	fs_place_target(dir, &q.target);
 	if (r)
 		fs_req_park(r, NULL, NULL);
 	*c = (struct commit){ .m = fs_manifest_ref(m), .dir = fs_node_ref(dir), .h = fs_handle_ref(h), .r = r,
-			      .was_new = !m->entry, .attr = attr };
+			      .attr = attr };
 	fs_commit_start(m->fs, &q, on_commit, c);
 }
 

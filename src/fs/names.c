@@ -81,3 +81,10 @@ enum fs_name_class fs_name_classify(const char *name)
 			return FS_NAME_MANIFEST;
 	return FS_NAME_OTHER;
 }
+
+/* K8S:kustomize/api/konfig, RecognizedKustomizationFileNames */
+bool fs_name_is_kustomization(const char *name)
+{
+	return strcmp(name, "kustomization.yaml") == 0 || strcmp(name, "kustomization.yml") == 0 ||
+	       strcmp(name, "Kustomization") == 0;
+}

@@ -3,6 +3,8 @@
 #ifndef PODFS_FS_NAMES_H
 #define PODFS_FS_NAMES_H
 
+#include <stdbool.h>
+
 enum fs_name_class {
 	FS_NAME_MANIFEST, /* *.yaml, *.yml, *.json */
 	FS_NAME_SCRATCH,  /* stored and never applied */
@@ -11,5 +13,7 @@ enum fs_name_class {
 };
 
 enum fs_name_class fs_name_classify(const char *name);
+/* kustomize(1)'s own file, which is no object of the cluster's. */
+bool fs_name_is_kustomization(const char *name);
 
 #endif

@@ -7,6 +7,7 @@
 #include "fs/objdir.h"
 #include "fs/objfile.h"
 #include "fs/objlinks.h"
+#include "fs/place.h"
 #include "fs/podfiles.h"
 #include "fs/region.h"
 #include "fs/revert.h"
@@ -233,12 +234,13 @@ int fs_object_dir(struct fs_node *parent, const char *name, const struct object 
 void fs_object_rmdir(struct fs_req *r, struct fs_node *dir, const struct object *o)
 {
 	static const struct delete_options defaults = { .grace_seconds = -1, .propagation = PROPAGATE_BACKGROUND };
+	_cleanup_buf_ struct buf path = BUF_INIT;
 	char manifest[STORE_KEY_MAX + 1];
 
 	fs_revert_forget(dir->fs, object_uid(o), "");
-	if (fs_decl_latest(dir->fs->decl, object_key(o), NULL, NULL, manifest))
-		fs_refuse(r, -ENOTEMPTY, dir, object_name(o), "it is declared by %s: remove that file",
-			  strrchr(manifest, '/') + 1);
+	if (fs_decl_latest(dir->fs->decl, object_key(o), NULL, NULL, manifest) &&
+	    fs_place_path(dir->fs, manifest, &path) == 0)
+		fs_refuse(r, -ENOTEMPTY, dir, object_name(o), "it is declared by %s: remove that file", buf_str(&path));
 	else
 		fs_object_delete(r, dir, object_uid(o), object_name(o), &defaults, 0);
 }

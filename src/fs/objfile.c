@@ -8,6 +8,7 @@
 #include "fs/declared.h"
 #include "fs/describe.h"
 #include "fs/objlinks.h"
+#include "fs/place.h"
 #include "schema/merge_types.h"
 #include "value/json.h"
 #include "value/merge.h"
@@ -192,7 +193,7 @@ static int describe_render(struct fs_node *n, struct buf *out)
 	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
 	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
 	_cleanup_object_ struct object *o = fs_obj_get(n);
-	_cleanup_buf_ struct buf events = BUF_INIT;
+	_cleanup_buf_ struct buf events = BUF_INIT, manifest = BUF_INIT;
 	const struct fs_event_filter f = { .uid = fs_obj_uid(n) };
 	struct describe d = { .object = o };
 	char key[STORE_KEY_MAX + 1];
@@ -212,7 +213,8 @@ static int describe_render(struct fs_node *n, struct buf *out)
 	fs_eventlog_tail(n->fs, &f, LAST_EVENTS, "  ", &events);
 	d.pods = is_workload(o) ? &pods : NULL;
 	d.events = buf_str(&events);
-	d.manifest = fs_decl_latest(n->fs->decl, object_key(o), NULL, NULL, key) ? strrchr(key, '/') + 1 : NULL;
+	if (fs_decl_latest(n->fs->decl, object_key(o), NULL, NULL, key) && fs_place_path(n->fs, key, &manifest) == 0)
+		d.manifest = buf_str(&manifest);
 	d.hide_values = strcmp(object_kind(o)->plural, "secrets") == 0;
 	describe_object(&d, out);
 	return 0;
@@ -310,6 +312,25 @@ const struct fs_ops fs_drift_ops = {
 
 /* --- manifest --- */
 
+/* From the object's directory up to the mount's root, and down to the file; what lies beside the directory is near. */
+static int link_to(const struct fs_node *n, const char *key, struct buf *out)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT, beside = BUF_INIT;
+	int r = fs_place_path(n->fs, key, &path);
+
+	if (r < 0)
+		return r;
+	fs_child_path(n->parent->parent, strrchr(key, '/') + 1, &beside);
+	if (strcmp(buf_str(&path), buf_str(&beside)) == 0) {
+		buf_printf(out, "../%s", strrchr(key, '/') + 1);
+		return 0;
+	}
+	for (const struct fs_node *up = n->parent; up->parent; up = up->parent)
+		buf_puts(out, "../");
+	buf_puts(out, buf_str(&path));
+	return 0;
+}
+
 static int manifest_readlink(struct fs_node *n, struct buf *out)
 {
 	_cleanup_object_ struct object *o = fs_obj_get(n);
@@ -317,8 +338,7 @@ static int manifest_readlink(struct fs_node *n, struct buf *out)
 
 	if (!o || !fs_decl_latest(n->fs->decl, object_key(o), NULL, NULL, key))
 		return -ENOENT;
-	buf_printf(out, "../%s", strrchr(key, '/') + 1);
-	return 0;
+	return link_to(n, key, out);
 }
 
 static int manifest_getattr(struct fs_node *n, struct fs_attr *a)

@@ -18,7 +18,7 @@
 
 struct fs_record {
 	uint64_t ino;
-	mode_t mode; /* permission bits */
+	mode_t mode; /* with the type: S_IFREG (0 stands for it) or, in manifests/, S_IFDIR, which has no text */
 	uid_t uid;
 	gid_t gid;
 	uid_t writer_uid; /* who committed the text, and the group by which they had the right */

@@ -3,6 +3,7 @@
 
 #include "fs/errors.h"
 #include "fs/eventlog.h"
+#include "fs/folder.h"
 #include "fs/images.h"
 #include "fs/info.h"
 #include "fs/podfiles.h"
@@ -17,6 +18,7 @@ const struct fs_region fs_regions[] = {
 	{ .name = "healthz", .type = S_IFREG, .ops = &fs_healthz_ops },
 	{ .name = "images", .type = S_IFDIR, .ops = &fs_images_dir_ops },
 	{ .name = "logs", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_logs_ops },
+	{ .name = "manifests", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_manifests_ops },
 	{ .name = "metrics", .type = S_IFREG, .ops = &fs_metrics_ops },
 	{ .name = "rejected", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_rejected_ops },
 	{ .name = "table", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_tables_ops },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fs/dirattr.h"
+#include "fs/folder.h"
 #include "fs/kinddir.h"
 #include "fs/record.h"
 #include "fs/region.h"
@@ -149,7 +150,8 @@ static void nsdir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 {
 	const struct schema_kind *kind = schema_kind_by_plural(name);
 
-	if (kind && kind->namespaced && holds_kind(dir->fs, kind, dir->ns))
+	if ((kind && kind->namespaced && holds_kind(dir->fs, kind, dir->ns)) ||
+	    (strcmp(name, "manifests") == 0 && fs_folder_tree_used(dir->fs, dir->ns)))
 		fs_refuse(r, -ENOTEMPTY, dir, name, "it still holds %s", name);
 	else
 		fs_reply_err(r, 0);
@@ -333,7 +335,8 @@ static bool holds_objects(struct fs *fs, const char *ns, const char **ret_plural
 			*ret_plural = kinds[i]->plural;
 			return true;
 		}
-	return false;
+	*ret_plural = "manifests";
+	return fs_folder_tree_used(fs, ns);
 }
 
 void fs_nsdir_rmdir(struct fs_req *r, struct fs_node *dir, const struct object *o)

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "fs/files.h"
-#include "fs/kinddir.h"
+#include "fs/place.h"
 #include "fs/quota.h"
 
 #define INO_XATTR "user.podfs.ino"
@@ -32,12 +32,10 @@ static int open_below(struct fs *fs, const char *path, int flags, mode_t mode)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* "scratch/NS/PLURAL/…" of a directory node. */
+/* "scratch/NS/PLURAL/…" or "scratch/NS/manifests/FOLDER/…" of a directory node. */
 static int dir_path(const struct fs_node *dir, struct buf *out)
 {
-	if (dir->ops == &fs_kinddir_ops) {
-		buf_printf(out, "scratch/%s/%s", dir->kind->namespaced ? dir->ns : "_", dir->kind->plural);
-	} else {
+	if (!fs_place_disk(dir, out)) {
 		int r = dir_path(dir->parent, out);
 
 		if (r < 0)
@@ -48,16 +46,16 @@ static int dir_path(const struct fs_node *dir, struct buf *out)
 	return buf_failed(out) ? -ENOMEM : out->len >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* The directory of a kind is made on disk when it is first needed. */
-static int make_kind_dir(struct fs_node *dir, char *path)
+/* A place's directory is made on disk when it is first needed, with those above it. */
+static int make_place(struct fs *fs, char *path)
 {
-	char *slash = strrchr(path, '/');
-
-	*slash = '\0';
-	if (mkdirat(dir->fs->state_fd, path, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	*slash = '/';
-	return mkdirat(dir->fs->state_fd, path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdirat(fs->state_fd, path, 0700) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdirat(fs->state_fd, path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 static int open_dir(struct fs_node *dir, bool make)
@@ -68,9 +66,9 @@ static int open_dir(struct fs_node *dir, bool make)
 	if (r < 0)
 		return r;
 	fd = open_below(dir->fs, path.data, O_RDONLY | O_DIRECTORY, 0);
-	if (fd != -ENOENT || !make || dir->ops != &fs_kinddir_ops)
+	if (fd != -ENOENT || !make || dir->ops == &fs_scratch_ops)
 		return fd;
-	r = make_kind_dir(dir, path.data);
+	r = make_place(dir->fs, path.data);
 	return r < 0 ? r : open_below(dir->fs, path.data, O_RDONLY | O_DIRECTORY, 0);
 }
 
@@ -454,6 +452,46 @@ int fs_scratch_read(struct fs_node *dir, const char *name, struct fs_blob **ret,
 				    .gid = st.st_gid, .mtime = to_ns(&st.st_mtim), .ctime = to_ns(&st.st_ctim),
 				    .xattrs = xattrs->data, .xattrs_len = xattrs->len };
 	return read_all(fd, (size_t)st.st_size, ret);
+}
+
+int fs_scratch_text(struct fs_node *dir, const char *name, size_t max, struct buf *out)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	_cleanup_close_ int fd = -1;
+	char part[4096];
+	ssize_t n = 0;
+	int r = dir_path(dir, &path);
+
+	buf_putc(&path, '/');
+	buf_puts(&path, name);
+	if (r < 0 || buf_failed(&path))
+		return r < 0 ? r : -ENOMEM;
+	fd = open_below(dir->fs, path.data, O_RDONLY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return fd;
+	while (out->len < max && (n = read(fd, part, max - out->len < sizeof(part) ? max - out->len : sizeof(part))) > 0)
+		buf_append(out, part, (size_t)n);
+	return n < 0 ? -errno : buf_failed(out) ? -ENOMEM : 0;
+}
+
+int fs_scratch_is_file(struct fs_node *dir, const char *name)
+{
+	_cleanup_close_ int fd = open_dir(dir, false);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : S_ISREG(st.st_mode);
+}
+
+int fs_scratch_drop(struct fs_node *dir)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	int r = dir_path(dir, &path);
+
+	if (r == 0 && unlinkat(dir->fs->state_fd, path.data, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = errno == EEXIST ? -ENOTEMPTY : -errno;
+	return r;
 }
 
 int fs_scratch_write(struct fs_node *dir, const char *name, const struct fs_record *rec)

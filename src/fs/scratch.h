@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scratch: what editors and copying tools write beside manifests. Plain files and directories below STATE/scratch, at
- * NS/PLURAL/NAME for what lies in a kind's directory; never in the store, never applied.
+ * Scratch: what editors, git and copying tools write beside manifests. Plain files, links and directories below
+ * STATE/scratch, at the place that fs_place_disk() names; never in the store, never applied.
  */
 #ifndef PODFS_FS_SCRATCH_H
 #define PODFS_FS_SCRATCH_H
@@ -29,6 +29,12 @@ void fs_scratch_rename(struct fs_req *r, struct fs_node *dir, const char *name, 
  * FS_MANIFEST_MAX; -EISDIR, -ELOOP for others. */
 int fs_scratch_read(struct fs_node *dir, const char *name, struct fs_blob **ret, struct fs_record *attr,
 		    struct buf *xattrs);
+/* Appends at most max bytes of a regular file. -ENOENT, -ELOOP and the like. */
+int fs_scratch_text(struct fs_node *dir, const char *name, size_t max, struct buf *out);
+/* Whether what has that name is a plain file; a negative errno when there is nothing. */
+int fs_scratch_is_file(struct fs_node *dir, const char *name);
+/* Removes the place's empty directory on disk, if there is one. -ENOTEMPTY. */
+int fs_scratch_drop(struct fs_node *dir);
 /* Writes a file anew: text and attributes of a record. Its number stays the record's. */
 int fs_scratch_write(struct fs_node *dir, const char *name, const struct fs_record *rec);
 int fs_scratch_remove(struct fs_node *dir, const char *name);

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "fs/commit.h"
+#include "fs/decl.h"
 
 #define WAITING_PREFIX "/mount/waiting"
 
 struct wait {
 	LIST_ENTRY(wait) entry;
 	char *object, *manifest; /* owned */
+	bool started;		 /* its manifest is being applied again */
 };
 
 struct fs_waiting {
@@ -83,17 +85,19 @@ static void add(struct fs_waiting *w, const char *object, const char *manifest)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* On the loop: the name is free. */
+/* On the loop: the name is free, or the namespace there. A manifest with many that wait is applied once. */
 static void on_freed(struct fs_task *t)
 {
 	struct freed *f = container_of(t, struct freed, task);
-	_cleanup_free_ char *manifest = NULL;
-	struct wait *x = find(f->fs->waiting, f->object);
+	char manifest[STORE_KEY_MAX + 1];
+	struct wait *x = find(f->fs->waiting, f->object), *y;
 
-	if (x)
-		manifest = strdup(x->manifest);
-	if (manifest)
+	/* The file may have been renamed since. */
+	if (x && !x->started && fs_decl_latest(f->fs->decl, f->object, NULL, NULL, manifest)) {
+		LIST_FOREACH(y, &f->fs->waiting->list, entry)
+			y->started |= strcmp(y->manifest, x->manifest) == 0;
 		fs_commit_again(f->fs, manifest, NULL);
+	}
 	free(f);
 }
 
@@ -110,29 +114,64 @@ static void post_freed(struct fs *fs, const char *object)
 	fs_post(fs, &f->task);
 }
 
+/* The namespace in an object's key, "…/PLURAL/NAMESPACE/NAME"; false for one of no namespace, "…/PLURAL/NAME". */
+static bool namespace_of(const char *key, char out[static 64])
+{
+	const char *name = strrchr(key, '/'), *start = name, *plural;
+
+	while (start && start > key && start[-1] != '/')
+		start--;
+	for (plural = start ? start - 1 : key; plural > key && plural[-1] != '/'; plural--)
+		;
+	/* "/objects/": what stands before the plural begins the key */
+	if (!name || plural <= key + 1 || (size_t)(name - start) >= 64)
+		return false;
+	(void)snprintf(out, 64, "%.*s", (int)(name - start), start);
+	return true;
+}
+
 /* On the store's thread. */
 static void on_change(void *arg, const struct cache_event *e)
 {
 	struct fs_waiting *w = arg;
-	bool waits;
+	struct wait *x;
+	char ns[64];
 
-	if (e->type != CACHE_DELETED)
-		return;
-	pthread_mutex_lock(&w->lock);
-	waits = find(w, object_key(e->old));
-	pthread_mutex_unlock(&w->lock);
-	if (waits)
-		post_freed(w->fs, object_key(e->old));
+	if (e->type == CACHE_DELETED) {
+		bool waits;
+
+		pthread_mutex_lock(&w->lock);
+		waits = find(w, object_key(e->old));
+		pthread_mutex_unlock(&w->lock);
+		if (waits)
+			post_freed(w->fs, object_key(e->old));
+	} else if (e->type == CACHE_ADDED && strcmp(object_kind(e->now)->plural, "namespaces") == 0) {
+		pthread_mutex_lock(&w->lock);
+		LIST_FOREACH(x, &w->list, entry)
+			if (namespace_of(x->object, ns) && strcmp(ns, object_name(e->now)) == 0)
+				post_freed(w->fs, x->object);
+		pthread_mutex_unlock(&w->lock);
+	}
+}
+
+/* Whether nothing stands in the way of an object's being made any more. */
+static bool is_free(struct fs *fs, const char *key)
+{
+	_cleanup_object_ struct object *o = cache_get_key(fs->cache, key), *ns = NULL;
+	char name[64];
+
+	if (o || !namespace_of(key, name))
+		return !o;
+	ns = cache_get(fs->cache, schema_kind_by_plural("namespaces"), NULL, name);
+	return ns && !object_is_deleting(ns);
 }
 
 void fs_waiting_add(struct fs *fs, const struct buf *keys, const char *manifest_key)
 {
 	for (size_t at = 0; at < keys->len; at += strlen(keys->data + at) + 1) {
-		_cleanup_object_ struct object *o = cache_get_key(fs->cache, keys->data + at);
-
 		fs_waiting_drop(fs, keys->data + at);
 		add(fs->waiting, keys->data + at, manifest_key);
-		if (!o) /* it went between the look and the commit */
+		if (is_free(fs, keys->data + at)) /* it went, or the namespace came, between the look and the commit */
 			post_freed(fs, keys->data + at);
 	}
 }
@@ -172,7 +211,6 @@ int fs_waiting_new(struct fs *fs, struct error *err)
 	r = store_list(fs->store, WAITING_PREFIX "/", &list);
 	for (size_t i = 0; r == 0 && i < list.n; i++) {
 		const char *object = store_entry_key(list.items[i]) + strlen(WAITING_PREFIX);
-		_cleanup_object_ struct object *o = cache_get_key(fs->cache, object);
 		size_t len;
 		const char *value = store_entry_value(list.items[i], &len);
 		_cleanup_free_ char *manifest = strndup(value, len);
@@ -182,7 +220,7 @@ int fs_waiting_new(struct fs *fs, struct error *err)
 			break;
 		}
 		add(w, object, manifest);
-		if (!o)
+		if (is_free(fs, object))
 			post_freed(fs, object);
 	}
 	if (r == 0)

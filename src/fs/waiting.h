@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects that were declared while an older one of the name still terminates: their manifest is applied again when the
- * name is free. Kept in the store, since a restart re-applies nothing else.
+ * Objects that were declared while an older one of the name still terminates, or before their namespace was there: their
+ * manifest is applied again when the name is free and the namespace there. Kept in the store, since a restart re-applies
+ * nothing else.
  */
 #ifndef PODFS_FS_WAITING_H
 #define PODFS_FS_WAITING_H

@@ -92,6 +92,8 @@ int txn_remove(struct txn *t, const char *key, uint64_t expect);
 /* Makes the transaction depend on a key's mod_rev without changing it. */
 int txn_check(struct txn *t, const char *key, uint64_t expect);
 
+/* Whether the transaction puts that key. */
+bool txn_puts(const struct txn *t, const char *key);
 /* Whether there is nothing to commit. */
 bool txn_empty(const struct txn *t);
 

@@ -186,12 +186,23 @@ static int settle_key(struct txn *t, const struct schema_kind *kind, const char 
 	return r;
 }
 
+bool txn_puts(const struct txn *t, const char *key)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->ops[i].type == STORE_PUT && strcmp(t->ops[i].key, key) == 0)
+			return true;
+	return false;
+}
+
 /* Whether the namespace may take a new object. The transaction then holds only while that stays so. */
 static int check_namespace(struct txn *t, const char *ns, struct diag_list *diags)
 {
 	const struct schema_kind *kind = schema_kind_by_plural("namespaces");
 	_cleanup_object_ struct object *o = cache_get(t->registry->cache, kind, NULL, ns);
+	char key[STORE_KEY_MAX + 1];
 
+	if (!o && object_format_key(kind, "", ns, key) >= 0 && txn_puts(t, key))
+		return 0; /* the transaction makes it */
 	if (!o) {
 		if (diags)
 			diag_add(diags, DIAG_ERROR, -ENOENT, (struct value_mark){ 0, 0 }, "metadata.namespace",
