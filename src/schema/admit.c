@@ -160,6 +160,22 @@ static void check_namespace(struct admit *ad, struct value *meta)
 		report_invalid(ad, AT(AT(NULL, "metadata"), "namespace"), ns, "%s", why);
 }
 
+int schema_finish_create(const struct schema_kind *kind, struct value *root, struct arena *a, struct diag_list *diags)
+{
+	struct admit ad = { .arena = a, .diags = diags, .ops = schema_kind_ops(kind) };
+	size_t errors = diags->errors;
+
+	if (ad.ops->finish_create)
+		ad.ops->finish_create(&ad, root);
+	return diags->errors != errors || diags->failed ? diag_code(diags) : 0;
+}
+
+void schema_finish_update(const struct schema_kind *kind, const struct value *old, struct value *root, struct arena *a)
+{
+	if (schema_kind_ops(kind)->finish_update)
+		schema_kind_ops(kind)->finish_update(a, old, root);
+}
+
 /* --- the whole --- */
 
 static void admit(struct admit *ad, struct value *root)

@@ -242,6 +242,8 @@ static void check_containers(struct admit *ad, const struct value *spec, const s
 
 	for (size_t i = 0; i < value_len(volumes); i++)
 		(void)seen_before(ad, volume_names, value_get(value_at(volumes, i), "name"));
+	for (size_t i = 0; i < value_len(ad->claims); i++)
+		(void)seen_before(ad, volume_names, value_path(value_at(ad->claims, i), "metadata", "name"));
 	check_names(ad, main, names, AT(at, "containers"));
 	check_names(ad, init, names, AT(at, "initContainers"));
 	for (size_t i = 0; i < value_len(main); i++)

@@ -200,7 +200,8 @@ static void read_value(struct reader *r, const struct schema_type *t, struct val
 
 void schema_read(struct admit *ad, const struct schema_type *t, struct value *root)
 {
-	struct reader r = { .ad = ad };
+	/* of a kind that nothing acts on one warning is enough */
+	struct reader r = { .ad = ad, .quiet = !ad->ops->kind.acted_on };
 
 	read_struct(&r, t, root, NULL);
 }

@@ -20,6 +20,7 @@ struct admit {
 	const struct schema_kind_ops *ops;
 	bool has_unknown_fields;
 	size_t n_told; /* the first so many of diags are errors of reading: nothing more is said of their places */
+	const struct value *claims; /* of a StatefulSet: its claim templates, which are volumes of its pods; else NULL */
 };
 
 /* A step of a path; a chain of them lies on the stack of the walk. The root is NULL. */

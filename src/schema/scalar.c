@@ -306,8 +306,12 @@ void schema_check_scalar(struct admit *ad, const struct schema_type *t, const st
 {
 	if (t->ranged)
 		check_range(ad, t, v, at);
-	if (t->values && !is_listed(t->values, v))
-		report_unsupported(ad, at, v, t->values);
+	if (t->values && !is_listed(t->values, v)) {
+		if (t->unsupported)
+			report_invalid(ad, at, v, "%s", t->unsupported);
+		else
+			report_unsupported(ad, at, v, t->values);
+	}
 	if (t->format && value_len(v)) {
 		const char *why = t->format(value_str_or(v, ""), value_len(v));
 

@@ -83,5 +83,5 @@ bool schema_field_acted_on(const struct schema_type *t, const char *key)
 
 bool schema_is_free_text(const struct schema_type *t)
 {
-	return t->form == SCHEMA_STRING && !t->values && !t->format;
+	return t->form == SCHEMA_STRING && !t->values && !t->format && !t->check;
 }

@@ -83,6 +83,13 @@ int schema_admit_update(const struct schema_kind *kind, const struct value *old,
  */
 void schema_prepare_update(const struct schema_kind *kind, const struct value *old, struct value *root,
 			   struct arena *a, struct diag_list *diags);
+/*
+ * What a new object of an admitted document gets once its name and uid are settled (a Job's selector). Errors of what
+ * cannot be known before go to diags. 0, or the code of the first of them.
+ */
+int schema_finish_create(const struct schema_kind *kind, struct value *root, struct arena *a, struct diag_list *diags);
+/* What a changed object counts of its old state, whatever was written (a DaemonSet's template generation). */
+void schema_finish_update(const struct schema_kind *kind, const struct value *old, struct value *root, struct arena *a);
 
 /* The file name rule of a kind's objects: 0, or -EINVAL with the reason in diags (path "metadata.name"). */
 int schema_check_name(const struct schema_kind *kind, const char *name, struct diag_list *diags);

@@ -49,6 +49,8 @@ struct schema_type {
 	const char *const *keys;   /* lists: server-side apply's or the strategic merge's keys, NULL-terminated */
 	bool is_set;		   /* lists of scalars that are sets */
 	const char *const *values; /* strings: all that is allowed, NULL-terminated */
+	const char *unsupported;   /* what is said of another, as an "Invalid value"; NULL: the list of values */
+	const char *required;	   /* what "Required value" adds where a REQUIRED member of this type is absent */
 	bool ranged;		   /* integers */
 	int64_t min, max;
 	schema_format_fn format; /* strings */
@@ -74,6 +76,7 @@ struct schema_type {
 #define SET(t) TYPE(.form = SCHEMA_LIST, .elem = (t), .is_set = true)
 #define MAP(t) TYPE(.form = SCHEMA_MAP, .elem = (t))
 #define ENUM(...) TYPE(.form = SCHEMA_STRING, .values = NAMES(__VA_ARGS__))
+#define ENUM_OR(why, ...) TYPE(.form = SCHEMA_STRING, .values = NAMES(__VA_ARGS__), .unsupported = (why))
 #define FORMAT(f) TYPE(.form = SCHEMA_STRING, .format = (f))
 #define INT32_RANGE(lo, hi) TYPE(.form = SCHEMA_INT32, .ranged = true, .min = (lo), .max = (hi))
 #define INT64_RANGE(lo, hi) TYPE(.form = SCHEMA_INT64, .ranged = true, .min = (lo), .max = (hi))
@@ -117,6 +120,11 @@ extern const struct schema_type schema_service, schema_endpoints, schema_endpoin
 	schema_persistent_volume_claim, schema_csi_driver, schema_csi_node, schema_csi_storage_capacity,
 	schema_storage_class, schema_volume_attachment, schema_volume_attributes_class, schema_cluster_role,
 	schema_cluster_role_binding, schema_role, schema_role_binding;
+/* controllers.c, batch.c, autoscaling.c, limits.c */
+extern const struct schema_type schema_replication_controller, schema_pod_template, schema_stateful_set,
+	schema_daemon_set, schema_controller_revision, schema_job, schema_cron_job, schema_horizontal_pod_autoscaler,
+	schema_pod_disruption_budget, schema_resource_quota, schema_limit_range, schema_priority_class,
+	schema_runtime_class, schema_lease;
 
 /* The field of that name of a struct; NULL if there is none. */
 const struct schema_field *schema_field_find(const struct schema_type *t, const char *name);
@@ -140,6 +148,9 @@ struct schema_kind_ops {
 	void (*initial_status)(struct admit *ad, struct value *root); /* of a new object; NULL: {} */
 	/* Of an update, before admission: what goes with a change of another field, what stays although it was left out. */
 	void (*prepare_update)(struct admit *ad, const struct value *old, struct value *root);
+	/* schema_finish_create() and schema_finish_update(). */
+	void (*finish_create)(struct admit *ad, struct value *root);
+	void (*finish_update)(struct arena *a, const struct value *old, struct value *root);
 	/* The kind's own rules of an update; the tables' IMMUTABLE fields are compared before. */
 	void (*check_update)(struct admit *ad, const struct value *old, const struct value *new_root);
 };

@@ -40,12 +40,17 @@ void schema_prepare_update(const struct schema_kind *kind, const struct value *o
 int schema_admit_update(const struct schema_kind *kind, const struct value *old, const struct value *new_root,
 			struct diag_list *diags)
 {
-	struct admit ad = { .diags = diags, .ops = schema_kind_ops(kind) };
+	_cleanup_arena_ struct arena *scratch = arena_new(0);
+	struct admit ad = { .arena = scratch, .diags = diags, .ops = schema_kind_ops(kind) };
 	size_t errors = diags->errors;
 
+	if (!scratch)
+		return -ENOMEM;
 	compare_struct(&ad, kind->type, old, new_root, NULL);
 	if (ad.ops->check_update)
 		ad.ops->check_update(&ad, old, new_root);
+	if (arena_failed(scratch))
+		diags->failed = true;
 	return diags->errors != errors || diags->failed ? diag_code(diags) : 0;
 }
 

@@ -70,7 +70,8 @@ static void check_struct(struct admit *ad, const struct schema_type *t, const st
 			continue;
 		member = value_get(v, f->name);
 		if (is_missing(f, member))
-			report_required(ad, AT(at, f->name), value_mark(member).line ? member : v, "%s", "");
+			report_required(ad, AT(at, f->name), value_mark(member).line ? member : v, "%s",
+					f->type->required ? f->type->required : "");
 	}
 	for (size_t i = 0; i < value_len(v); i++) {
 		const struct schema_field *f = schema_field_find(t, value_key_at(v, i));

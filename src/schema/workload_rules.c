@@ -9,7 +9,7 @@
 
 /* --- defaults --- */
 
-static void default_to(struct admit *ad, struct value *v, const char *key, struct value *made)
+void default_to(struct admit *ad, struct value *v, const char *key, struct value *made)
 {
 	if (!value_get(v, key))
 		value_set(ad->arena, v, key, made);
@@ -36,8 +36,7 @@ void replica_set_initial_status(struct admit *ad, struct value *root)
 	value_set_int(ad->arena, value_set_map(ad->arena, root, "status"), "replicas", 0);
 }
 
-/* Before apps/v1beta2 a selector and the object's labels came from the template's labels. */
-static void labels_of_template(struct admit *ad, struct value *root)
+void labels_of_template(struct admit *ad, struct value *root)
 {
 	struct value *spec = value_get(root, "spec");
 	const struct value *labels = value_path(spec, "template", "metadata", "labels");
@@ -76,12 +75,19 @@ void replica_set_from_extensions(struct admit *ad, struct value *root)
 
 /* --- rules --- */
 
-/* A count, or a percentage's number; 0 for anything else. */
-static long amount(const struct value *v)
+long workload_amount(const struct value *v)
 {
 	const char *s = value_str(v);
 
 	return s ? strtol(s, NULL, 10) : (long)value_int(v, 0);
+}
+
+void workload_percent_check(struct admit *ad, const struct value *v, const struct schema_path *at, const char *key)
+{
+	const struct value *member = value_get(v, key);
+
+	if (value_str(member) && workload_amount(member) > 100)
+		report_invalid(ad, AT(at, key), member, "must not be greater than 100%%");
 }
 
 void strategy_check(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -97,12 +103,10 @@ void strategy_check(struct admit *ad, const struct value *v, const struct schema
 				 "may not be specified when strategy `type` is 'Recreate'");
 		return;
 	}
-	if (unavailable && surge && amount(unavailable) == 0 && amount(surge) == 0)
+	if (unavailable && surge && workload_amount(unavailable) == 0 && workload_amount(surge) == 0)
 		report_invalid(ad, AT(AT(at, "rollingUpdate"), "maxUnavailable"), unavailable,
 			       "may not be 0 when `maxSurge` is 0");
-	if (value_str(unavailable) && amount(unavailable) > 100)
-		report_invalid(ad, AT(AT(at, "rollingUpdate"), "maxUnavailable"), unavailable,
-			       "must not be greater than 100%%");
+	workload_percent_check(ad, rolling, AT(at, "rollingUpdate"), "maxUnavailable");
 }
 
 static struct value_mark nearest_mark(const struct value *a, const struct value *b, const struct value *c)
@@ -112,27 +116,36 @@ static struct value_mark nearest_mark(const struct value *a, const struct value 
 	return value_mark(b).line ? value_mark(b) : value_mark(c);
 }
 
-static void check_selector(struct admit *ad, const struct value *spec, const struct schema_path *at)
+void workload_labels_check(struct admit *ad, const struct value *spec, const struct schema_path *at,
+			   const struct selector *selector)
 {
-	const struct value *selector = value_get(spec, "selector");
 	const struct value *template = value_get(spec, "template");
 	const struct value *labels = value_path(template, "metadata", "labels");
 	_cleanup_buf_ struct buf shown = BUF_INIT;
+
+	if (selector_matches(selector, labels))
+		return;
+	report_value(labels, &shown);
+	report_error(ad, AT(AT(AT(at, "template"), "metadata"), "labels"), nearest_mark(labels, template, spec),
+		     "Invalid value: %s: `selector` does not match template `labels`", buf_str(&shown));
+}
+
+void workload_selector_check(struct admit *ad, const struct value *spec, const struct schema_path *at, const char *what)
+{
+	const struct value *selector = value_get(spec, "selector");
 	struct selector *compiled = NULL;
 
 	/* A selector that is malformed has been reported by its own fields. */
 	if (!selector || selector_compile(ad->arena, selector, &compiled, NULL) < 0)
 		return;
-	if (selector_is_empty(compiled)) {
-		report_invalid(ad, AT(at, "selector"), selector, "empty selector is invalid: it would take every pod");
-	} else if (!selector_matches(compiled, labels)) {
-		report_value(labels, &shown);
-		report_error(ad, AT(AT(AT(at, "template"), "metadata"), "labels"), nearest_mark(labels, template, spec),
-			     "Invalid value: %s: `selector` does not match template `labels`", buf_str(&shown));
-	}
+	if (selector_is_empty(compiled))
+		report_invalid(ad, AT(at, "selector"), selector, "empty selector is invalid for %s: it would take every pod",
+			       what);
+	else
+		workload_labels_check(ad, spec, at, compiled);
 }
 
-static void check_template(struct admit *ad, const struct value *spec, const struct schema_path *at)
+void workload_template_check(struct admit *ad, const struct value *spec, const struct schema_path *at, const char *kind)
 {
 	const struct value *pod = value_path(spec, "template", "spec");
 	const struct value *policy = value_get(pod, "restartPolicy");
@@ -143,21 +156,21 @@ static void check_template(struct admit *ad, const struct value *spec, const str
 		report_unsupported(ad, AT(path, "restartPolicy"), policy, NAMES("Always"));
 	if (deadline)
 		report_forbidden(ad, AT(path, "activeDeadlineSeconds"), deadline,
-				 "may not be set for pods that are kept running for ever");
+				 "activeDeadlineSeconds in %s is not Supported", kind);
 }
 
 void replica_set_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
-	check_selector(ad, v, at);
-	check_template(ad, v, at);
+	workload_selector_check(ad, v, at, "replicaset");
+	workload_template_check(ad, v, at, "ReplicaSet");
 }
 
 void deployment_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	const struct value *deadline = value_get(v, "progressDeadlineSeconds");
 
-	check_selector(ad, v, at);
-	check_template(ad, v, at);
+	workload_selector_check(ad, v, at, "deployment");
+	workload_template_check(ad, v, at, "Deployment");
 	if (deadline && value_int(deadline, 0) >= 0 &&
 	    value_int(deadline, 0) <= value_int(value_get(v, "minReadySeconds"), 0))
 		report_invalid(ad, AT(at, "progressDeadlineSeconds"), deadline, "must be greater than minReadySeconds");

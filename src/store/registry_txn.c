@@ -313,6 +313,9 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 		return r;
 	stamp_new(t, kind, meta);
 	strategy_prepare_create(kind, t->arena, root);
+	r = schema_finish_create(kind, root, t->arena, diags ? diags : &own);
+	if (r < 0)
+		return r;
 	return put_object(t, key, root, inherit_from ? object_writer(inherit_from) : t->who.uid, STORE_ABSENT, diags);
 }
 
@@ -394,6 +397,8 @@ int txn_update(struct txn *t, const struct object *old, struct value *root, unsi
 	restore_metadata(t, old, root);
 	if (user)
 		strategy_prepare_update(t->arena, old, root);
+	if (!(flags & TXN_STATUS))
+		schema_finish_update(kind, object_root(old), root, t->arena);
 	if (arena_failed(t->arena))
 		return -ENOMEM;
 	if (user && !(flags & TXN_STATUS))
