@@ -7,7 +7,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "schema/baseline.h"
+#include "store/admission.h"
 #include "store/registry-internal.h"
 
 enum {
@@ -251,30 +251,6 @@ static void stamp_new(struct txn *t, const struct schema_kind *kind, struct valu
 		value_set_int(t->arena, meta, "generation", 1);
 }
 
-/* The labels of a namespace by which root says how pods that its users write are judged. */
-#define SECURITY_LABELS "pod-security.kubernetes.io/"
-#define ENFORCE_LABEL	SECURITY_LABELS "enforce"
-
-/* Holds what a user other than root writes to the baseline, and keeps what is in no namespace root's. */
-static int check_user(const struct txn *t, const struct schema_kind *kind, const char *ns, const struct value *old,
-		      const struct value *root, struct diag_list *diags)
-{
-	const struct schema_kind *namespaces = schema_kind_by_plural("namespaces");
-	_cleanup_object_ struct object *o = NULL;
-
-	if (t->who.uid == 0 || strcmp(t->who.agent, "mount") != 0)
-		return 0;
-	if (!kind->namespaced) {
-		diag_add(diags, DIAG_ERROR, -EPERM, value_mark(root), "",
-			 "Forbidden: only root may write %s, which are in no namespace", kind->plural);
-		return -EPERM;
-	}
-	o = ns ? cache_get(t->registry->cache, namespaces, NULL, ns) : NULL;
-	if (o && strcmp(value_str_or(object_path(o, "metadata", "labels", ENFORCE_LABEL), ""), "privileged") == 0)
-		return 0;
-	return schema_check_baseline(old, root, diags);
-}
-
 int txn_create(struct txn *t, struct value *root, unsigned flags, const struct object *inherit_from,
 	       struct diag_list *diags)
 {
@@ -304,7 +280,7 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 		value_remove(meta, "namespace");
 	}
 	if (r == 0)
-		r = check_user(t, kind, ns, NULL, root, diags ? diags : &own);
+		r = admission_check_user(t->registry, &t->who, kind, ns, NULL, root, diags ? diags : &own);
 	if (r == 0)
 		r = settle_key(t, kind, ns, meta, key);
 	if (r >= 0)
@@ -404,7 +380,8 @@ int txn_update(struct txn *t, const struct object *old, struct value *root, unsi
 	if (user && !(flags & TXN_STATUS))
 		r = schema_admit_update(kind, object_root(old), root, diags ? diags : &own);
 	if (r == 0 && user && !(flags & TXN_STATUS))
-		r = check_user(t, kind, object_namespace(old), object_root(old), root, diags ? diags : &own);
+		r = admission_check_user(t->registry, &t->who, kind, object_namespace(old), object_root(old), root,
+					 diags ? diags : &own);
 	if (r < 0 || value_equal(root, object_root(old)))
 		return r;
 	if (is_finished(root) && !is_finished(object_root(old)))

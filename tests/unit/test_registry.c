@@ -23,7 +23,7 @@ struct world {
 	struct registry *registry;
 };
 
-static const struct writer user = { .uid = 1000, .agent = "mount" }, controller = { .agent = "some-controller" };
+static const struct writer admin = { .agent = "mount" }, user = { .uid = 1000, .agent = "mount" }, controller = { .agent = "some-controller" };
 
 static int64_t the_time;
 
@@ -140,7 +140,7 @@ static void creation_is_refused(void **state)
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(create_as(w, &user, cases[i].yaml), cases[i].want);
+		assert_int_equal(create_as(w, &admin, cases[i].yaml), cases[i].want);
 }
 
 static void names_are_generated(void **state)
@@ -164,7 +164,7 @@ static void names_are_generated(void **state)
 	/* A long base is cut to 58. */
 	object_list_clear(&list);
 	(void)snprintf(base, sizeof(base), "{apiVersion: v1, kind: Node, metadata: {generateName: b%064d}}", 0);
-	assert_int_equal(create_as(w, &user, base), 0);
+	assert_int_equal(create_as(w, &admin, base), 0);
 	assert_int_equal(cache_list(w->cache, kind("nodes"), NULL, &list), 0);
 	assert_int_equal(strlen(object_name(list.items[0])), 63);
 }
@@ -390,7 +390,7 @@ static void a_namespace_ends_in_order(void **state)
 	struct world *w = *state;
 	_cleanup_object_ struct object *ns = NULL, *ending = NULL;
 
-	assert_int_equal(create_as(w, &user, "{apiVersion: v1, kind: Namespace, metadata: {name: dev}, spec: {finalizers: [a/b]},"
+	assert_int_equal(create_as(w, &admin, "{apiVersion: v1, kind: Namespace, metadata: {name: dev}, spec: {finalizers: [a/b]},"
 					     " status: {phase: Odd}}"), 0);
 	ns = get(w, "namespaces", "dev");
 	assert_int_equal(value_len(object_path(ns, "spec", "finalizers")), 2); /* Kubernetes' own always */
@@ -401,7 +401,7 @@ static void a_namespace_ends_in_order(void **state)
 	assert_string_equal(value_str(object_path(ending, "status", "phase")), "Terminating");
 	assert_int_equal(create_as(w, &user, "{apiVersion: v1, kind: ConfigMap, metadata: {name: m, namespace: dev}}"), -EPERM);
 	/* A user's update does not take its finalizers, a controller's does. */
-	assert_int_equal(update_as(w, &user, ending, "{apiVersion: v1, kind: Namespace, metadata: {name: dev}}", 0), 0);
+	assert_int_equal(update_as(w, &admin, ending, "{apiVersion: v1, kind: Namespace, metadata: {name: dev}}", 0), 0);
 	assert_int_equal(cache_count(w->cache, kind("namespaces"), NULL), 5);
 	object_unref(steal_ptr(ending));
 	ending = get(w, "namespaces", "dev");
@@ -416,7 +416,7 @@ static void nothing_slips_into_a_namespace_that_ends(void **state)
 	_cleanup_txn_ struct txn *t = txn_new(w->registry, &user);
 	_cleanup_object_ struct object *ns = NULL;
 
-	assert_int_equal(create_as(w, &user, "{apiVersion: v1, kind: Namespace, metadata: {name: dev}}"), 0);
+	assert_int_equal(create_as(w, &admin, "{apiVersion: v1, kind: Namespace, metadata: {name: dev}}"), 0);
 	assert_int_equal(txn_create(t, test_tree(txn_arena(t), "{apiVersion: v1, kind: ConfigMap, metadata: {name: m, namespace: dev}}"),
 				    0, NULL, NULL), 0);
 	ns = get(w, "namespaces", "dev");
