@@ -25,10 +25,8 @@ top_builddir=${top_builddir:-$top_srcdir/build}
 export top_srcdir top_builddir
 
 # Deadlines only end what hangs, so they are generous: machines are shared, and a build with sanitizers is many times slower.
-if [ -z "${PODFS_TEST_SLOWNESS:-}" ]; then
-	PODFS_TEST_SLOWNESS=3
-	grep -q '^SAN_CFLAGS = .' "$top_builddir/Makefile" 2>/dev/null && PODFS_TEST_SLOWNESS=10
-fi
+is_sanitized() { grep -q '^SAN_CFLAGS = .' "$top_builddir/Makefile" 2>/dev/null; }
+[ -n "${PODFS_TEST_SLOWNESS:-}" ] || PODFS_TEST_SLOWNESS=$(is_sanitized && echo 10 || echo 3)
 export PODFS_TEST_SLOWNESS
 
 # --- outside: make the namespaces, run the test in them, clear up after a test that was killed ---
