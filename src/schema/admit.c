@@ -197,8 +197,8 @@ static void admit(struct admit *ad, struct value *root)
 	check_name(ad, value_get(root, "metadata"), root);
 	check_namespace(ad, value_get(root, "metadata"));
 	if (!ad->ops->kind.acted_on)
-		report_warning(ad, NULL, value_mark(root), "nothing in this version of podfs acts on a %s",
-			       ad->ops->kind.kind);
+		report_warning(ad, NULL, value_mark(root), "nothing in this version of podfs acts on %s %s",
+			       strchr("AEIO", *ad->ops->kind.kind) ? "an" : "a", ad->ops->kind.kind);
 }
 
 int schema_admit(struct value *root, struct arena *a, struct diag_list *diags, const struct schema_kind **ret_kind)

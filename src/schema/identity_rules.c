@@ -20,6 +20,7 @@ void secret_defaults(struct admit *ad, struct value *v)
 	for (size_t i = 0; i < value_len(text); i++) {
 		_cleanup_buf_ struct buf encoded = BUF_INIT;
 		struct value *bytes;
+		bool is_new;
 
 		base64_encode(value_str_or(value_at(text, i), ""), value_len(value_at(text, i)), &encoded);
 		bytes = buf_failed(&encoded) ? NULL : value_new_strn(ad->arena, buf_str(&encoded), encoded.len);
@@ -28,7 +29,10 @@ void secret_defaults(struct admit *ad, struct value *v)
 			return;
 		}
 		value_set_mark(bytes, value_mark(value_at(text, i)));
+		is_new = !value_get(data, value_key_at(text, i));
 		value_set(ad->arena, data, value_key_at(text, i), bytes);
+		if (is_new)
+			value_set_key_mark(data, value_key_mark_at(text, i));
 	}
 	value_remove(v, "stringData");
 }
@@ -44,7 +48,6 @@ static void check_json(struct admit *ad, const struct value *v, const struct sch
 {
 	const struct value *text = value_path(v, "data", key);
 	_cleanup_buf_ struct buf bytes = BUF_INIT;
-	_cleanup_error_ struct error err = ERROR_INIT;
 	struct value *parsed = NULL;
 
 	if (!text) {

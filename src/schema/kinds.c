@@ -8,6 +8,8 @@
 #include <string.h>
 
 static const struct schema_kind *const kinds[] = {
+	&kind_api_service.kind,
+	&kind_certificate_signing_request.kind,
 	&kind_cluster_role_binding.kind,
 	&kind_cluster_role.kind,
 	&kind_config_map.kind,
@@ -16,11 +18,14 @@ static const struct schema_kind *const kinds[] = {
 	&kind_csi_driver.kind,
 	&kind_csi_node.kind,
 	&kind_csi_storage_capacity.kind,
+	&kind_custom_resource_definition.kind,
 	&kind_daemon_set.kind,
 	&kind_deployment.kind,
+	&kind_device_class.kind,
 	&kind_endpoints.kind,
 	&kind_endpoint_slice.kind,
 	&kind_event.kind,
+	&kind_flow_schema.kind,
 	&kind_horizontal_pod_autoscaler.kind,
 	&kind_ingress_class.kind,
 	&kind_ingress.kind,
@@ -28,6 +33,9 @@ static const struct schema_kind *const kinds[] = {
 	&kind_job.kind,
 	&kind_lease.kind,
 	&kind_limit_range.kind,
+	&kind_mutating_admission_policy.kind,
+	&kind_mutating_admission_policy_binding.kind,
+	&kind_mutating_webhook_configuration.kind,
 	&kind_namespace.kind,
 	&kind_network_policy.kind,
 	&kind_node.kind,
@@ -37,9 +45,13 @@ static const struct schema_kind *const kinds[] = {
 	&kind_pod.kind,
 	&kind_pod_template.kind,
 	&kind_priority_class.kind,
+	&kind_priority_level_configuration.kind,
 	&kind_replica_set.kind,
 	&kind_replication_controller.kind,
+	&kind_resource_claim.kind,
+	&kind_resource_claim_template.kind,
 	&kind_resource_quota.kind,
+	&kind_resource_slice.kind,
 	&kind_role_binding.kind,
 	&kind_role.kind,
 	&kind_runtime_class.kind,
@@ -49,6 +61,9 @@ static const struct schema_kind *const kinds[] = {
 	&kind_service.kind,
 	&kind_stateful_set.kind,
 	&kind_storage_class.kind,
+	&kind_validating_admission_policy.kind,
+	&kind_validating_admission_policy_binding.kind,
+	&kind_validating_webhook_configuration.kind,
 	&kind_volume_attachment.kind,
 	&kind_volume_attributes_class.kind,
 };
@@ -59,16 +74,9 @@ static const struct {
 	const char *names; /* separated by spaces */
 } elsewhere[] = {
 	{ "", "Binding ComponentStatus" },
-	{ "admissionregistration.k8s.io", "MutatingWebhookConfiguration ValidatingAdmissionPolicy "
-					  "ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration" },
-	{ "apiextensions.k8s.io", "CustomResourceDefinition" },
-	{ "apiregistration.k8s.io", "APIService" },
-	{ "certificates.k8s.io", "CertificateSigningRequest" },
 	{ "events.k8s.io", "Event" },
 	{ "extensions", "PodSecurityPolicy" },
-	{ "flowcontrol.apiserver.k8s.io", "FlowSchema PriorityLevelConfiguration" },
 	{ "policy", "PodSecurityPolicy" },
-	{ "resource.k8s.io", "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice" },
 };
 
 const struct schema_kind *const *schema_kinds(size_t *ret_n)

@@ -120,6 +120,14 @@ extern const struct schema_type schema_service, schema_endpoints, schema_endpoin
 	schema_persistent_volume_claim, schema_csi_driver, schema_csi_node, schema_csi_storage_capacity,
 	schema_storage_class, schema_volume_attachment, schema_volume_attributes_class, schema_cluster_role,
 	schema_cluster_role_binding, schema_role, schema_role_binding;
+/* admission.c, extension.c, api_service.c, flowcontrol.c, certificate.c, device.c */
+extern const struct schema_type schema_mutating_admission_policy, schema_mutating_admission_policy_binding,
+	schema_mutating_webhook_configuration, schema_validating_admission_policy,
+	schema_validating_admission_policy_binding, schema_validating_webhook_configuration,
+	schema_api_service, schema_custom_resource_definition, schema_flow_schema,
+	schema_priority_level_configuration, schema_certificate_signing_request,
+	schema_device_class, schema_resource_claim, schema_resource_claim_template,
+	schema_resource_slice;
 /* controllers.c, batch.c, autoscaling.c, limits.c */
 extern const struct schema_type schema_replication_controller, schema_pod_template, schema_stateful_set,
 	schema_daemon_set, schema_controller_revision, schema_job, schema_cron_job, schema_horizontal_pod_autoscaler,
