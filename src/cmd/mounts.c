@@ -53,7 +53,7 @@ static int read_start_time(pid_t pid, unsigned long long *ret)
 	return 0;
 }
 
-int mount_record_write(const char *mountpoint, const struct cluster_config *config, struct error *err)
+int mount_record_write(pid_t pid, const char *mountpoint, const struct cluster_config *config, struct error *err)
 {
 	const char *const strings[] = { config->store,		config->state_dir,
 					config->run_dir,	config->log_dir,
@@ -67,11 +67,11 @@ int mount_record_write(const char *mountpoint, const struct cluster_config *conf
 		return error_set(err, -ENOMEM, "out of memory");
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return error_errno(err, -errno, "%s", dir);
-	(void)read_start_time(getpid(), &start);
+	(void)read_start_time(pid, &start);
 	f = fopen(tmp, "we");
 	if (!f)
 		return error_errno(err, -errno, "%s", tmp);
-	(void)fprintf(f, "%d %llu\n", getpid(), start);
+	(void)fprintf(f, "%d %llu\n", pid, start);
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		(void)fprintf(f, "%s\n", strings[i]);
 	if (fflush(f) != 0 || rename(tmp, path) < 0)

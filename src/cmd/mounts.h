@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which daemon serves which mount point: one small file a mount in RUN/mounts, by which `podfs umount` finds the
- * daemon, and its options when it is dead.
+ * Which holder keeps which mount point: one small file a mount in RUN/mounts, by which `podfs umount` finds the
+ * holder, and the daemon's options when both are dead.
  */
 #ifndef PODFS_CMD_MOUNTS_H
 #define PODFS_CMD_MOUNTS_H
@@ -19,8 +19,8 @@ struct mount_record {
 void mount_record_clear(struct mount_record *m);
 #define _cleanup_mount_record_ _cleanup_(mount_record_clear)
 
-/* Writes the record of this process. */
-int mount_record_write(const char *mountpoint, const struct cluster_config *config, struct error *err);
+/* Writes the record of a process: the holder. */
+int mount_record_write(pid_t pid, const char *mountpoint, const struct cluster_config *config, struct error *err);
 /* -ENOENT when there is none. */
 int mount_record_read(const char *run_dir, const char *mountpoint, struct mount_record *ret, struct error *err);
 /* Removes the record, and the runtime directories if nothing is left in them. */
@@ -29,7 +29,7 @@ void mount_record_remove(const char *run_dir, const char *mountpoint);
 /* The configuration that a record holds; borrows its strings. */
 struct cluster_config mount_record_config(const struct mount_record *m);
 
-/* A pidfd of the daemon; -ESRCH when it is gone. */
+/* A pidfd of the holder; -ESRCH when it is gone. */
 int mount_record_open(const struct mount_record *m);
 
 #endif

@@ -76,7 +76,7 @@ static size_t caller_groups(pid_t pid, uid_t uid, gid_t gid, gid_t *groups, size
 	return fs_access_parse_groups(status, uid, gid, groups, max);
 }
 
-static struct fs_access *access_new(uid_t uid, gid_t gid, const gid_t *groups, size_t n)
+struct fs_access *fs_access_new(uid_t uid, gid_t gid, const gid_t *groups, size_t n)
 {
 	struct fs_access *a = malloc(sizeof(*a) + n * sizeof(*groups));
 
@@ -97,12 +97,18 @@ struct fs_access *fs_access_of(const struct fs_req *r)
 	gid_t groups[GROUPS_MAX];
 	size_t n = who.uid && !r->answered ? caller_groups(who.pid, who.uid, who.gid, groups, ARRAY_SIZE(groups)) : 0;
 
-	return access_new(who.uid, who.gid, groups, n);
+	return fs_access_new(who.uid, who.gid, groups, n);
 }
 
 struct fs_access *fs_access_recorded(uid_t uid, gid_t gid)
 {
-	return access_new(uid, gid, NULL, 0);
+	return fs_access_new(uid, gid, NULL, 0);
+}
+
+size_t fs_access_groups(const struct fs_access *a, const gid_t **ret)
+{
+	*ret = a->groups;
+	return a->n;
 }
 
 struct fs_access *fs_access_ref(struct fs_access *a)

@@ -19,6 +19,9 @@ struct fs_access;
 struct fs_access *fs_access_of(const struct fs_req *r);
 /* Of a user and one group: who is gone and only recorded. NULL when memory is out. */
 struct fs_access *fs_access_recorded(uid_t uid, gid_t gid);
+/* With further groups, for one that was kept; and these. */
+struct fs_access *fs_access_new(uid_t uid, gid_t gid, const gid_t *groups, size_t n);
+size_t fs_access_groups(const struct fs_access *a, const gid_t **ret); /* borrowed */
 struct fs_access *fs_access_ref(struct fs_access *a); /* NULL is fine */
 void fs_access_unref(struct fs_access *a);
 DEFINE_CLEANUP(struct fs_access *, fs_access_unref);

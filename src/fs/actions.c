@@ -167,6 +167,7 @@ struct action {
 	struct fs_req *r;
 	struct fs *fs;
 	size_t size;
+	int64_t time; /* of the request: the same when it comes again */
 	char text[ACTION_MAX];
 };
 
@@ -196,6 +197,7 @@ static void start(struct fs_req *r, struct fs_handle *h, const char *data, size_
 	act->r = r;
 	act->fs = h->fs;
 	act->size = size;
+	act->time = fs_req_time(r);
 	fs_node_path(h->node, &path);
 	fs_req_comm(r, comm);
 	e = (struct fs_edit){ .uid = fs_obj_uid(h->node), .path = buf_str(&path), .ns = h->node->ns, .comm = comm,
@@ -242,7 +244,7 @@ static int restart_change(void *arg, struct arena *a, const struct object *live,
 		return -EINVAL;
 	}
 	(void)value_set_str(a, annotations, "kubectl.kubernetes.io/restartedAt",
-			    clock_format_rfc3339(registry_now(act->fs->registry), now));
+			    clock_format_rfc3339(act->time, now));
 	return 0;
 }
 

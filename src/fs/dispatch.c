@@ -6,6 +6,7 @@
 #include "fs/frame.h"
 
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -31,6 +32,8 @@ static struct fs_node *find_node(fuse_req_t req, fuse_ino_t ino)
 	struct fs_node *n = ino == FUSE_ROOT_ID ? session_fs(req)->root : fs_node_find(session_fs(req), ino);
 
 	if (!n)
+		n = fs_takeover_node(session_fs(req), ino);
+	if (!n)
 		(void)fuse_reply_err(req, ESTALE);
 	return n;
 }
@@ -51,6 +54,8 @@ static struct fs_handle *find_handle(fuse_req_t req, struct fuse_file_info *fi)
 	struct fs_handle *h = fs_handle_find(session_fs(req), fi->fh);
 
 	if (!h)
+		h = fs_takeover_handle(session_fs(req), fi->fh);
+	if (!h)
 		(void)fuse_reply_err(req, EIO); /* of a daemon before this one: what it held is lost */
 	return h;
 }
@@ -64,6 +69,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 	conn->want = conn->capable & keep;
 	conn->max_write = MAX_WRITE;
+	fs_keep_set_ready(fs->keep);
 	if (fs->config.ready)
 		fs->config.ready(fs->config.ready_arg);
 }
@@ -123,6 +129,8 @@ static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 
 	if (n)
 		fs_node_forget(n, nlookup);
+	else if (ino != FUSE_ROOT_ID)
+		fs_takeover_forget(session_fs(req), ino, nlookup);
 	fuse_reply_none(req);
 }
 
@@ -133,15 +141,20 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 
 		if (n)
 			fs_node_forget(n, forgets[i].nlookup);
+		else if (forgets[i].ino != FUSE_ROOT_ID)
+			fs_takeover_forget(session_fs(req), forgets[i].ino, forgets[i].nlookup);
 	}
 	fuse_reply_none(req);
 }
 
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
-	struct fs_req *r = begin(req, parent, NULL);
+	struct fs_req *r;
 
-	if (!r)
+	if (fs_takeover_opened(req, session_fs(req), true))
+		return;
+	r = begin(req, parent, NULL);
+	if (!r || fs_takeover_created(r, req, name, fi->flags))
 		return;
 	if (!r->node->ops->create) {
 		fs_refuse(r, -EPERM, r->node, name, "no file can be made here");
@@ -165,7 +178,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 {
 	struct fs_req *r = begin(req, parent, NULL);
 
-	if (!r)
+	if (!r || fs_takeover_made(r, name))
 		return;
 	if (r->node->ops->mkdir)
 		r->node->ops->mkdir(r, r->node, name, mode & 07777);
@@ -185,7 +198,7 @@ static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs_req *r = begin(req, parent, NULL);
 
-	if (!r)
+	if (!r || fs_takeover_removed(r, name))
 		return;
 	if (r->node->ops->unlink)
 		r->node->ops->unlink(r, r->node, name);
@@ -197,7 +210,7 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs_req *r = begin(req, parent, NULL);
 
-	if (!r)
+	if (!r || fs_takeover_removed(r, name))
 		return;
 	if (r->node->ops->rmdir)
 		r->node->ops->rmdir(r, r->node, name);
@@ -216,6 +229,8 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	if (!newdir) { /* answered */
 		r->answered = true;
 		fs_reply_err(r, -ESTALE);
+	} else if (fs_takeover_renamed(r, name, newdir, newname)) {
+		return;
 	} else if (flags & ~(unsigned)RENAME_NOREPLACE) {
 		fs_reply_err(r, -EINVAL);
 	} else if (!r->node->ops->rename) {
@@ -229,7 +244,7 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 {
 	struct fs_req *r = begin(req, parent, NULL);
 
-	if (!r)
+	if (!r || fs_takeover_made(r, name))
 		return;
 	if (r->node->ops->symlink)
 		r->node->ops->symlink(r, r->node, name, target);
@@ -247,6 +262,8 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const 
 	if (!n) { /* answered */
 		r->answered = true;
 		fs_reply_err(r, -ESTALE);
+	} else if (fs_takeover_made(r, newname)) {
+		return;
 	} else if (r->node->ops->link) {
 		r->node->ops->link(r, n, r->node, newname);
 	} else {
@@ -386,7 +403,7 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const 
 	if (!user_xattr(name))
 		fs_reply_err(r, -EOPNOTSUPP);
 	else if (r->node->ops->setxattr)
-		r->node->ops->setxattr(r, r->node, name, value, size, flags);
+		r->node->ops->setxattr(r, r->node, name, value, size, r->unique & FS_KEEP_RESEND ? 0 : flags);
 	else
 		fs_reply_err(r, -EPERM);
 }
@@ -425,7 +442,7 @@ static void open_default(struct fs_req *r, struct fs_handle *h)
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct fs_req *r = begin(req, ino, NULL);
+	struct fs_req *r = fs_takeover_opened(req, session_fs(req), false) ? NULL : begin(req, ino, NULL);
 
 	if (!r)
 		return;
@@ -472,7 +489,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 		     struct fuse_file_info *fi)
 {
 	struct fs_handle *h = find_handle(req, fi);
-	struct fs_req *r = h ? begin(req, ino, h) : NULL;
+	struct fs_req *r = h && !fs_takeover_written(req, h, size) ? begin(req, ino, h) : NULL;
 
 	if (!r)
 		return;
@@ -518,8 +535,24 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	fs_handle_unref(fs_handle_find(session_fs(req), fi->fh));
+	struct fs_handle *h = fs_handle_find(session_fs(req), fi->fh);
+
+	if (!h)
+		h = fs_takeover_handle(session_fs(req), fi->fh);
+	if (h)
+		fs_handle_unref(h);
+	else
+		fs_takeover_release(session_fs(req), fi->fh);
 	(void)fuse_reply_err(req, 0);
+}
+
+/* The next daemon wakes who polls now: it knows him by the number in the request. */
+static void note_poll(struct fs_handle *h, const struct fuse_pollhandle *ph)
+{
+	const struct fuse_in_header *in = fs_keep_buffer(h->fs->keep);
+
+	if (in && h->kept && ph && in->opcode == FUSE_POLL)
+		h->kept->poll_kh = ((const struct fuse_poll_in *)(const void *)(in + 1))->kh;
 }
 
 static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
@@ -532,6 +565,7 @@ static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, s
 		return;
 	}
 	if (h->ops->poll) {
+		note_poll(h, ph);
 		(void)fuse_reply_poll(req, h->ops->poll(h, fi->poll_events, ph));
 		return;
 	}
@@ -545,9 +579,12 @@ static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, s
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct fs_node *n = find_node(req, ino);
+	struct fs_node *n;
 	struct fs_handle *h;
 
+	if (fs_takeover_opened(req, session_fs(req), false))
+		return;
+	n = find_node(req, ino);
 	if (!n)
 		return;
 	h = fs_handle_new(session_fs(req), n, fuse_req_ctx(req), O_DIRECTORY);
@@ -559,6 +596,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		return;
 	}
 	fi->fh = h->number;
+	fs_handle_keep(h, fs_req_current(session_fs(req)));
 	if (fuse_reply_open(req, fi) < 0)
 		fs_handle_unref(h);
 }
@@ -604,19 +642,21 @@ static void readdir_common(fuse_req_t req, size_t size, off_t off, struct fuse_f
 {
 	struct fs_handle *h = find_handle(req, fi);
 	_cleanup_free_ char *out = NULL;
-	size_t used = 0;
+	size_t used = 0, i;
+	bool whole;
 	int err = 0;
 
 	if (!h)
 		return;
 	if (off == 0 || !h->listing->filled)
 		err = fill_listing(h);
+	whole = off == 0;
 	out = err == 0 ? malloc(size) : NULL;
 	if (!out) {
 		(void)fuse_reply_err(req, err < 0 ? -err : ENOMEM);
 		return;
 	}
-	for (size_t i = (size_t)off; i < h->listing->n; i++) {
+	for (i = (size_t)off; i < h->listing->n; i++) {
 		const char *name = fs_listing_name(h->listing, i);
 		const struct fs_listing_entry *l = &h->listing->entries[i];
 		struct stat st = { .st_ino = l->ino ? l->ino : (ino_t)UNKNOWN_INO, .st_mode = l->mode };
@@ -637,6 +677,8 @@ static void readdir_common(fuse_req_t req, size_t size, off_t off, struct fuse_f
 		if (node)
 			fs_node_lookup_add(node);
 	}
+	if (whole && i < h->listing->n)
+		fs_takeover_keep_listing(h);
 	(void)fuse_reply_buf(req, out, used);
 }
 

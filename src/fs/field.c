@@ -47,6 +47,11 @@ static int get_node(struct fs_node *dir, const char *name, const struct fs_ops *
 	return 0;
 }
 
+int fs_field_node(struct fs_node *dir, const char *name, struct fs_node **ret)
+{
+	return get_node(dir, name, &fs_field_ops, ret);
+}
+
 /* A node that has no field yet: its file is being written, or its folder was made. */
 static struct fs_node *find_pending(struct fs_node *dir, const char *name)
 {
@@ -164,6 +169,7 @@ const struct fs_ops fs_field_ops = {
 	.flush = fs_field_flush,
 	.fsync = fs_field_fsync,
 	.release = fs_field_release,
+	.keep = fs_field_keep,
 };
 
 /* --- directories --- */

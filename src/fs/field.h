@@ -15,6 +15,7 @@ extern const struct fs_ops fs_fielddir_ops; /* a directory */
 
 struct fs_field_handle {
 	LIST_ENTRY(fs_field_handle) entry; /* of the node's writers, when it can write */
+	struct fs_handle *h;		   /* borrowed: whose it is, once the kernel has it */
 	struct fs_node *node;		   /* borrowed: the handle holds it */
 	struct fs_blob *blob;		   /* owned: what was written, of what commits at close; NULL: nothing */
 	enum fs_hstate state;
@@ -30,6 +31,8 @@ struct fs_field_node {
 	bool made; /* a folder that mkdir(2) made and that no key is in yet */
 };
 
+/* A field's node, made if it is not known; for restorers. */
+int fs_field_node(struct fs_node *dir, const char *name, struct fs_node **ret);
 /* The child of NAME/ or a directory in it. */
 int fs_field_lookup(struct fs_node *dir, const struct field *at, const char *name, struct fs_node **ret);
 int fs_field_readdir(struct fs_node *dir, const struct field *at, struct fs_listing *l);
@@ -42,6 +45,11 @@ bool fs_field_is_data(const struct fs_node *dir);
 /* fieldrename.c */
 void fs_field_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
 		     const char *newname, unsigned flags);
+
+/* --- fieldkeep.c: for the next daemon --- */
+void fs_field_handle_keep(struct fs_field_handle *w); /* its state */
+void fs_field_keep_text(struct fs_field_handle *w, const void *data, size_t len, size_t at, uint64_t unique);
+void fs_field_keep(struct fs_handle *h);
 
 /* --- fieldwrite.c --- */
 void fs_field_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h);

@@ -61,6 +61,8 @@ static void on_done(struct fs *fs, void *arg, int result)
 		w->state = FS_H_REFUSED;
 		w->refused = result;
 	}
+	if (w)
+		fs_field_handle_keep(w);
 	if (result == 0 && !c->whole)
 		fs_revert_cancel(fs, c->uid, c->path);
 	if (c->r && result == 0 && c->answer)
@@ -203,6 +205,7 @@ static void write_value(struct fs_req *r, struct fs_handle *h, const char *data,
 void fs_field_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
 {
 	struct fs_field_handle *w = h->data;
+	size_t at;
 	int err;
 
 	if (!w) {
@@ -217,16 +220,19 @@ void fs_field_write(struct fs_req *r, struct fs_handle *h, const char *data, siz
 		fs_reply_err(r, -ENOMEM);
 		return;
 	}
-	err = fs_quota_hold(h, (h->flags & O_APPEND ? w->blob->len : off) + size);
+	at = h->flags & O_APPEND ? w->blob->len : (size_t)off;
+	err = fs_quota_hold(h, at + size);
 	if (err == 0)
-		err = fs_blob_write(&w->blob, data, size, h->flags & O_APPEND ? w->blob->len : (size_t)off);
+		err = fs_blob_write(&w->blob, data, size, at);
 	if (err < 0) {
 		(void)fs_hstate_next(&w->state, FS_H_FAIL); /* a part is missing: nothing is committed */
 		w->refused = err;
+		fs_field_handle_keep(w);
 		fs_reply_err(r, err);
 		return;
 	}
 	(void)fs_hstate_next(&w->state, FS_H_WRITE);
+	fs_field_keep_text(w, data, size, at, fs_req_unique(r));
 	fs_reply_write(r, size);
 }
 
@@ -234,6 +240,7 @@ static void step(struct fs_req *r, struct fs_handle *h, enum fs_hevent event)
 {
 	struct fs_field_handle *w = h->data;
 	struct writer who = fs_handle_writer(h, r);
+	enum fs_haction action;
 
 	if (!w || !w->at_close) {
 		fs_reply_err(r, 0);
@@ -245,7 +252,10 @@ static void step(struct fs_req *r, struct fs_handle *h, enum fs_hevent event)
 		fs_reply_err(r, -ENOMEM);
 		return;
 	}
-	switch (fs_hstate_next(&w->state, event)) {
+	action = fs_hstate_next(&w->state, event);
+	if (action != FS_H_COMMIT) /* then it is kept as it is until the commit is done: the call may come again */
+		fs_field_handle_keep(w);
+	switch (action) {
 	case FS_H_COMMIT:
 		start(h->node, r, h, buffer(h) ? fs_blob_ref(w->blob) : NULL, 0, false, &who);
 		break;
@@ -307,8 +317,10 @@ void fs_field_setattr(struct fs_req *r, struct fs_node *n, const struct fs_attr 
 		err = buffer(h) ? fs_quota_hold(h, a->size) : -ENOMEM;
 		if (err == 0)
 			err = fs_blob_resize(&w->blob, (size_t)a->size);
-		if (err == 0)
+		if (err == 0) {
 			(void)fs_hstate_next(&w->state, FS_H_WRITE);
+			fs_field_keep_text(w, NULL, 0, 0, fs_req_unique(r));
+		}
 	} else if (err == 0 && set & FS_SET_SIZE && !w && a->size != now.size) {
 		struct writer who = fs_req_writer(r);
 		_cleanup_buf_ struct buf text = BUF_INIT;

@@ -8,6 +8,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
+#include "fs/keep.h"
 #include "fs/node.h"
 
 struct fs_req {
@@ -18,6 +19,8 @@ struct fs_req {
 	void (*cancel)(struct fs_req *r, void *arg);
 	void *cancel_arg;
 	bool parked, answered; /* answered: by the frame, and the region does not know yet */
+	bool as_create;	       /* it is open() that serves a create() which came again: fs/takeover.c */
+	uint64_t unique;       /* the kernel's number; with FS_KEEP_RESEND when it came again after a death */
 	struct fs_req *next_free;
 };
 
@@ -42,10 +45,18 @@ void fs_listing_clear(struct fs_listing *l);
 const char *fs_listing_name(const struct fs_listing *l, size_t i);
 
 struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct fuse_ctx *ctx, int flags);
+/* One of an earlier daemon's, with its number. */
+struct fs_handle *fs_handle_restore(struct fs *fs, const struct fs_kept *kept);
+/* It is about to be given to the kernel: keeps it for the next daemon. */
+void fs_handle_keep(struct fs_handle *h, uint64_t unique);
 struct fs_handle *fs_handle_find(struct fs *fs, uint64_t number);
 
 /* --- request.c --- */
 struct fs_req *fs_req_new(fuse_req_t req, struct fs_node *n, struct fs_handle *h);
+/* What the kernel numbers the request that is being served; 0 without a keep. */
+uint64_t fs_req_current(struct fs *fs);
+int fs_fill_entry(struct fs_node *n, struct fuse_entry_param *e);
+void fs_fill_open(const struct fs_handle *h, struct fuse_file_info *fi);
 void fs_req_pool_free(struct fs *fs);
 
 /* --- loop.c --- */
@@ -78,6 +89,30 @@ struct fs_tables {
 		char text[];
 	} *texts;
 };
+
+/* --- takeover.c --- */
+/* After INIT: takes up what the daemon before this one left, and has the kernel send again what it had read. */
+void fs_takeover(struct fs *fs, int fd);
+/* The handle that an earlier daemon gave to the kernel; NULL. */
+struct fs_handle *fs_takeover_handle(struct fs *fs, uint64_t number);
+/* The kernel let go of a handle that could not be taken over. */
+void fs_takeover_release(struct fs *fs, uint64_t number);
+void fs_takeover_forget(struct fs *fs, uint64_t ino, uint64_t count);
+/* Whether the request was in flight at so many deaths that it is answered EIO. */
+bool fs_takeover_is_stuck(struct fs *fs, uint64_t unique);
+/*
+ * A request that came again may have been done already. Each answers it and returns true if so: a name was to be made and is
+ * there; to be removed or moved away, and is not; a file was to be opened, and a handle was made for this very request.
+ */
+bool fs_takeover_made(struct fs_req *r, const char *name);
+bool fs_takeover_removed(struct fs_req *r, const char *name);
+bool fs_takeover_renamed(struct fs_req *r, const char *name, struct fs_node *newdir, const char *newname);
+bool fs_takeover_opened(fuse_req_t req, struct fs *fs, bool create);
+/* A create() whose file is there: opens it instead. */
+bool fs_takeover_created(struct fs_req *r, fuse_req_t req, const char *name, int flags);
+/* The kernel has read a part of a listing: the rest is to be the same after a takeover. */
+void fs_takeover_keep_listing(struct fs_handle *h);
+bool fs_takeover_written(fuse_req_t req, struct fs_handle *h, size_t size);
 
 /* --- dispatch.c --- */
 extern const struct fuse_lowlevel_ops fs_fuse_ops;

@@ -302,6 +302,9 @@ static void start_import(struct fs_req *r, struct fs_node *dir, const char *name
 
 /* --- archives --- */
 
+static void keep_archive(struct fs_handle *h);
+static const struct fs_ops archive_ops;
+
 struct afile {
 	int fd; /* owned */
 	enum fs_hstate state;
@@ -407,7 +410,10 @@ static void archive_write(struct fs_req *r, struct fs_handle *h, const char *dat
 		fs_reply_err(r, -errno);
 		return;
 	}
-	(void)fs_hstate_next(&f->state, FS_H_WRITE); /* it asks for nothing */
+	if (f->state != FS_H_DIRTY) {
+		(void)fs_hstate_next(&f->state, FS_H_WRITE); /* it asks for nothing */
+		keep_archive(h);
+	}
 	fs_reply_write(r, (size_t)n);
 }
 
@@ -418,10 +424,12 @@ static void archive_flush(struct fs_req *r, struct fs_handle *h, bool same_proce
 
 	if (event == FS_H_FLUSH && f->state == FS_H_DIRTY && fs_req_is_killed(r))
 		event = FS_H_FLUSH_KILLED;
-	if (fs_hstate_next(&f->state, event) == FS_H_COMMIT && !is_scratch(h->node->name))
+	if (fs_hstate_next(&f->state, event) == FS_H_COMMIT && !is_scratch(h->node->name)) {
 		start_import(r, h->node->parent, h->node->name);
-	else
+	} else {
+		keep_archive(h);
 		fs_reply_err(r, 0);
+	}
 }
 
 static void archive_release(struct fs_handle *h)
@@ -432,7 +440,41 @@ static void archive_release(struct fs_handle *h)
 	free(f);
 }
 
+/* Its state as a byte. A handle whose import is under way is kept as dirty: the call comes again, and so does the import. */
+static void keep_archive(struct fs_handle *h)
+{
+	const struct afile *f = h->data;
+	uint8_t state[FS_KEEP_STATE] = { (uint8_t)f->state };
+
+	if (h->kept)
+		fs_keep_state(h->fs->keep, h->kept, state);
+}
+
+static void archive_keep(struct fs_handle *h)
+{
+	h->kept->region = FS_KEPT_ARCHIVE;
+	keep_archive(h);
+}
+
+int fs_archive_restore(struct fs_handle *h, const struct fs_takeover_place *at)
+{
+	struct fs_node *n = fs_takeover_node(h->fs, at->ino);
+	int r = 0;
+
+	if (!n || n->ops != &archive_ops)
+		return -ESTALE;
+	h->data = open_archive(n->fs, n->name, h->flags & O_ACCMODE, 0, &r);
+	if (!h->data)
+		return r;
+	((struct afile *)h->data)->state = fs_keep_version(h->kept)->state[0];
+	h->cached = !fs_handle_writes(h);
+	h->ops = n->ops;
+	h->node = fs_node_ref(n);
+	return 0;
+}
+
 static const struct fs_ops archive_ops = {
+	.keep = archive_keep,
 	.region = "archive",
 	.getattr = archive_getattr,
 	.setattr = archive_setattr,

@@ -9,6 +9,7 @@
  */
 #include "fs/frame.h"
 
+#include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -131,6 +132,7 @@ struct fs_tables *fs_loop_tables(struct fs *fs)
 void fs_loop_set_session(struct fs *fs, struct fuse_session *se, int fd)
 {
 	fs->loop->se = se;
+	fs->loop->buf.mem = fs_keep_buffer(fs->keep); /* NULL: libfuse allocates one */
 	fs->loop->fuse_fd = fd;
 }
 
@@ -519,12 +521,22 @@ void fs_timer_free(struct fs_timer *t)
 
 /* --- running --- */
 
+static void refuse_stuck(struct fs_loop *l)
+{
+	struct fuse_out_header out = { .len = sizeof(out), .error = -EIO, .unique = fs_req_current(l->fs) };
+
+	(void)!write(l->fuse_fd, &out, sizeof(out)); /* ignoring: who asked is gone */
+	fs_keep_answered(l->fs->keep, out.unique);
+}
+
 /* One request from the kernel; -EAGAIN when there is none. */
 static int serve_one(struct fs_loop *l)
 {
 	int n = fuse_session_receive_buf(l->se, &l->buf);
 
-	if (n > 0)
+	if (n > 0 && fs_takeover_is_stuck(l->fs, fs_req_current(l->fs)))
+		refuse_stuck(l);
+	else if (n > 0)
 		fuse_session_process_buf(l->se, &l->buf);
 	else if (n == 0)
 		l->unmounted = true;
@@ -610,7 +622,8 @@ void fs_loop_free(struct fs *fs)
 	}
 	fs_req_pool_free(fs);
 	free_watches(l, true);
-	free(l->buf.mem);
+	if (!fs->keep)
+		free(l->buf.mem);
 	close_fdp(&l->epoll_fd);
 	close_fdp(&l->wake_fd);
 	(void)pthread_mutex_destroy(&l->lock); /* cannot fail: nobody holds them */

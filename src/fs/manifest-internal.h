@@ -8,6 +8,7 @@
 struct fs_whandle {
 	LIST_ENTRY(fs_whandle) entry; /* of the manifest's writers, when it can write */
 	struct fs_manifest *m;	      /* owned reference */
+	struct fs_handle *h;	      /* borrowed: whose it is, once the kernel has it */
 	struct store_entry *base;     /* owned: the record when it was opened; NULL: none */
 	struct fs_blob *blob;	      /* owned: what was written; NULL: nothing */
 	enum fs_hstate state;
@@ -44,6 +45,16 @@ void fs_manifest_op_write(struct fs_req *r, struct fs_handle *h, const char *dat
 void fs_manifest_op_flush(struct fs_req *r, struct fs_handle *h, bool same_process);
 void fs_manifest_op_fsync(struct fs_req *r, struct fs_handle *h);
 void fs_manifest_op_release(struct fs_handle *h);
+
+void fs_whandle_count(struct fs_whandle *w); /* in fs/prune.h's count of what is half written */
+void fs_whandle_free(struct fs_whandle *w);  /* one that was not opened after all; NULL is fine */
+
+/* --- manifest_keep.c: for the next daemon --- */
+void fs_whandle_keep(struct fs_whandle *w);	/* its state */
+void fs_manifest_keep(struct fs_manifest *m); /* that of all its writers */
+/* Its buffer, in which that was written (with len 0: nothing), and its state. */
+void fs_whandle_keep_text(struct fs_whandle *w, const void *data, size_t len, size_t at, uint64_t unique);
+void fs_manifest_op_keep(struct fs_handle *h);
 
 /* --- manifest_attr.c --- */
 /* What the next record says of the file. */

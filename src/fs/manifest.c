@@ -286,6 +286,7 @@ const struct fs_ops fs_manifest_ops = {
 	.flush = fs_manifest_op_flush,
 	.fsync = fs_manifest_op_fsync,
 	.release = fs_manifest_op_release,
+	.keep = fs_manifest_op_keep,
 };
 
 /* --- making one --- */

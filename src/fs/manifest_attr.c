@@ -168,6 +168,7 @@ void fs_manifest_op_setattr(struct fs_req *r, struct fs_node *n, const struct fs
 		}
 		if (before != a->size)
 			fs_whandle_wrote(w);
+		fs_whandle_keep_text(w, NULL, 0, 0, fs_req_unique(r));
 	}
 	set &= ~(unsigned)FS_SET_SIZE;
 	if (!set || !m->entry || caller_writes(m)) {
@@ -176,6 +177,7 @@ void fs_manifest_op_setattr(struct fs_req *r, struct fs_node *n, const struct fs
 		m->over.gid = set & FS_SET_GID ? a->gid : m->over.gid;
 		m->over.mtime = set & FS_SET_MTIME ? a->mtime : m->over.mtime;
 		m->over_set |= set;
+		fs_manifest_keep(m);
 		fs_reply_attr(r, n);
 		return;
 	}

@@ -21,7 +21,7 @@ struct commit {
 	bool attr;	       /* answer with attributes (truncate(2)) */
 };
 
-static void count_writing(struct fs_whandle *w)
+void fs_whandle_count(struct fs_whandle *w)
 {
 	bool now = w->state == FS_H_DIRTY;
 
@@ -53,6 +53,8 @@ static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *r
 		w->state = FS_H_REFUSED;
 		w->refused = result->code;
 	}
+	if (w)
+		fs_whandle_keep(w);
 	if (!c->h)
 		vanish_if_refused(m);
 	if (c->r && result->code == 0 && c->attr)
@@ -97,6 +99,7 @@ static void commit_handle(struct fs_req *r, struct fs_handle *h)
 	struct writer who = fs_handle_writer(h, r);
 
 	if (w->m->gone || !w->m->node || !w->blob) { /* unlinked: nothing to declare */
+		fs_whandle_keep(w);
 		fs_reply_err(r, 0);
 		return;
 	}
@@ -127,7 +130,9 @@ static void step(struct fs_req *r, struct fs_handle *h, enum fs_hevent event)
 	if (event == FS_H_FLUSH && (w->state == FS_H_DIRTY || w->state == FS_H_FRESH) && fs_req_is_killed(r))
 		event = FS_H_FLUSH_KILLED;
 	action = fs_hstate_next(&w->state, event);
-	count_writing(w);
+	fs_whandle_count(w);
+	if (action != FS_H_COMMIT) /* then it is kept as it is until the commit is done: the call may come again */
+		fs_whandle_keep(w);
 	switch (action) {
 	case FS_H_COMMIT:
 		commit_handle(r, h);
@@ -164,7 +169,7 @@ void fs_manifest_op_release(struct fs_handle *h)
 	if (w->writes) {
 		enum fs_haction action = fs_hstate_next(&w->state, FS_H_RELEASE);
 
-		count_writing(w);
+		fs_whandle_count(w);
 		LIST_REMOVE(w, entry);
 		if (action == FS_H_QUIET && !m->gone && m->node && w->blob)
 			commit_text(m, h->node->parent, w->blob, NULL, NULL, &who, h->access, false);
@@ -173,10 +178,8 @@ void fs_manifest_op_release(struct fs_handle *h)
 		if (LIST_EMPTY(&m->writers) && m->entry && action != FS_H_QUIET)
 			m->over_set = 0;
 	}
-	fs_blob_unref(w->blob);
-	store_entry_unref(w->base);
-	fs_manifest_unref(m);
-	free(w);
+	w->writes = false; /* it is out of the list */
+	fs_whandle_free(w);
 	h->data = NULL;
 }
 
@@ -265,7 +268,8 @@ void fs_whandle_failed(struct fs_whandle *w, int code)
 {
 	(void)fs_hstate_next(&w->state, FS_H_FAIL); /* it asks for nothing */
 	w->refused = code;
-	count_writing(w);
+	fs_whandle_count(w);
+	fs_whandle_keep(w);
 }
 
 void fs_whandle_wrote(struct fs_whandle *w)
@@ -274,7 +278,7 @@ void fs_whandle_wrote(struct fs_whandle *w)
 		(void)fs_hstate_next(&w->state, FS_H_EMPTY); /* nor does this */
 	(void)fs_hstate_next(&w->state, FS_H_WRITE); /* it asks for nothing */
 	w->m->over_set &= ~(unsigned)FS_SET_MTIME;
-	count_writing(w);
+	fs_whandle_count(w);
 }
 
 static void tell_too_big(struct fs_req *r, struct fs_handle *h)
@@ -289,12 +293,13 @@ void fs_manifest_op_write(struct fs_req *r, struct fs_handle *h, const char *dat
 {
 	struct fs_whandle *w = h->data;
 	int err = fs_whandle_need_blob(w);
+	size_t at;
 
+	at = err == 0 && h->flags & O_APPEND ? w->blob->len : off;
 	if (err == 0)
-		err = fs_quota_hold(h, w->blob->len > off + size ? w->blob->len :
-				       (h->flags & O_APPEND ? w->blob->len : off) + size);
+		err = fs_quota_hold(h, w->blob->len > off + size ? w->blob->len : at + size);
 	if (err == 0)
-		err = fs_blob_write(&w->blob, data, size, h->flags & O_APPEND ? w->blob->len : off);
+		err = fs_blob_write(&w->blob, data, size, at);
 	if (err < 0) {
 		if (err == -EFBIG && w->refused != err)
 			tell_too_big(r, h);
@@ -303,7 +308,20 @@ void fs_manifest_op_write(struct fs_req *r, struct fs_handle *h, const char *dat
 		return;
 	}
 	fs_whandle_wrote(w);
+	fs_whandle_keep_text(w, data, size, at, fs_req_unique(r));
 	fs_reply_write(r, size);
+}
+
+void fs_whandle_free(struct fs_whandle *w)
+{
+	if (!w)
+		return;
+	if (w->writes)
+		LIST_REMOVE(w, entry);
+	fs_blob_unref(w->blob);
+	store_entry_unref(w->base);
+	fs_manifest_unref(w->m);
+	free(w);
 }
 
 /* truncate(2) by name: the shortened text is a new version. */

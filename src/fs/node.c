@@ -178,8 +178,18 @@ void fs_node_unref(struct fs_node *n)
 
 void fs_node_lookup_add(struct fs_node *n)
 {
-	if (n->nlookup++ == 0)
+	if (n->nlookup == 0) {
+		if (fs_takeover_adopt(n)) {
+			fs_keep_node_count(n->fs->keep, n->kept, ++n->nlookup);
+			return;
+		}
 		fs_node_ref(n);
+		if (n->parent)
+			n->kept = fs_keep_node_add(n->fs->keep, n->ino, n->parent->ino, n->name);
+		n->nlookup = 1;
+	} else {
+		fs_keep_node_count(n->fs->keep, n->kept, ++n->nlookup);
+	}
 }
 
 void fs_node_forget(struct fs_node *n, uint64_t count)
@@ -187,12 +197,18 @@ void fs_node_forget(struct fs_node *n, uint64_t count)
 	if (n->nlookup == 0)
 		return;
 	n->nlookup = count < n->nlookup ? n->nlookup - count : 0;
-	if (n->nlookup == 0)
+	fs_keep_node_count(n->fs->keep, n->kept, n->nlookup);
+	if (n->nlookup == 0) {
+		fs_keep_node_drop(n->fs->keep, n->kept);
+		n->kept = 0;
 		fs_node_unref(n);
+	}
 }
 
 int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name)
 {
+	bool moved = false;
+
 	if (strcmp(n->name, name) != 0) {
 		char *copy = strdup(name);
 
@@ -200,6 +216,7 @@ int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name)
 			return -ENOMEM;
 		free(n->name);
 		n->name = copy;
+		moved = true;
 	}
 	if (n->parent != parent) {
 		struct fs_node *old = n->parent;
@@ -208,7 +225,10 @@ int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name)
 		n->ns = parent->ns;
 		n->kind = parent->kind;
 		fs_node_unref(old);
+		moved = true;
 	}
+	if (moved)
+		fs_keep_node_move(n->fs->keep, n->kept, parent->ino, name);
 	return 0;
 }
 
@@ -392,22 +412,60 @@ static void grow_handles(struct fs_tables *t)
 	t->handle_mask = mask;
 }
 
-struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct fuse_ctx *ctx, int flags)
+static struct fs_handle *insert_handle(struct fs *fs, const struct fs_handle *what)
 {
 	struct fs_tables *t = fs_loop_tables(fs);
-	struct fs_handle *h = calloc(1, sizeof(*h));
+	struct fs_handle *h = malloc(sizeof(*h));
 
 	if (!h)
 		return NULL;
-	*h = (struct fs_handle){ .fs = fs, .node = n ? fs_node_ref(n) : NULL,
-				 .ops = n ? n->ops : NULL, .flags = flags, .uid = ctx->uid, .gid = ctx->gid,
-				 .snap = BUF_INIT, .number = t->next_handle++, .refs = 1 };
+	*h = *what;
 	if (t->n_handles > t->handle_mask)
 		grow_handles(t);
 	h->hash_next = t->handles[h->number & t->handle_mask];
 	t->handles[h->number & t->handle_mask] = h;
 	t->n_handles++;
 	return h;
+}
+
+struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct fuse_ctx *ctx, int flags)
+{
+	struct fs_tables *t = fs_loop_tables(fs);
+	const struct fs_handle what = { .fs = fs, .node = n, .ops = n ? n->ops : NULL, .flags = flags, .uid = ctx->uid,
+					.gid = ctx->gid, .snap = BUF_INIT, .refs = 1,
+					.number = fs_keep_handle_number(fs->keep, t->next_handle++) };
+	struct fs_handle *h = insert_handle(fs, &what);
+
+	if (h && n)
+		(void)fs_node_ref(n);
+	return h;
+}
+
+struct fs_handle *fs_handle_restore(struct fs *fs, const struct fs_kept *kept)
+{
+	const struct fs_handle what = { .fs = fs, .flags = (int)kept->flags, .uid = kept->uid, .gid = kept->gid,
+					.pid = kept->pid, .snap = BUF_INIT, .refs = 1, .number = kept->number };
+
+	return insert_handle(fs, &what);
+}
+
+void fs_handle_keep(struct fs_handle *h, uint64_t unique)
+{
+	const struct fs_kept what = { .number = h->number, .ino = h->node->ino,
+				      .parent = h->node->parent ? h->node->parent->ino : h->node->ino,
+				      .open_unique = unique & ~FS_KEEP_RESEND, .flags = (uint32_t)h->flags, .pid = h->pid,
+				      .uid = h->uid, .gid = h->gid, .dir = h->listing != NULL };
+
+	h->kept = fs_keep_handle_add(h->fs->keep, &what, h->node->name, h->snap.data, h->snap.len);
+	if (h->kept && h->access) {
+		const gid_t *groups;
+		size_t n = fs_access_groups(h->access, &groups);
+
+		h->kept->access = 1;
+		fs_keep_handle_set_groups(h->fs->keep, h->kept, groups, n);
+	}
+	if (h->kept && h->ops->keep)
+		h->ops->keep(h);
 }
 
 struct fs_handle *fs_handle_find(struct fs *fs, uint64_t number)
@@ -443,9 +501,11 @@ void fs_handle_unref(struct fs_handle *h)
 	}
 	if (h->data && h->ops && h->ops->release)
 		h->ops->release(h);
+	fs_keep_handle_drop(h->fs->keep, h->kept);
 	fs_quota_drop(h);
 	fs_access_unref(h->access);
-	fs_node_unref(h->node);
+	if (h->node)
+		fs_node_unref(h->node);
 	if (h->listing)
 		fs_listing_clear(h->listing);
 	free(h->listing);

@@ -49,6 +49,8 @@ struct fs_dirs;
 struct fs_session;
 struct fs_loop;
 struct fuse_pollhandle;
+struct fs_keep;
+struct fs_kept;
 
 /* How long the kernel may keep attributes and names, in seconds. */
 #define FS_TTL 1.0	 /* what changes by itself: never staler than the contract's second */
@@ -135,6 +137,9 @@ struct fs_ops {
 	/* Which of POLLIN | POLLOUT … hold. When none of `wanted` does and ph is not NULL, the region keeps ph until it
 	 * calls fs_poll_wake(); it may be given several. Missing: always ready. */
 	unsigned (*poll)(struct fs_handle *h, unsigned wanted, struct fuse_pollhandle *ph);
+	/* The handle is about to be the kernel's: sets h->region and keeps by fs_keep_*() what the next daemon needs to
+	 * go on with it (fs/keep.h). Missing: what h->snap holds. */
+	void (*keep)(struct fs_handle *h);
 };
 
 /*
@@ -151,6 +156,7 @@ struct fs_node {
 	const struct schema_kind *kind; /* of the kind's directory that it is in or below, or NULL */
 	void *data;		 /* the region's own */
 	uint64_t nlookup;	 /* references of the kernel */
+	uint32_t kept;		 /* fs/keep.h; 0: it is not */
 	unsigned refs;		 /* nlookup counts as one while it is not 0 */
 	struct fs_node *hash_next;
 };
@@ -222,6 +228,7 @@ struct fs_handle {
 	bool cached;	      /* set in open(): the kernel may cache pages of it (immutable or plain files) */
 	bool stream;	      /* set in open(): no seeking */
 	uint64_t number;
+	struct fs_kept *kept; /* fs/keep.h; NULL: it is not */
 	size_t held;	      /* bytes of a buffer, charged to uid: fs/quota.c */
 	unsigned refs;	      /* the kernel's, and those of parked requests */
 	struct fs_handle *hash_next;
@@ -236,9 +243,31 @@ static inline bool fs_handle_writes(const struct fs_handle *h)
 	return (h->flags & 03) != 0; /* O_ACCMODE: O_WRONLY or O_RDWR */
 }
 
+/* A file that was open when the daemon before this one ended: for the regions' restorers, see fs/takeover.c. */
+struct fs_takeover_place {
+	struct fs_node *dir; /* borrowed; NULL: it is gone */
+	const char *name;
+	uint64_t ino;
+};
+
+/* The inode that the kernel knows from an earlier daemon, borrowed; NULL. */
+struct fs_node *fs_takeover_node(struct fs *fs, uint64_t ino);
+/* The kernel has references on this inode from an earlier daemon: gives them to the node. False: it has none. */
+bool fs_takeover_adopt(struct fs_node *n);
+/* The regions' restorers: h is complete but for node, ops and data. An error: the file answers EIO from now on. */
+int fs_manifest_restore(struct fs_handle *h, const struct fs_takeover_place *at);
+int fs_field_restore(struct fs_handle *h, const struct fs_takeover_place *at);
+int fs_scratch_restore(struct fs_handle *h, const struct fs_takeover_place *at);
+int fs_stream_restore(struct fs_handle *h, const struct fs_takeover_place *at);
+int fs_archive_restore(struct fs_handle *h, const struct fs_takeover_place *at);
+
 /* --- requests --- */
 
 struct fs *fs_req_fs(const struct fs_req *r);
+/* The kernel's number of the request, for fs_keep_change(). */
+uint64_t fs_req_unique(const struct fs_req *r);
+/* When the request came first, ns since 1970: before a death, perhaps. */
+int64_t fs_req_time(const struct fs_req *r);
 /* Of create(): open(2)'s flags and the opener's process. */
 int fs_req_flags(const struct fs_req *r);
 pid_t fs_req_pid(const struct fs_req *r);
@@ -338,6 +367,7 @@ struct fs {
 	uint8_t seed[16];	 /* of fs_ino(); kept in the store */
 	int state_fd;		 /* of config.state_dir, owned */
 	struct fs_loop *loop;	 /* owned: fs/loop.c */
+	struct fs_keep *keep;	 /* owned: what outlives this daemon; NULL: nothing does */
 	pid_t asking;		 /* during getattr(): the calling thread, 0 otherwise: who wrote sees what he wrote */
 	struct fs_errors *errors;
 	struct fs_decl *decl;	 /* which manifest declares what: fs/decl.c */

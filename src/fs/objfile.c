@@ -173,6 +173,7 @@ const struct fs_ops fs_object_yaml_ops = {
 	.flush = fs_field_flush,
 	.fsync = fs_field_fsync,
 	.release = fs_field_release,
+	.keep = fs_field_keep,
 };
 const struct fs_ops fs_object_json_ops = {
 	.region = "object", .getattr = json_getattr, .destroy = destroy, .render = json_render

@@ -6,11 +6,19 @@
 #include "fs/frame.h"
 
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 enum { REQ_POOL = 64 };
+
+uint64_t fs_req_current(struct fs *fs)
+{
+	const struct fuse_in_header *in = fs_keep_buffer(fs->keep);
+
+	return in ? in->unique : 0;
+}
 
 struct fs_req *fs_req_new(fuse_req_t req, struct fs_node *n, struct fs_handle *h)
 {
@@ -26,7 +34,8 @@ struct fs_req *fs_req_new(fuse_req_t req, struct fs_node *n, struct fs_handle *h
 	}
 	if (!r)
 		return NULL;
-	*r = (struct fs_req){ .req = req, .fs = fs, .node = n ? fs_node_ref(n) : NULL, .h = fs_handle_ref(h) };
+	*r = (struct fs_req){ .req = req, .fs = fs, .node = n ? fs_node_ref(n) : NULL, .h = fs_handle_ref(h),
+			      .unique = fs_req_current(fs) };
 	return r;
 }
 
@@ -62,6 +71,16 @@ void fs_req_pool_free(struct fs *fs)
 struct fs *fs_req_fs(const struct fs_req *r)
 {
 	return r->fs;
+}
+
+uint64_t fs_req_unique(const struct fs_req *r)
+{
+	return r->unique;
+}
+
+int64_t fs_req_time(const struct fs_req *r)
+{
+	return fs_keep_came(r->fs->keep, r->unique, NULL);
 }
 
 int fs_req_flags(const struct fs_req *r)
@@ -216,7 +235,7 @@ void fs_reply_err(struct fs_req *r, int err)
 	req_free(r);
 }
 
-static int fill_entry(struct fs_node *n, struct fuse_entry_param *e)
+int fs_fill_entry(struct fs_node *n, struct fuse_entry_param *e)
 {
 	struct fs_attr a;
 	int r = fs_node_attr(n, &a);
@@ -238,7 +257,7 @@ void fs_reply_entry(struct fs_req *r, struct fs_node *n)
 		req_free(r);
 		return;
 	}
-	err = fill_entry(n, &e);
+	err = fs_fill_entry(n, &e);
 	if (err < 0) {
 		fs_reply_err(r, err);
 		return;
@@ -249,35 +268,43 @@ void fs_reply_entry(struct fs_req *r, struct fs_node *n)
 	req_free(r);
 }
 
-static void fill_open(const struct fs_handle *h, struct fuse_file_info *fi)
+void fs_fill_open(const struct fs_handle *h, struct fuse_file_info *fi)
 {
 	*fi = (struct fuse_file_info){ .flags = h->flags, .fh = h->number, .direct_io = !h->cached,
 				       .nonseekable = h->stream, .noflush = !fs_handle_writes(h) };
 }
 
-void fs_reply_create(struct fs_req *r, struct fs_node *n, void *data)
+/* r->h is on n, which the kernel is told of with it. */
+static void reply_created(struct fs_req *r, struct fs_node *n)
 {
 	struct fuse_entry_param e;
 	struct fuse_file_info fi;
 	struct fs_handle *h = r->h;
-	int err;
+	int err = wanted(r) ? fs_fill_entry(n, &e) : -EINTR;
 
-	h->node = fs_node_ref(n);
-	h->ops = n->ops;
-	h->data = data;
-	err = wanted(r) ? fill_entry(n, &e) : -EINTR;
 	if (err < 0) {
 		fs_reply_err(r, err);
 		return;
 	}
-	fill_open(h, &fi);
+	fs_fill_open(h, &fi);
 	fs_node_lookup_add(n);
+	fs_handle_keep(h, r->unique);
 	(void)fs_handle_ref(h); /* the kernel's */
 	if (fuse_reply_create(r->req, &e, &fi) < 0) {
 		fs_node_forget(n, 1);
 		fs_handle_unref(h);
 	}
 	req_free(r);
+}
+
+void fs_reply_create(struct fs_req *r, struct fs_node *n, void *data)
+{
+	struct fs_handle *h = r->h;
+
+	h->node = fs_node_ref(n);
+	h->ops = n->ops;
+	h->data = data;
+	reply_created(r, n);
 }
 
 void fs_reply_attr(struct fs_req *r, struct fs_node *n)
@@ -308,7 +335,14 @@ void fs_reply_open(struct fs_req *r, struct fs_handle *h)
 		req_free(r);
 		return;
 	}
-	fill_open(h, &fi);
+	if (r->as_create) {
+		r->as_create = false;
+		h->ops = h->node->ops;
+		reply_created(r, h->node);
+		return;
+	}
+	fs_fill_open(h, &fi);
+	fs_handle_keep(h, r->unique);
 	(void)fs_handle_ref(h); /* the kernel's */
 	if (fuse_reply_open(r->req, &fi) < 0)
 		fs_handle_unref(h);
@@ -324,6 +358,8 @@ void fs_reply_buf(struct fs_req *r, const void *data, size_t len)
 
 void fs_reply_write(struct fs_req *r, size_t size)
 {
+	if (r->h && r->h->kept)
+		r->h->kept->done_unique = r->unique & ~FS_KEEP_RESEND;
 	if (wanted(r))
 		(void)fuse_reply_write(r->req, size);
 	req_free(r);

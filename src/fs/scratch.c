@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "fs/files.h"
+#include "fs/keep.h"
 #include "fs/place.h"
 #include "fs/quota.h"
 
@@ -21,6 +22,11 @@
 
 struct sfile {
 	int fd; /* owned */
+};
+
+/* What is kept of a handle: where the last write to the end of the file began, since it may come again. */
+struct kept {
+	uint64_t unique, at;
 };
 
 static int open_below(struct fs *fs, const char *path, int flags, mode_t mode)
@@ -350,6 +356,51 @@ static void op_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t
 		fs_reply_buf(r, b, (size_t)n);
 }
 
+/* Where a write to the end of the file is to begin: a second time at the same place, whatever was written by then. */
+static uint64_t append_at(struct fs_req *r, struct fs_handle *h, uint64_t end)
+{
+	uint8_t state[FS_KEEP_STATE] = { 0 };
+	struct kept k;
+
+	if (!h->kept)
+		return end;
+	memcpy(&k, fs_keep_version(h->kept)->state, sizeof(k));
+	if (fs_req_unique(r) & FS_KEEP_RESEND && k.unique == (fs_req_unique(r) & ~FS_KEEP_RESEND))
+		return k.at;
+	k = (struct kept){ .unique = fs_req_unique(r) & ~FS_KEEP_RESEND, .at = end };
+	memcpy(state, &k, sizeof(k));
+	fs_keep_state(h->fs->keep, h->kept, state);
+	return end;
+}
+
+static void op_keep(struct fs_handle *h)
+{
+	h->kept->region = FS_KEPT_SCRATCH;
+}
+
+int fs_scratch_restore(struct fs_handle *h, const struct fs_takeover_place *at)
+{
+	struct fs_node *n = fs_takeover_node(h->fs, at->ino);
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	_cleanup_close_ int fd = -1;
+	struct sfile *f;
+	int r = n && n->ops == &fs_scratch_ops ? node_path(n, &path) : -ESTALE;
+
+	if (r < 0)
+		return r;
+	fd = open_below(n->fs, path.data, fs_handle_writes(h) ? O_RDWR : O_RDONLY, 0);
+	if (fd < 0)
+		return fd;
+	f = malloc(sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->fd = steal_fd(&fd);
+	h->data = f;
+	h->ops = n->ops;
+	h->node = fs_node_ref(n);
+	return 0;
+}
+
 static void op_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
 {
 	const struct sfile *f = h->data;
@@ -362,7 +413,7 @@ static void op_write(struct fs_req *r, struct fs_handle *h, const char *data, si
 		return;
 	}
 	if (h->flags & O_APPEND)
-		off = fstat(f->fd, &st) == 0 ? (uint64_t)st.st_size : off;
+		off = append_at(r, h, fstat(f->fd, &st) == 0 ? (uint64_t)st.st_size : off);
 	n = pwrite(f->fd, data, size, (off_t)off);
 	if (n < 0)
 		fs_reply_err(r, -errno);
@@ -546,4 +597,5 @@ const struct fs_ops fs_scratch_ops = {
 	.write = op_write,
 	.fsync = op_fsync,
 	.release = op_release,
+	.keep = op_keep,
 };

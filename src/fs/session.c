@@ -2,13 +2,14 @@
 /*
  * The session: mounting and unmounting, and the making and freeing of what regions share.
  *
- * The descriptor of /dev/fuse is opened and mounted here, not by libfuse, and given to it by fuse_session_custom_io(): a
- * holder process can keep it some day, and no helper program is needed.
+ * The descriptor of /dev/fuse is opened by the holder or here, never by libfuse, which is given it by
+ * fuse_session_custom_io(). A daemon that takes over serves INIT to libfuse from what the first one kept.
  */
 #include "fs/frame.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/fuse.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -33,11 +34,13 @@
 #include "fs/waiting.h"
 
 #define SEED_KEY "/mount/seed"
+#define LEFT_KEY "/mount/left"
 
 struct fs_session {
 	struct fuse_session *se;
 	int mount_dir; /* the directory below the mount: takes the immutable flag off again; -1 */
-	bool mounted;
+	bool mounted, taken_over;
+	bool swallow; /* the answer to an INIT that the kernel sent to an earlier daemon */
 };
 
 /* --- set-up --- */
@@ -185,6 +188,9 @@ int fs_session_new(const struct fs_config *config, struct fs **ret, struct error
 	if (!fs->session)
 		return error_set(err, -ENOMEM, "out of memory");
 	fs->session->mount_dir = -1;
+	r = config->keep_fd > 0 ? fs_keep_open(config->keep_fd, &fs->keep, err) : 0;
+	if (r < 0)
+		return r;
 	r = fill_session(fs, config, err);
 	if (r < 0)
 		return r;
@@ -308,12 +314,30 @@ int fs_detach(const char *mountpoint, struct error *err)
 
 static ssize_t io_read(int fd, void *buf, size_t len, void *userdata)
 {
-	return read(fd, buf, len);
+	struct fs *fs = userdata;
+	ssize_t n;
+
+	fs_keep_reading(fs->keep);
+	n = read(fd, buf, len);
+	if (n > 0)
+		fs_keep_received(fs->keep, (size_t)n);
+	return n;
 }
 
 static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
-	return writev(fd, iov, count);
+	const struct fuse_out_header *out = iov[0].iov_base;
+	struct fs *fs = userdata;
+	ssize_t n;
+
+	if (fs->session->swallow) {
+		fs->session->swallow = false;
+		return (ssize_t)out->len;
+	}
+	n = writev(fd, iov, count);
+	if (out->unique)
+		fs_keep_answered(fs->keep, out->unique);
+	return n;
 }
 
 static int mount_fuse(const struct fs *fs, int fd, struct error *err)
@@ -327,22 +351,16 @@ static int mount_fuse(const struct fs *fs, int fd, struct error *err)
 	return 0;
 }
 
-int fs_session_mount(struct fs *fs, struct error *err)
+/* Makes the libfuse session around a descriptor, which becomes libfuse's. */
+static int make_session(struct fs *fs, int fd, struct error *err)
 {
 	static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fs_session *s = fs->session;
-	_cleanup_close_ int fd = -1;
-	int r = open_mountpoint(fs, err);
+	int r = fuse_opt_add_arg(&args, "podfs");
 
-	if (r < 0)
-		return r;
-	fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return error_errno(err, -errno, "cannot open /dev/fuse");
-	if (fuse_opt_add_arg(&args, "podfs") < 0)
-		return error_set(err, -ENOMEM, "out of memory");
-	s->se = fuse_session_new(&args, &fs_fuse_ops, sizeof(fs_fuse_ops), fs);
+	if (r == 0)
+		s->se = fuse_session_new(&args, &fs_fuse_ops, sizeof(fs_fuse_ops), fs);
 	fuse_opt_free_args(&args);
 	if (!s->se)
 		return error_set(err, -ENOMEM, "cannot make a FUSE session");
@@ -350,14 +368,56 @@ int fs_session_mount(struct fs *fs, struct error *err)
 	if (r != 0)
 		return error_errno(err, r < 0 ? r : -EIO, "cannot give libfuse its descriptor");
 	fs_loop_set_session(fs, s->se, fd);
-	r = mount_fuse(fs, fd, err);
-	if (r < 0) {
-		(void)steal_fd(&fd); /* libfuse's: closed with the session */
-		return r;
-	}
-	(void)steal_fd(&fd);
-	s->mounted = true;
 	return 0;
+}
+
+/* The kernel sent INIT to the first daemon: libfuse is told what it said then. */
+static void take_over(struct fs *fs, const void *init, size_t len, int fd)
+{
+	struct fuse_buf buf = { .mem = (void *)(uintptr_t)init, .size = len };
+
+	fs->session->taken_over = fs->session->mounted = true;
+	fs->session->swallow = true;
+	fuse_session_process_buf(fs->session->se, &buf);
+	fs_takeover(fs, fd);
+}
+
+int fs_session_mount(struct fs *fs, struct error *err)
+{
+	_cleanup_close_ int fd = fs->config.fuse_fd > 0 ? fcntl(fs->config.fuse_fd, F_DUPFD_CLOEXEC, 0) :
+							  open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	const void *init;
+	size_t len = fs_keep_init(fs->keep, &init);
+	int r;
+
+	if (fd < 0)
+		return error_errno(err, -errno, "cannot open /dev/fuse");
+	r = len ? 0 : open_mountpoint(fs, err);
+	if (r == 0)
+		r = make_session(fs, fd, err);
+	if (r == 0 && len)
+		take_over(fs, init, len, fd);
+	else if (r == 0)
+		r = mount_fuse(fs, fd, err);
+	if (fs->session->se)
+		(void)steal_fd(&fd); /* libfuse's: closed with the session */
+	if (r == 0)
+		fs->session->mounted = true;
+	return r;
+}
+
+bool fs_session_taken_over(const struct fs *fs)
+{
+	return fs->session->taken_over;
+}
+
+void fs_session_hand_over(struct fs *fs)
+{
+	const struct store_op op = { .type = STORE_PUT, .key = LEFT_KEY, .value = "", .expect = STORE_ANY };
+
+	fs_loop_drain(fs);
+	(void)store_commit(fs->store, &op, 1, 0, NULL); /* what waits to be synced goes with it; ignoring: it would wait on */
+	fs_keep_leave(fs->keep);
 }
 
 int fs_session_run(struct fs *fs, struct error *err)
@@ -382,6 +442,8 @@ static void unmount(struct fs *fs)
 	if (s->mounted && !fs_loop_unmounted(fs))
 		(void)umount2(fs->config.mountpoint, MNT_DETACH); /* ignoring: it went by itself a moment ago */
 	s->mounted = false;
+	if (s->taken_over) /* whoever mounted it had it open */
+		s->mount_dir = open(fs->config.mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->mount_dir >= 0)
 		set_immutable(s->mount_dir, false);
 	close_fdp(&s->mount_dir);
@@ -416,6 +478,7 @@ void fs_session_free(struct fs *fs)
 	if (fs->session && fs->session->se)
 		fuse_session_destroy(fs->session->se);
 	free(fs->session);
+	fs_keep_free(fs->keep);
 	close_fdp(&fs->state_fd);
 	free((void *)fs->config.mountpoint);
 	free((void *)fs->config.state_dir);

@@ -62,6 +62,9 @@ struct fs_node_ops {
 
 struct fs_config {
 	const char *mountpoint;	 /* absolute; must be an empty directory (made if absent) */
+	/* Of the holder: /dev/fuse opened O_NONBLOCK, and a memfd for what the next daemon is to know (fs/keep.h). Both
+	 * 0: there is no holder. They stay the caller's. */
+	int fuse_fd, keep_fd;
 	const char *state_dir;	 /* scratch/, rejected/ and images-incoming/ are made below it, 0700 */
 	const char *log_dir;	 /* the CRI logs, "/var/log/pods"; may be NULL */
 	const char *run_dir;	 /* where podfs-pod keeps its sockets; may be NULL */
@@ -97,6 +100,15 @@ int fs_session_new(const struct fs_config *config, struct fs **ret, struct error
  * holds anything.
  */
 int fs_session_mount(struct fs *fs, struct error *err);
+
+/* Whether the mount was taken over from an earlier daemon. */
+bool fs_session_taken_over(const struct fs *fs);
+
+/*
+ * After fs_session_run(): makes room for the next daemon, which finds the mount and all that is open. What is under way
+ * in the store is finished first. Nothing may be called with fs any more, not even fs_session_free(): the process is to end.
+ */
+void fs_session_hand_over(struct fs *fs);
 
 /* Serves until the mount is gone (umount(8) from outside) or fs_session_stop(). 0, or why the loop could not go on. */
 int fs_session_run(struct fs *fs, struct error *err);

@@ -8,6 +8,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <string.h>
+
+#include "fs/keep.h"
 
 struct fs_parked {
 	STAILQ_ENTRY(fs_parked) entry;
@@ -47,11 +50,28 @@ static void fill(struct fs_stream *s, size_t want)
 	}
 }
 
+/* Before the answer goes out: what it holds and what is left, since only the kernel knows whether it arrived. */
+static void keep_answer(struct fs_stream *s, struct fs_req *r, size_t n)
+{
+	uint8_t state[FS_KEEP_STATE] = { 0 };
+	const uint64_t len = n;
+
+	if (!s->h->kept || !s->out.data)
+		return;
+	memcpy(state, &len, sizeof(len));
+	fs_keep_change(s->h->fs->keep, s->h->kept,
+		       &(struct fs_keep_change){ .data = s->out.data + s->at, .len = s->out.len - s->at,
+						 .text_len = s->out.len - s->at, .state = state,
+						 .unique = fs_req_unique(r) });
+}
+
 static void answer(struct fs_stream *s, struct fs_req *r, size_t size)
 {
 	size_t left = s->out.len - s->at, n = left < size ? left : size;
 	const char *data = s->out.data + (n ? s->at : 0);
 
+	if (n)
+		keep_answer(s, r, n);
 	s->at += n;
 	if (!n && s->error < 0)
 		fs_reply_err(r, s->error);
@@ -206,10 +226,52 @@ static void on_interrupt(struct fs_req *r, void *arg)
 	fs_reply_err(r, -EINTR);
 }
 
+/* The first read after a takeover: whether the one before it was answered is known now. */
+static void skip_answered(struct fs_stream *s, uint64_t unique)
+{
+	if (s->last_len && !(unique & FS_KEEP_RESEND && (unique & ~FS_KEEP_RESEND) == s->last_read))
+		s->at = s->last_len < s->out.len ? s->last_len : s->out.len;
+	s->last_len = 0;
+}
+
+void fs_stream_keep(struct fs_handle *h)
+{
+	h->kept->region = FS_KEPT_STREAM;
+}
+
+int fs_stream_restore(struct fs_handle *h, const struct fs_takeover_place *at)
+{
+	struct fs_node *n = fs_takeover_node(h->fs, at->ino);
+	struct fs_stream *s;
+	const void *text;
+	uint64_t len;
+	size_t text_len;
+
+	if (!n || !n->ops->keep)
+		return -ESTALE;
+	h->node = fs_node_ref(n);
+	h->ops = n->ops;
+	h->stream = true;
+	s = stream_of(h);
+	if (!s)
+		return -ENOMEM;
+	memcpy(&len, fs_keep_version(h->kept)->state, sizeof(len));
+	text = fs_keep_text(h->fs->keep, h->kept, &text_len);
+	buf_append(&s->out, text, text_len);
+	s->last_read = fs_keep_version(h->kept)->unique;
+	s->last_len = (size_t)len;
+	if (s->type->resume && fs_keep_version(h->kept)->unique)
+		s->type->resume(s);
+	return 0;
+}
+
 void fs_stream_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t off)
 {
 	struct fs_stream *s = stream_of(h);
 	struct fs_parked *p;
+
+	if (s)
+		skip_answered(s, fs_req_unique(r));
 
 	if (!s) {
 		fs_reply_err(r, -ENOMEM);

@@ -20,6 +20,9 @@ struct fs_stream {
 	int error;	     /* what reads answer after that; 0: end of file */
 	struct fuse_pollhandle *ph; /* owned: who polls, or NULL */
 	STAILQ_HEAD(, fs_parked) parked;
+	/* After a takeover: the read that had these bytes of `out` may come again; any other begins after them. */
+	uint64_t last_read;
+	size_t last_len;
 };
 
 struct fs_stream_type {
@@ -27,6 +30,8 @@ struct fs_stream_type {
 	/* Appends to s->out what there is, until about `want` bytes wait there, or sets ended and error. -ENOMEM. */
 	int (*fill)(struct fs_stream *s, size_t want);
 	void (*clear)(struct fs_stream *s);
+	/* The daemon died, and this one goes on after what s->out holds: what happened meanwhile is unknown. May be NULL. */
+	void (*resume)(struct fs_stream *s);
 };
 
 int fs_streams_new(struct fs *fs, struct error *err);
@@ -39,6 +44,7 @@ void fs_stream_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h);
 void fs_stream_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t off);
 unsigned fs_stream_poll(struct fs_handle *h, unsigned wanted, struct fuse_pollhandle *ph);
 void fs_stream_release(struct fs_handle *h);
+void fs_stream_keep(struct fs_handle *h);
 
 /* --- watch.c --- */
 extern const struct fs_ops fs_watch_ops;

@@ -135,6 +135,7 @@ const struct fs_ops fs_wait_ops = {
 	.open = fs_stream_open,
 	.read = fs_stream_read,
 	.release = fs_stream_release,
+	.keep = fs_stream_keep,
 	.poll = fs_stream_poll,
 };
 

@@ -160,12 +160,23 @@ static int fill(struct fs_stream *s, size_t want)
 	return r;
 }
 
+/* What the store remembered went with the last daemon: its reader has to begin anew. */
+static void resume(struct fs_stream *s)
+{
+	struct watcher *w = container_of(s, struct watcher, s);
+
+	start(w);
+	w->started = true;
+	put_lost(w);
+}
+
 static void clear(struct fs_stream *s)
 {
 	store_list_clear(&container_of(s, struct watcher, s)->part);
 }
 
-const struct fs_stream_type fs_watch_stream = { .size = sizeof(struct watcher), .fill = fill, .clear = clear };
+const struct fs_stream_type fs_watch_stream = { .size = sizeof(struct watcher), .fill = fill, .clear = clear,
+					       .resume = resume };
 
 static int op_getattr(struct fs_node *n, struct fs_attr *a)
 {
@@ -179,5 +190,6 @@ const struct fs_ops fs_watch_ops = {
 	.open = fs_stream_open,
 	.read = fs_stream_read,
 	.release = fs_stream_release,
+	.keep = fs_stream_keep,
 	.poll = fs_stream_poll,
 };

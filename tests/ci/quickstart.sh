@@ -15,7 +15,7 @@ traces() {
 	ip -o route
 	nft list tables
 	find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d -name podfs
-	pgrep -a -f '^[^ ]*podfs mount /cluster|^podfs-pod default/nginx'
+	pgrep -a -f '^[^ ]*podfs-holder .* /cluster$|^podfs-pod default/nginx'
 } 2>/dev/null
 
 failed=0

@@ -189,7 +189,20 @@ def wait_ready(daemon):
     return False
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(x) for x in f.read().split()]
+
+
 def kill(daemon):
+    """The holder and what it started, as a machine that loses power; the next mount is a new one."""
+    daemon.send_signal(signal.SIGSTOP)
+    while read(f"/proc/{daemon.pid}/stat").rsplit(b")", 1)[1].split()[0] != b"T":
+        time.sleep(0.001)
+    for pid in children(daemon.pid):
+        os.kill(pid, signal.SIGKILL)
+        while os.path.exists(f"/proc/{pid}/fd/0"):
+            time.sleep(0.001)
     daemon.send_signal(signal.SIGKILL)
     daemon.wait()
 

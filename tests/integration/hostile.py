@@ -380,7 +380,9 @@ def bombs():
 
 
 def resident():
-    pid = int(os.environ["DAEMON_PID"])
+    holder = os.environ["DAEMON_PID"]
+    with open(f"/proc/{holder}/task/{holder}/children", encoding="ascii") as f:
+        pid = int(f.read().split()[0])
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 

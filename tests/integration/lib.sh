@@ -213,13 +213,27 @@ stop_daemon() {
 	return $status
 }
 
-# end_daemon: SIGTERM, which leaves the pods running.   kill_daemon: SIGKILL.
+# end_daemon: SIGTERM, which leaves the pods running.   kill_daemon: SIGKILL of the holder and the daemon, which ends the
+# mount.   daemon_pid: of the daemon itself: DAEMON_PID is the holder, which starts the next one when that dies.
 end_daemon() { signal_daemon TERM; }
-kill_daemon() { signal_daemon KILL; }
+kill_daemon() {
+	[ -n "$DAEMON_PID" ] || return 0
+	local pid
+	save_errors
+	pid=$(daemon_pid)
+	kill -STOP "$DAEMON_PID" && { [ -z "$pid" ] || kill -KILL "$pid"; } || return
+	wait_for 30 "! [ -e /proc/$pid/fd/0 ]" || return
+	kill -KILL "$DAEMON_PID"
+	wait_end
+}
+daemon_pid() { pgrep -P "$DAEMON_PID" -x podfs; }
 signal_daemon() {
 	[ -n "$DAEMON_PID" ] || return 0
 	save_errors
 	kill -"$1" "$DAEMON_PID"
+	wait_end
+}
+wait_end() {
 	wait_for 30 '! kill -0 $DAEMON_PID' || return
 	wait "$DAEMON_PID" 2>/dev/null
 	DAEMON_PID=
