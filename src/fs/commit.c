@@ -209,11 +209,15 @@ static void on_committed(struct fs *fs, void *arg, int result, uint64_t rev)
 		committed(j);
 }
 
-/* A declared object waits neither for its removal nor for its name any more. */
+/* A declared object waits neither for its removal nor, unless it is still terminating, for its name any more. */
 static int seal_declared(struct job *j, const char *object_key)
 {
 	int r = fs_prune_pending(j->fs, object_key) ? fs_prune_unput(j->apply.txn, object_key) : 0;
+	const struct buf *waiting = &j->apply.waiting;
 
+	for (size_t at = 0; at < waiting->len; at += strlen(waiting->data + at) + 1)
+		if (strcmp(waiting->data + at, object_key) == 0)
+			return r;
 	if (r == 0 && fs_waiting_has(j->fs, object_key))
 		r = fs_waiting_unput(j->apply.txn, object_key);
 	return r;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "fs/decl.h"
-#include "value/yaml.h"
 
 static bool is_of(const struct value *doc, const struct object *o)
 {
@@ -16,30 +15,38 @@ static bool is_of(const struct value *doc, const struct object *o)
 	       (value_is_null(ns) || strcmp(value_str_or(ns, ""), object_namespace(o)) == 0);
 }
 
-const struct value *fs_declared_document(struct fs *fs, struct arena *a, const struct object *o)
+int fs_declared_read(const struct fs_record *rec, struct arena *a, struct fs_documents *ret)
 {
-	_cleanup_store_entry_ struct store_entry *e = NULL;
-	char key[STORE_KEY_MAX + 1];
-	struct yaml_document *docs;
-	struct fs_record rec;
-	const void *value;
-	size_t len, n;
+	return yaml_read(rec->text, rec->text_len, NULL, a, &ret->docs, &ret->n, NULL, NULL);
+}
 
-	if (!fs_decl_latest(fs->decl, object_key(o), NULL, NULL, key) || store_get(fs->store, key, &e) < 0)
-		return NULL;
-	value = store_entry_value(e, &len);
-	if (fs_record_decode(value, len, &rec) < 0 || yaml_read(rec.text, rec.text_len, NULL, a, &docs, &n, NULL, NULL) < 0)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		const struct value *items = value_get(docs[i].root, "items");
+const struct value *fs_declared_find(const struct fs_documents *docs, const struct object *o)
+{
+	for (size_t i = 0; i < docs->n; i++) {
+		const struct value *root = docs->docs[i].root, *items = value_get(root, "items");
 
-		if (is_of(docs[i].root, o))
-			return docs[i].root;
-		for (size_t k = 0; strcmp(value_str_or(value_get(docs[i].root, "kind"), ""), "List") == 0 &&
-				   k < value_len(items);
-		     k++)
+		if (is_of(root, o))
+			return root;
+		for (size_t k = 0; strcmp(value_str_or(value_get(root, "kind"), ""), "List") == 0 && k < value_len(items); k++)
 			if (is_of(value_at(items, k), o))
 				return value_at(items, k);
 	}
 	return NULL;
+}
+
+const struct value *fs_declared_document(struct fs *fs, struct arena *a, const struct object *o)
+{
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	char key[STORE_KEY_MAX + 1];
+	struct fs_documents docs;
+	struct fs_record rec;
+	const void *value;
+	size_t len;
+
+	if (!fs_decl_latest(fs->decl, object_key(o), NULL, NULL, key) || store_get(fs->store, key, &e) < 0)
+		return NULL;
+	value = store_entry_value(e, &len);
+	if (fs_record_decode(value, len, &rec) < 0 || fs_declared_read(&rec, a, &docs) < 0)
+		return NULL;
+	return fs_declared_find(&docs, o);
 }

@@ -4,8 +4,18 @@
 #define PODFS_FS_DECLARED_H
 
 #include "fs/node.h"
+#include "fs/record.h"
+#include "value/yaml.h"
 
 /* The document that declares it, as it was written (no defaults), in `a`; NULL when there is none. */
 const struct value *fs_declared_document(struct fs *fs, struct arena *a, const struct object *o);
+
+/* The same in steps, for who asks of many objects: a manifest's documents, and that of one of its objects, or NULL. */
+struct fs_documents {
+	struct yaml_document *docs;
+	size_t n;
+};
+int fs_declared_read(const struct fs_record *rec, struct arena *a, struct fs_documents *ret);
+const struct value *fs_declared_find(const struct fs_documents *docs, const struct object *o);
 
 #endif

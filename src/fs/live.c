@@ -17,6 +17,43 @@ struct fs_live {
 	struct fs_times times;
 };
 
+/* --- what went is out of the kernel's sight at once, so that what comes under its name is seen --- */
+
+struct gone {
+	struct fs_task task;
+	struct fs *fs;
+	char uid[OBJECT_UID_SIZE];
+};
+
+/* On the loop. */
+static void on_gone(struct fs_task *task)
+{
+	struct gone *g = container_of(task, struct gone, task);
+	static const char *const paths[] = { "", "namespace" }; /* of NAME/ and namespaces/NAME/ */
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		const struct fs_node *n = fs_node_find(g->fs, fs_ino(g->fs, g->uid, paths[i]));
+
+		if (n && n->parent)
+			fs_notify_entry(g->fs, n->parent->ino, n->name);
+	}
+	free(g);
+}
+
+/* Ignoring lack of memory: the kernel forgets by itself within a second. */
+static void post_gone(struct fs *fs, struct store_entry *was)
+{
+	_cleanup_object_ struct object *o = NULL;
+	struct gone *g = object_from_entry(was, &o) == 0 ? calloc(1, sizeof(*g)) : NULL;
+
+	if (!g)
+		return;
+	g->task.fn = on_gone;
+	g->fs = fs;
+	(void)snprintf(g->uid, sizeof(g->uid), "%s", object_uid(o));
+	fs_post(fs, &g->task);
+}
+
 /* On the store's thread. */
 static void on_change(void *arg, const struct store_change *change)
 {
@@ -26,6 +63,16 @@ static void on_change(void *arg, const struct store_change *change)
 	pthread_mutex_lock(&fs->live->lock);
 	fs_times_add(&fs->live->times, change->rev, now);
 	pthread_mutex_unlock(&fs->live->lock);
+	if (!change->now)
+		post_gone(fs, change->old);
+}
+
+void fs_live_stop(struct fs_live *l)
+{
+	if (!l)
+		return;
+	store_unwatch(l->watch);
+	l->watch = NULL;
 }
 
 int fs_live_new(struct fs *fs, struct error *err)
@@ -44,7 +91,7 @@ void fs_live_free(struct fs_live *l)
 {
 	if (!l)
 		return;
-	store_unwatch(l->watch);
+	fs_live_stop(l);
 	for (size_t i = 0; i < VIEWS; i++)
 		object_unref(l->views[i]);
 	free(l->times.items);

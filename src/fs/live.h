@@ -13,6 +13,8 @@
 struct fs_live;
 
 int fs_live_new(struct fs *fs, struct error *err);
+/* Follows the store no more: the loop is about to end. NULL is fine. */
+void fs_live_stop(struct fs_live *l);
 void fs_live_free(struct fs_live *l);
 
 /* The object of that uid, decoded, as a new reference; NULL when it is gone. Loop only. */

@@ -42,6 +42,7 @@ struct fs_waiting;
 struct fs_live;
 struct fs_reverts;
 struct fs_streams;
+struct fs_driftmemo;
 struct fs_eventlog;
 struct fs_datascratch;
 struct fs_images;
@@ -376,6 +377,7 @@ struct fs {
 	struct fs_live *live;	 /* fs/live.c */
 	struct fs_reverts *reverts; /* fs/revert.c */
 	struct fs_streams *streams; /* fs/stream.c */
+	struct fs_driftmemo *drift; /* fs/drift.c; NULL: none yet */
 	struct fs_eventlog *eventlog; /* fs/eventlog.c */
 	struct fs_datascratch *datascratch; /* fs/datascratch.c; NULL: none yet */
 	struct fs_images *images;

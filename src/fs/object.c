@@ -3,6 +3,7 @@
 
 #include "fs/actions.h"
 #include "fs/decl.h"
+#include "fs/drift.h"
 #include "fs/field.h"
 #include "fs/objdir.h"
 #include "fs/objfile.h"

@@ -9,9 +9,7 @@
 #include "fs/describe.h"
 #include "fs/objlinks.h"
 #include "fs/place.h"
-#include "schema/merge_types.h"
 #include "value/json.h"
-#include "value/merge.h"
 #include "value/yaml.h"
 
 static struct fs_field_node *data_of(struct fs_node *n)
@@ -236,79 +234,6 @@ static int describe_getattr(struct fs_node *n, struct fs_attr *a)
 
 const struct fs_ops fs_describe_ops = {
 	.region = "describe", .getattr = describe_getattr, .destroy = destroy, .render = describe_render
-};
-
-/* --- drift --- */
-
-static void drift_side(struct buf *out, char sign, const struct value_change *c, const struct value *v)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-
-	if (!v)
-		return;
-	json_write(&text, v, 0);
-	buf_printf(out, "%c%s: %s\n", sign, c->path, buf_str(&text));
-}
-
-/* Takes out of an admitted document what only defaults have put there. */
-static void prune_defaults(struct value *v, const struct value *stated)
-{
-	if (value_type(v) == VALUE_LIST && value_len(v) == value_len(stated))
-		for (size_t i = 0; i < value_len(v); i++)
-			prune_defaults(value_at(v, i), value_at(stated, i));
-	if (value_type(v) != VALUE_MAP)
-		return;
-	for (size_t i = value_len(v); i-- > 0;) {
-		const struct value *in = value_get(stated, value_key_at(v, i));
-
-		if (value_is_null(in))
-			(void)value_remove_at(v, i); /* it is there */
-		else
-			prune_defaults(value_at(v, i), in);
-	}
-}
-
-/* "-": what the manifest says, "+": what is. */
-static int drift_render(struct fs_node *n, struct buf *out)
-{
-	_cleanup_object_ struct object *o = fs_obj_get(n);
-	_cleanup_arena_ struct arena *a = arena_new(0);
-	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
-	const struct value *doc = o ? fs_declared_document(n->fs, a, o) : NULL;
-	const struct schema_kind *kind;
-	struct value_change *changes;
-	struct value *stated;
-	size_t count;
-	int r;
-
-	if (!o || !doc)
-		return o ? 0 : -ENOENT;
-	/* Quantities and the like are compared in the form in which they are stored, old versions as what they mean now. */
-	stated = value_copy(a, doc);
-	if (!stated || schema_admit(stated, a, &diags, &kind) < 0)
-		return 0;
-	prune_defaults(stated, doc);
-	(void)value_remove(stated, "status");
-	r = value_diff(a, &schema_merge_types, object_kind(o)->type, stated, object_root(o), DIFF_STATED, &changes, &count);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		drift_side(out, '-', &changes[i], changes[i].from);
-		drift_side(out, '+', &changes[i], changes[i].to);
-	}
-	return r;
-}
-
-static int drift_getattr(struct fs_node *n, struct fs_attr *a)
-{
-	_cleanup_object_ struct object *o = fs_obj_get(n);
-
-	if (!o || !data_of(n))
-		return o ? -ENOMEM : -ENOENT;
-	data_of(n)->memo.rev = UINT64_MAX; /* the manifest changes without the object */
-	return memo_getattr(n, a, 0444, object_revision(o), fs_live_changed(n->fs, o));
-}
-
-const struct fs_ops fs_drift_ops = {
-	.region = "drift", .getattr = drift_getattr, .destroy = destroy, .render = drift_render
 };
 
 /* --- manifest --- */

@@ -7,7 +7,7 @@
 #include "fs/field.h"
 
 /* data of their nodes is a struct fs_field_node; object.yaml is written as free text is (fs/fieldwrite.c). */
-extern const struct fs_ops fs_object_yaml_ops, fs_object_json_ops, fs_describe_ops, fs_drift_ops;
+extern const struct fs_ops fs_object_yaml_ops, fs_object_json_ops, fs_describe_ops;
 extern const struct fs_ops fs_manifest_link_ops;
 
 /* Reads a text as the whole new object (a fs_edit_fn's work): see fs/edit.h. */

@@ -8,6 +8,7 @@
 #include "fs/kinddir.h"
 #include "fs/record.h"
 #include "fs/region.h"
+#include "fs/revert.h"
 
 bool fs_region_is_root(const struct fs_node *n)
 {
@@ -146,6 +147,16 @@ static void nsdir_unlink(struct fs_req *r, struct fs_node *dir, const char *name
 	fs_reply_err(r, 0);
 }
 
+/* The Namespace goes with its directory; what rm -r took out of it before is not to be set back. */
+static void self_rmdir(struct fs_req *r, struct fs_node *dir)
+{
+	_cleanup_object_ struct object *o = cache_get(dir->fs->cache, dir->kind, NULL, dir->name);
+
+	if (o)
+		fs_revert_forget(dir->fs, object_uid(o), "");
+	fs_reply_err(r, 0);
+}
+
 static void nsdir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 {
 	const struct schema_kind *kind = schema_kind_by_plural(name);
@@ -153,6 +164,8 @@ static void nsdir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 	if ((kind && kind->namespaced && holds_kind(dir->fs, kind, dir->ns)) ||
 	    (strcmp(name, "manifests") == 0 && fs_folder_tree_used(dir->fs, dir->ns)))
 		fs_refuse(r, -ENOTEMPTY, dir, name, "it still holds %s", name);
+	else if (strcmp(name, "self") == 0)
+		self_rmdir(r, dir);
 	else
 		fs_reply_err(r, 0);
 }

@@ -22,6 +22,7 @@
 #include "fs/datascratch.h"
 #include "fs/decl.h"
 #include "fs/dirattr.h"
+#include "fs/drift.h"
 #include "fs/errors.h"
 #include "fs/eventlog.h"
 #include "fs/images.h"
@@ -455,6 +456,7 @@ void fs_session_free(struct fs *fs)
 		return;
 	fs_waiting_stop(fs->waiting);
 	fs_dirs_stop(fs->dirs);
+	fs_live_stop(fs->live);
 	fs_streams_stop(fs);
 	if (fs->loop)
 		fs_loop_drain(fs); /* what is parked is answered while the mount is still there */
@@ -467,6 +469,7 @@ void fs_session_free(struct fs *fs)
 	if (fs->loop)
 		fs_nodes_free(fs);
 	fs_streams_free(fs);
+	fs_drift_free(fs);
 	fs_eventlog_free(fs->eventlog);
 	fs_revert_free(fs);
 	fs_live_free(fs->live);

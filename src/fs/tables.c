@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fs/drift.h"
 #include "fs/region.h"
 #include "fs/tablerows.h"
 
@@ -18,6 +19,9 @@ static bool shows_ns(const struct fs_node *n)
 {
 	return fs_region_is_root(n);
 }
+
+/* What is a table and no kind. */
+static const char drift_name[] = "drift";
 
 /* Its row, from a copy that is decoded for that only: the cache's own stays small. */
 static int add_row(struct fs *fs, struct rows *t, const struct object *o, bool with_ns, int64_t now)
@@ -38,6 +42,16 @@ static int by_creation(const void *a, const void *b)
 	return rx < ry ? -1 : rx > ry;
 }
 
+static int write_drift(struct fs_node *n, struct buf *out)
+{
+	_cleanup_rows_ struct rows t = ROWS_INIT;
+	int r = fs_drift_rows(n->fs, shows_ns(n) ? NULL : n->ns, &t);
+
+	if (r == 0)
+		rows_write(&t, out);
+	return r;
+}
+
 static int write_table(struct fs_node *n, int64_t now, struct buf *out)
 {
 	const struct schema_kind *kind = schema_kind_by_plural(n->name);
@@ -46,6 +60,8 @@ static int write_table(struct fs_node *n, int64_t now, struct buf *out)
 	bool with_ns = shows_ns(n);
 	int r = kind ? cache_list(n->fs->cache, kind, with_ns || !kind->namespaced ? NULL : n->ns, &list) : -ENOENT;
 
+	if (!kind && strcmp(n->name, drift_name) == 0)
+		return write_drift(n, out);
 	if (r < 0)
 		return r;
 	if (!kind->has_directory && list.n) /* events: in the order in which they came */
@@ -61,7 +77,7 @@ static int write_table(struct fs_node *n, int64_t now, struct buf *out)
 /* The time that the table is of now. */
 static int64_t settle(struct fs_node *n)
 {
-	uint64_t rev = cache_revision(n->fs->cache);
+	uint64_t rev = store_revision(n->fs->store); /* manifests count too: of the drift */
 	int64_t now = registry_now(n->fs->registry);
 	struct memo *m = n->data;
 
@@ -132,7 +148,7 @@ static int dir_lookup(struct fs_node *dir, const char *name, struct fs_node **re
 	bool is_new;
 	int r;
 
-	if (!kind || (!kind->namespaced && !fs_region_is_root(dir)))
+	if (kind ? !kind->namespaced && !fs_region_is_root(dir) : strcmp(name, drift_name) != 0)
 		return -ENOENT;
 	r = fs_node_get(dir, name, file_ino(dir, name), &file_ops, ret, &is_new);
 	if (r == 0 && is_new)
@@ -144,7 +160,7 @@ static int dir_readdir(struct fs_node *dir, struct fs_listing *l)
 {
 	size_t n;
 	const struct schema_kind *const *kinds = schema_kinds(&n);
-	int r = 0;
+	int r = fs_listing_add(l, drift_name, S_IFREG, file_ino(dir, drift_name));
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (kinds[i]->namespaced || fs_region_is_root(dir))
@@ -153,5 +169,9 @@ static int dir_readdir(struct fs_node *dir, struct fs_listing *l)
 }
 
 const struct fs_ops fs_tables_ops = {
-	.region = "table", .getattr = dir_getattr, .lookup = dir_lookup, .readdir = dir_readdir
+	.region = "table",
+	.getattr = dir_getattr,
+	.lookup = dir_lookup,
+	.readdir = dir_readdir,
+	.unlink = fs_obj_unlink,
 };
