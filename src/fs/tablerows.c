@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "fs/errors.h"
+#include "fs/tablecolumns.h"
+#include "value/json.h"
 
 /* --- the table --- */
 
@@ -416,15 +418,44 @@ static const struct columns *columns_of(const struct schema_kind *kind)
 	return c;
 }
 
+/* A scalar as kubectl shows it. */
+static void cell_scalar(struct rows *t, const struct value *v)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (v && value_type(v) != VALUE_STRING)
+		json_write(&b, v, 0);
+	rows_cell(t, b.len ? buf_str(&b) : value_str_or(v, ""));
+}
+
+static void row_columns(struct rows *t, const struct rows_column *c, const struct value *root, int64_t now)
+{
+	for (; c->header; c++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+
+		if (c->write) {
+			c->write(&b, root);
+			rows_cell(t, buf_str(&b));
+		} else if (c->path) {
+			cell_scalar(t, rows_path(root, c->path));
+		} else {
+			cell_age(t, value_path(root, "metadata", "creationTimestamp"), now);
+		}
+	}
+}
+
 void rows_header(struct rows *t, const struct schema_kind *kind, bool with_ns)
 {
 	const struct columns *c = columns_of(kind);
+	const struct rows_column *more = rows_columns_of(kind);
 
 	if (with_ns && kind->namespaced)
 		rows_cell(t, "NAMESPACE");
 	if (!c->no_name)
 		rows_cell(t, "NAME");
-	for (size_t i = 0; c->header[i]; i++)
+	for (size_t i = 0; more && more[i].header; i++)
+		rows_cell(t, more[i].header);
+	for (size_t i = 0; !more && c->header[i]; i++)
 		rows_cell(t, c->header[i]);
 	rows_end_header(t);
 }
@@ -432,10 +463,14 @@ void rows_header(struct rows *t, const struct schema_kind *kind, bool with_ns)
 void rows_row(struct rows *t, const struct schema_kind *kind, const struct value *root, bool with_ns, int64_t now)
 {
 	const struct columns *c = columns_of(kind);
+	const struct rows_column *more = rows_columns_of(kind);
 
 	if (with_ns && kind->namespaced)
 		cell_value(t, value_path(root, "metadata", "namespace"));
 	if (!c->no_name)
 		cell_value(t, value_path(root, "metadata", "name"));
-	c->row(t, root, now);
+	if (more)
+		row_columns(t, more, root, now);
+	else
+		c->row(t, root, now);
 }

@@ -40,7 +40,7 @@ static const struct schema_field certificate_signing_request_fields[] = {
 	{ "apiVersion", STRING, REQUIRED },
 	{ "kind", STRING, REQUIRED },
 	{ "metadata", &schema_object_meta },
-	{ "spec", &certificate_signing_request_spec, REQUIRED | ALWAYS },
+	{ "spec", &certificate_signing_request_spec, REQUIRED | IMMUTABLE | ALWAYS },
 	{ "status", &certificate_signing_request_status, SYSTEM | ALWAYS },
 };
 const struct schema_type schema_certificate_signing_request =

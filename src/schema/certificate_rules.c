@@ -64,8 +64,3 @@ void signing_request_spec_check(struct admit *ad, const struct value *v, const s
 		report_invalid(ad, AT(at, "expirationSeconds"), seconds,
 			       "may not specify a duration less than 600 seconds (10 minutes)");
 }
-
-void signing_request_check_update(struct admit *ad, const struct value *old, const struct value *now)
-{
-	check_same(ad, old, now, NULL, "spec");
-}

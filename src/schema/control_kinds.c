@@ -29,5 +29,4 @@ const struct schema_kind_ops kind_certificate_signing_request = {
 		  .api_version = "certificates.k8s.io/v1", .has_status = true, .has_directory = true,
 		  .type = &schema_certificate_signing_request },
 	.name_format = format_path_segment,
-	.check_update = signing_request_check_update,
 };

@@ -202,7 +202,7 @@ static const struct schema_field resource_claim_fields[] = {
 	{ "apiVersion", STRING, REQUIRED },
 	{ "kind", STRING, REQUIRED },
 	{ "metadata", &schema_object_meta },
-	{ "spec", &resource_claim_spec, REQUIRED | ALWAYS },
+	{ "spec", &resource_claim_spec, REQUIRED | IMMUTABLE | ALWAYS },
 	{ "status", &resource_claim_status, SYSTEM | ALWAYS },
 };
 const struct schema_type schema_resource_claim = STRUCT("ResourceClaim", resource_claim_fields);
@@ -218,7 +218,7 @@ static const struct schema_field resource_claim_template_fields[] = {
 	{ "apiVersion", STRING, REQUIRED },
 	{ "kind", STRING, REQUIRED },
 	{ "metadata", &schema_object_meta },
-	{ "spec", &resource_claim_template_spec, REQUIRED | ALWAYS },
+	{ "spec", &resource_claim_template_spec, REQUIRED | IMMUTABLE | ALWAYS },
 };
 const struct schema_type schema_resource_claim_template =
 	STRUCT("ResourceClaimTemplate", resource_claim_template_fields);

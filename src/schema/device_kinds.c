@@ -16,7 +16,6 @@ const struct schema_kind_ops kind_resource_claim = {
 		  .has_status = true, .has_directory = true, .type = &schema_resource_claim },
 	.old_versions = OLD({ "resource.k8s.io/v1beta2" }),
 	.name_format = format_dns_subdomain,
-	.check_update = resource_claim_check_update,
 };
 
 const struct schema_kind_ops kind_resource_claim_template = {
@@ -25,7 +24,6 @@ const struct schema_kind_ops kind_resource_claim_template = {
 		  .namespaced = true, .has_directory = true, .type = &schema_resource_claim_template },
 	.old_versions = OLD({ "resource.k8s.io/v1beta2" }),
 	.name_format = format_dns_subdomain,
-	.check_update = resource_claim_check_update,
 };
 
 const struct schema_kind_ops kind_resource_slice = {

@@ -131,8 +131,3 @@ void resource_slice_spec_check(struct admit *ad, const struct value *v, const st
 	if (check_at_most(ad, devices, AT(at, "devices"), DEVICES_MAX))
 		unique_check(ad, devices, "name", AT(at, "devices"));
 }
-
-void resource_claim_check_update(struct admit *ad, const struct value *old, const struct value *now)
-{
-	check_same(ad, old, now, NULL, "spec");
-}

@@ -14,6 +14,5 @@ void device_request_check(struct admit *ad, const struct value *v, const struct 
 void device_opaque_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void device_toleration_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void resource_slice_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
-void resource_claim_check_update(struct admit *ad, const struct value *old, const struct value *now);
 
 #endif

@@ -20,6 +20,5 @@ void queuing_check(struct admit *ad, const struct value *v, const struct schema_
 void priority_level_from_beta(struct admit *ad, struct value *root);
 
 void signing_request_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
-void signing_request_check_update(struct admit *ad, const struct value *old, const struct value *now);
 
 #endif

@@ -13,7 +13,7 @@ static const struct schema_field secret_fields[] = {
 	{ "kind", STRING, REQUIRED },
 	{ "metadata", &schema_object_meta },
 	{ "stringData", MAP(STRING) },
-	{ "type", STRING, 0, "Opaque" },
+	{ "type", STRING, IMMUTABLE, "Opaque" },
 };
 const struct schema_type schema_secret =
 	STRUCT("Secret", secret_fields, .defaults = secret_defaults, .check = secret_check);

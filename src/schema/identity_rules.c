@@ -106,7 +106,6 @@ void secret_check_update(struct admit *ad, const struct value *old, const struct
 {
 	static const char *const fields[] = { "immutable", "data" };
 
-	check_same(ad, old, now, NULL, "type");
 	for (size_t i = 0; i < ARRAY_SIZE(fields) && value_bool(value_get(old, "immutable"), false); i++)
 		if (!same_value(value_get(old, fields[i]), value_get(now, fields[i])))
 			report_fixed(ad, AT(NULL, fields[i]), value_get(now, fields[i]) ? value_get(now, fields[i]) : now,

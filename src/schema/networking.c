@@ -211,7 +211,7 @@ static const struct schema_field parent_reference_fields[] = {
 static const struct schema_type parent_reference = STRUCT("ParentReference", parent_reference_fields);
 
 static const struct schema_field ip_address_spec_fields[] = {
-	{ "parentRef", &parent_reference, REQUIRED },
+	{ "parentRef", &parent_reference, REQUIRED | IMMUTABLE },
 };
 static const struct schema_type ip_address_spec = STRUCT("IPAddressSpec", ip_address_spec_fields);
 

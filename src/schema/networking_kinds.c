@@ -42,5 +42,4 @@ const struct schema_kind_ops kind_ip_address = {
 		  .type = &schema_ip_address },
 	.old_versions = OLD({ "networking.k8s.io/v1beta1" }, { "networking.k8s.io/v1alpha1" }),
 	.name_format = format_ip_canonical,
-	.check_update = ip_address_check_update,
 };

@@ -25,6 +25,5 @@ void network_policy_peer_check(struct admit *ad, const struct value *v, const st
 void ip_block_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void service_cidr_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void service_cidr_check_update(struct admit *ad, const struct value *old, const struct value *now);
-void ip_address_check_update(struct admit *ad, const struct value *old, const struct value *now);
 
 #endif

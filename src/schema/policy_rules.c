@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NetworkPolicy, ServiceCIDR and IPAddress. Facts: K8S:pkg/apis/networking/validation/validation.go. */
+/* NetworkPolicy and ServiceCIDR. Facts: K8S:pkg/apis/networking/validation/validation.go. */
 #include <string.h>
 
 #include "schema/check.h"
@@ -92,7 +92,7 @@ void ip_block_check(struct admit *ad, const struct value *v, const struct schema
 	}
 }
 
-/* --- ServiceCIDR and IPAddress --- */
+/* --- ServiceCIDR --- */
 
 void service_cidr_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
@@ -131,9 +131,4 @@ void service_cidr_check_update(struct admit *ad, const struct value *old, const 
 	for (size_t i = 0; i < value_len(was); i++)
 		if (!value_equal(value_at(was, i), value_at(is, i)))
 			report_immutable(ad, AT_ITEM(at, i), value_at(is, i), "field is immutable");
-}
-
-void ip_address_check_update(struct admit *ad, const struct value *old, const struct value *now)
-{
-	check_same(ad, value_get(old, "spec"), value_get(now, "spec"), AT(NULL, "spec"), "parentRef");
 }

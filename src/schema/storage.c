@@ -70,7 +70,7 @@ static const struct schema_field csi_storage_capacity_fields[] = {
 	{ "maximumVolumeSize", &schema_quantity },
 	{ "metadata", &schema_object_meta },
 	{ "nodeTopology", &schema_label_selector },
-	{ "storageClassName", STRING },
+	{ "storageClassName", STRING, IMMUTABLE },
 };
 const struct schema_type schema_csi_storage_capacity =
 	STRUCT("CSIStorageCapacity", csi_storage_capacity_fields, .check = storage_capacity_check);
@@ -95,9 +95,9 @@ static const struct schema_field storage_class_fields[] = {
 	{ "metadata", &schema_object_meta },
 	{ "mountOptions", LIST(STRING) },
 	{ "parameters", MAP(STRING) },
-	{ "provisioner", STRING },
-	{ "reclaimPolicy", ENUM("Delete", "Retain"), KEEP_ZERO, "Delete" },
-	{ "volumeBindingMode", ENUM("Immediate", "WaitForFirstConsumer"), KEEP_ZERO, "Immediate" },
+	{ "provisioner", STRING, IMMUTABLE },
+	{ "reclaimPolicy", ENUM("Delete", "Retain"), IMMUTABLE | KEEP_ZERO, "Delete" },
+	{ "volumeBindingMode", ENUM("Immediate", "WaitForFirstConsumer"), IMMUTABLE | KEEP_ZERO, "Immediate" },
 };
 const struct schema_type schema_storage_class =
 	STRUCT("StorageClass", storage_class_fields, .check = storage_class_check);
@@ -137,7 +137,7 @@ static const struct schema_field volume_attachment_fields[] = {
 	{ "apiVersion", STRING, REQUIRED },
 	{ "kind", STRING, REQUIRED },
 	{ "metadata", &schema_object_meta },
-	{ "spec", &volume_attachment_spec, REQUIRED | ALWAYS },
+	{ "spec", &volume_attachment_spec, REQUIRED | IMMUTABLE | ALWAYS },
 	{ "status", &volume_attachment_status, SYSTEM | ALWAYS },
 };
 const struct schema_type schema_volume_attachment = STRUCT("VolumeAttachment", volume_attachment_fields);

@@ -37,7 +37,6 @@ const struct schema_kind_ops kind_volume_attachment = {
 		  .has_directory = true, .type = &schema_volume_attachment },
 	.old_versions = OLD({ "storage.k8s.io/v1beta1" }, { "storage.k8s.io/v1alpha1" }),
 	.name_format = format_dns_subdomain,
-	.check_update = attachment_check_update,
 };
 
 const struct schema_kind_ops kind_csi_driver = {

@@ -73,10 +73,7 @@ void storage_class_check(struct admit *ad, const struct value *v, const struct s
 
 void storage_class_check_update(struct admit *ad, const struct value *old, const struct value *now)
 {
-	static const char *const fields[] = { "parameters", "provisioner", "reclaimPolicy", "volumeBindingMode" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-		check_same(ad, old, now, NULL, fields[i]);
+	check_same(ad, old, now, NULL, "parameters");
 }
 
 void attributes_class_check(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -117,11 +114,6 @@ void attachment_spec_check(struct admit *ad, const struct value *v, const struct
 	else if (inline_spec)
 		inline_volume_check(ad, inline_spec, AT(path, "inlineVolumeSpec"));
 	check_text(ad, name, AT(path, "persistentVolumeName"), format_dns_subdomain);
-}
-
-void attachment_check_update(struct admit *ad, const struct value *old, const struct value *now)
-{
-	check_same(ad, old, now, NULL, "spec");
 }
 
 /* --- CSIDriver --- */
@@ -236,5 +228,4 @@ void storage_capacity_check(struct admit *ad, const struct value *v, const struc
 void storage_capacity_check_update(struct admit *ad, const struct value *old, const struct value *now)
 {
 	check_same(ad, old, now, NULL, "nodeTopology");
-	check_same(ad, old, now, NULL, "storageClassName");
 }

@@ -12,7 +12,6 @@ void storage_class_check_update(struct admit *ad, const struct value *old, const
 void attributes_class_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void attributes_class_check_update(struct admit *ad, const struct value *old, const struct value *now);
 void attachment_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
-void attachment_check_update(struct admit *ad, const struct value *old, const struct value *now);
 void csi_driver_spec_defaults(struct admit *ad, struct value *v);
 void csi_driver_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void csi_driver_check_update(struct admit *ad, const struct value *old, const struct value *now);
