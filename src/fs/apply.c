@@ -35,23 +35,31 @@ static bool doc_has_name(const struct value *doc, const char *name)
 	return own ? strcmp(own, name) == 0 : prefix && strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* The document of a text that declares the object, or NULL; a text that was accepted once is read without complaint. */
-static struct value *find_document(struct arena *a, const char *text, size_t len, const struct schema_kind *kind,
-				   const char *ns, const char *default_ns, const char *name)
+/* Reads a text into its slot; one that was accepted once is read without complaint. */
+static void read_previous(struct fs_apply_previous *p, const char *key, const char *text, size_t len, struct arena *a)
 {
 	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
-	struct schema_manifest_object *docs;
-	size_t n;
 
-	if (schema_manifest_read(text, len, a, &diags, &docs, &n) < 0)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		struct value *doc = docs[i].root;
+	*p = (struct fs_apply_previous){ 0 };
+	(void)snprintf(p->key, sizeof(p->key), "%s", key);
+	if (schema_manifest_read(text, len, a, &diags, &p->docs, &p->n) < 0)
+		p->n = 0;
+}
 
-		if (kind_of(doc) == kind &&
-		    doc_has_name(doc, name) &&
-		    (!kind->namespaced || strcmp(doc_namespace(doc, default_ns), ns) == 0))
-			return doc;
+/* The document that declares the object, or NULL. The search begins after the one that was found last, since files are
+ * rewritten in their order. */
+static struct value *find_document(struct fs_apply_previous *p, const struct schema_kind *kind, const char *ns,
+				   const char *default_ns, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		size_t at = (p->next + i) % p->n;
+		struct value *doc = p->docs[at].root;
+
+		if (!doc_has_name(doc, name) || kind_of(doc) != kind ||
+		    (kind->namespaced && strcmp(doc_namespace(doc, default_ns), ns) != 0))
+			continue;
+		p->next = at + 1;
+		return doc;
 	}
 	return NULL;
 }
@@ -70,21 +78,33 @@ static struct value *previous_document(struct fs_apply *ap, struct arena *a, con
 	const void *value;
 	size_t len;
 
-	if (ap->old && fs_record_declares(ap->old, object_key))
-		return find_document(a, ap->old->text, ap->old->text_len, kind, ns, ap->target->ns, name);
+	if (fs_keyset_has(&ap->before, object_key)) {
+		if (!ap->own.key[0])
+			read_previous(&ap->own, ap->target->key, ap->old->text, ap->old->text_len, a);
+		return find_document(&ap->own, kind, ns, ap->target->ns, name);
+	}
 	if (fs_decl_latest(ap->fs->decl, object_key, ap->target->key, NULL, key)) {
+		if (!fs_place_of_key(key, other_ns, &other))
+			return NULL;
+		if (strcmp(ap->others.key, key) != 0) {
+			if (store_get(ap->fs->store, key, &e) < 0)
+				return NULL;
+			value = store_entry_value(e, &len);
+			if (fs_record_decode(value, len, &rec) < 0)
+				return NULL;
+			read_previous(&ap->others, key, rec.text, rec.text_len, a);
+		}
+		return find_document(&ap->others, kind, ns, other.ns, name);
+	}
+	if (fs_prune_find(ap->fs->store, object_key, key) < 0)
+		return NULL;
+	if (strcmp(ap->others.key, key) != 0) {
 		if (store_get(ap->fs->store, key, &e) < 0)
 			return NULL;
 		value = store_entry_value(e, &len);
-		if (fs_record_decode(value, len, &rec) < 0 || !fs_place_of_key(key, other_ns, &other))
-			return NULL;
-		return find_document(a, rec.text, rec.text_len, kind, ns, other.ns, name);
+		read_previous(&ap->others, key, value, len, a);
 	}
-	if ((size_t)snprintf(key, sizeof(key), FS_PRUNE_PREFIX "%s", object_key) >= sizeof(key) ||
-	    store_get(ap->fs->store, key, &e) < 0)
-		return NULL;
-	value = store_entry_value(e, &len);
-	return find_document(a, value, len, kind, ns, ns, name);
+	return find_document(&ap->others, kind, ns, ns, name);
 }
 
 /* --- one document --- */
@@ -161,11 +181,14 @@ static int check_size(struct fs_apply *ap, const struct value *root)
 static int note_declared(struct fs_apply *ap, const struct value *doc, const char *key, const char *kind,
 			 const char *name)
 {
-	struct fs_record so_far = { .declared = ap->declared.data, .declared_len = ap->declared.len };
+	const char *copy = arena_strdup(txn_arena(ap->txn), key);
+	int added = copy ? fs_keyset_add(&ap->seen, copy) : -ENOMEM;
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	char other[STORE_KEY_MAX + 1];
 
-	if (fs_record_declares(&so_far, key)) {
+	if (added < 0)
+		return added;
+	if (!added) {
 		diag_add(&ap->diags, DIAG_ERROR, -EINVAL, value_mark(doc), "metadata.name",
 			 "Duplicate value: \"%s\": this file declares %s %s twice", name, kind, name);
 		return -EINVAL;
@@ -219,14 +242,13 @@ static const char *generated_name(struct fs_apply *ap, struct arena *a, struct v
 {
 	struct value *meta = value_get(doc, "metadata");
 	const char *prefix = value_str(value_get(meta, "generateName"));
-	struct fs_record so_far = { .declared = ap->declared.data, .declared_len = ap->declared.len };
 	const char *ns = kind->namespaced ? doc_namespace(doc, ap->target->ns) : "";
 	char key[STORE_KEY_MAX + 1];
 
 	if (!prefix || !*prefix || object_format_key(kind, ns, prefix, key) < 0)
 		return NULL;
 	for (const char *k = NULL; ap->old && (k = fs_record_next_declared(ap->old, k));)
-		if (strncmp(k, key, strlen(key)) == 0 && !fs_record_declares(&so_far, k))
+		if (strncmp(k, key, strlen(key)) == 0 && !fs_keyset_has(&ap->seen, k))
 			return value_str(value_set_str(a, meta, "name", strrchr(k, '/') + 1));
 	return registry_generate_name(a, meta);
 }
@@ -341,8 +363,12 @@ int fs_apply(struct fs_apply *ap)
 	ap->declared = ap->waiting = BUF_INIT;
 	ap->n_declared = 0;
 	ap->has_via = false;
+	ap->seen.seed = ap->before.seed = ap->fs->seed;
+	ap->own.key[0] = ap->others.key[0] = '\0';
 	ap->txn = txn_new(ap->fs->registry, ap->who);
 	if (!ap->txn)
+		return -ENOMEM;
+	if (fs_keyset_add_declared(&ap->before, ap->old) < 0)
 		return -ENOMEM;
 	a = txn_arena(ap->txn);
 	result = schema_manifest_read(ap->text, ap->len, a, &ap->diags, &docs, &n);
@@ -381,4 +407,6 @@ void fs_apply_clear(struct fs_apply *ap)
 	diag_list_clear(&ap->diags);
 	buf_clear(&ap->declared);
 	buf_clear(&ap->waiting);
+	fs_keyset_clear(&ap->seen);
+	fs_keyset_clear(&ap->before);
 }

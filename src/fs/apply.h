@@ -4,6 +4,14 @@
 #define PODFS_FS_APPLY_H
 
 #include "fs/commit.h"
+#include "fs/keyset.h"
+
+/* What a version before says: read once, however many of its objects are looked for. */
+struct fs_apply_previous {
+	char key[STORE_KEY_MAX + 1]; /* "" before anything was read */
+	struct schema_manifest_object *docs; /* in the transaction's arena */
+	size_t n, next;
+};
 
 struct fs_apply {
 	/* in */
@@ -23,6 +31,9 @@ struct fs_apply {
 	bool has_via;	     /* the right to a namespace came from a further group: */
 	gid_t via;
 	struct buf waiting;  /* those of them whose name is still taken by an object that terminates */
+	/* within */
+	struct fs_apply_previous own, others; /* this file's own, the last one of another file */
+	struct fs_keyset seen, before; /* the keys in `declared`, and in the record in force */
 };
 
 /* Fills in the out members. Returns 0, or the code of the refusal (its reasons in diags), or -ESTALE when something

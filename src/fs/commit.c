@@ -11,6 +11,7 @@
 #include "fs/access.h"
 #include "fs/apply.h"
 #include "fs/decl.h"
+#include "fs/keyset.h"
 #include "fs/place.h"
 #include "fs/prune.h"
 #include "fs/rejected.h"
@@ -130,16 +131,18 @@ static void tell_warnings(struct job *j)
 /* What that record declared and nothing does any more waits; what another file still declares is set as that says. */
 static void settle_removed(struct fs *fs, const struct fs_record *was, const struct fs_record *is)
 {
+	_cleanup_fs_keyset_ struct fs_keyset stays = { .seed = fs->seed };
 	char other[STORE_KEY_MAX + 1];
+	bool whole = fs_keyset_add_declared(&stays, is) == 0; /* else there was no memory for all: one by one */
 
 	for (const char *k = NULL; was && (k = fs_record_next_declared(was, k));) {
-		if (is && fs_record_declares(is, k))
+		if (fs_keyset_has(&stays, k) || (!whole && fs_record_declares(is, k)))
 			continue;
 		fs_waiting_drop(fs, k);
 		if (fs_decl_latest(fs->decl, k, NULL, NULL, other))
 			fs_commit_again(fs, other, NULL);
 		else
-			fs_prune_added(fs, k);
+			fs_prune_added(fs, k, was);
 	}
 }
 
@@ -181,18 +184,22 @@ static void committed(struct job *j)
 static int put_prunes(struct fs *fs, struct txn *t, const struct fs_record *was, const struct fs_record *is,
 		      const char *key, const char *key2)
 {
+	_cleanup_fs_keyset_ struct fs_keyset stays = { .seed = fs->seed };
 	char other[STORE_KEY_MAX + 1];
-	int r = 0;
+	int r = fs_keyset_add_declared(&stays, is);
+	bool some = false;
 
 	for (const char *k = NULL; r == 0 && was && (k = fs_record_next_declared(was, k));) {
-		if (is && fs_record_declares(is, k))
+		if (fs_keyset_has(&stays, k))
 			continue;
 		if (fs_waiting_has(fs, k))
 			r = fs_waiting_unput(t, k);
-		if (r == 0 && !fs_decl_latest(fs->decl, k, key, key2, other))
-			r = fs_prune_put(t, k, was->text, was->text_len);
+		if (r == 0 && !fs_decl_latest(fs->decl, k, key, key2, other)) {
+			r = fs_prune_put(t, k, was);
+			some = true;
+		}
 	}
-	return r;
+	return r == 0 && some ? fs_prune_put_text(t, was) : r;
 }
 
 static void start_job(struct job *j);

@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/prune.h"
 
+#include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
+/* A text that several objects wait with. */
+struct text {
+	LIST_ENTRY(text) entry;
+	int64_t committed;
+	size_t refs;
+};
+
 struct pending {
 	RB_ENTRY(pending) entry;
-	bool submitted; /* its removal is on the way */
+	struct text *text; /* NULL: its entry has its own */
+	bool submitted;	   /* its removal is on the way */
 	const char *key;
 	char room[];
 };
 
 struct fs_prune {
 	RB_HEAD(pendings, pending) tree;
+	LIST_HEAD(, text) texts;
 	size_t n;
 	int64_t first, touched; /* monotonic ns */
 	unsigned writing;
@@ -58,12 +68,109 @@ static void prune_key(char out[static STORE_KEY_MAX + 1], const char *object_key
 	(void)snprintf(out, STORE_KEY_MAX + 1, FS_PRUNE_PREFIX "%s", object_key);
 }
 
-int fs_prune_put(struct txn *t, const char *object_key, const void *text, size_t len)
+/* --- texts --- */
+
+enum { TEXT_KEY_SIZE = sizeof(FS_PRUNE_TEXTS) + 16 };
+
+static void text_key(char out[static TEXT_KEY_SIZE], int64_t committed)
 {
-	char key[STORE_KEY_MAX + 1];
+	(void)snprintf(out, TEXT_KEY_SIZE, FS_PRUNE_TEXTS "%016llx", (unsigned long long)committed);
+}
+
+static bool is_shared(const struct fs_record *was)
+{
+	return was->n_declared > 1;
+}
+
+static struct text *ref_text(struct fs_prune *p, int64_t committed)
+{
+	struct text *x;
+
+	LIST_FOREACH(x, &p->texts, entry)
+		if (x->committed == committed)
+			break;
+	if (!x) {
+		x = calloc(1, sizeof(*x));
+		if (!x)
+			return NULL; /* the text stays until the next start */
+		x->committed = committed;
+		LIST_INSERT_HEAD(&p->texts, x, entry);
+	}
+	x->refs++;
+	return x;
+}
+
+static void on_text_removed(struct fs *fs, void *arg, int result, uint64_t rev)
+{
+	/* A text that is left behind goes at the next start. */
+}
+
+static void remove_text(struct fs *fs, const char *key)
+{
+	const struct writer who = { .uid = 0, .agent = "pruning" };
+	_cleanup_txn_ struct txn *t = txn_new(fs->registry, &who);
+
+	if (t && txn_remove(t, key, STORE_ANY) == 0)
+		(void)fs_txn_submit(fs, t, STORE_LAZY, on_text_removed, NULL); /* ignoring: see there */
+}
+
+static void unref_text(struct fs *fs, struct text *x)
+{
+	char key[TEXT_KEY_SIZE];
+
+	if (!x || --x->refs)
+		return;
+	text_key(key, x->committed);
+	remove_text(fs, key);
+	LIST_REMOVE(x, entry);
+	free(x);
+}
+
+/* --- entries --- */
+
+int fs_prune_put(struct txn *t, const char *object_key, const struct fs_record *was)
+{
+	char key[STORE_KEY_MAX + 1], reference[1 + TEXT_KEY_SIZE] = "";
 
 	prune_key(key, object_key);
-	return txn_put(t, key, text, len, STORE_ANY);
+	if (!is_shared(was))
+		return txn_put(t, key, was->text, was->text_len, STORE_ANY);
+	text_key(reference + 1, was->committed);
+	return txn_put(t, key, reference, 1 + strlen(reference + 1), STORE_ANY);
+}
+
+int fs_prune_put_text(struct txn *t, const struct fs_record *was)
+{
+	char key[TEXT_KEY_SIZE];
+
+	text_key(key, was->committed);
+	return is_shared(was) ? txn_put(t, key, was->text, was->text_len, STORE_ANY) : 0;
+}
+
+/* The key of the text that an entry refers to; false where it has its own. */
+static bool read_reference(const struct store_entry *e, char out[static STORE_KEY_MAX + 1])
+{
+	size_t len;
+	const char *value = store_entry_value(e, &len);
+
+	if (len < 2 || len > STORE_KEY_MAX || value[0]) /* no manifest has a NUL */
+		return false;
+	memcpy(out, value + 1, len - 1);
+	out[len - 1] = '\0';
+	return true;
+}
+
+int fs_prune_find(struct store *s, const char *object_key, char ret_key[static STORE_KEY_MAX + 1])
+{
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	char key[STORE_KEY_MAX + 1];
+	int r;
+
+	prune_key(key, object_key);
+	r = store_get(s, key, &e);
+	if (r == 0 && !read_reference(e, ret_key))
+		memcpy(ret_key, key, sizeof(key));
+	return r;
 }
 
 int fs_prune_unput(struct txn *t, const char *object_key)
@@ -74,14 +181,19 @@ int fs_prune_unput(struct txn *t, const char *object_key)
 	return txn_remove(t, key, STORE_ANY);
 }
 
-void fs_prune_added(struct fs *fs, const char *object_key)
+/* `committed`: of the text that it shares, else 0. */
+static void add(struct fs *fs, const char *object_key, int64_t committed)
 {
 	struct fs_prune *p = fs->prune;
 	struct pending *n = find(p, object_key);
 	size_t len = strlen(object_key);
 
 	if (n) {
+		struct text *was = n->text;
+
 		n->submitted = false;
+		n->text = committed ? ref_text(p, committed) : NULL;
+		unref_text(fs, was);
 		return;
 	}
 	n = calloc(1, sizeof(*n) + len + 1);
@@ -91,10 +203,16 @@ void fs_prune_added(struct fs *fs, const char *object_key)
 	}
 	memcpy(n->room, object_key, len + 1);
 	n->key = n->room;
+	n->text = committed ? ref_text(p, committed) : NULL;
 	(void)RB_INSERT(pendings, &p->tree, n); /* it is not there */
 	if (p->n++ == 0)
 		p->first = clock_monotonic();
 	arm(fs);
+}
+
+void fs_prune_added(struct fs *fs, const char *object_key, const struct fs_record *was)
+{
+	add(fs, object_key, is_shared(was) ? was->committed : 0);
 }
 
 void fs_prune_dropped(struct fs *fs, const char *object_key)
@@ -105,6 +223,7 @@ void fs_prune_dropped(struct fs *fs, const char *object_key)
 	if (!n)
 		return;
 	RB_REMOVE(pendings, &p->tree, n);
+	unref_text(fs, n->text);
 	free(n);
 	p->n--;
 	arm(fs);
@@ -203,25 +322,50 @@ static void on_timer(struct fs *fs, void *arg)
 		on_removed(fs, r, err, 0);
 }
 
+/* Takes up what waited, and removes the texts that nothing waits with any more. */
+static int take_up(struct fs *fs)
+{
+	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT, texts = STORE_LIST_INIT;
+	int r = store_list(fs->store, FS_PRUNE_PREFIX "/", &list);
+
+	if (r == 0)
+		r = store_list(fs->store, FS_PRUNE_TEXTS, &texts);
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
+		char text[STORE_KEY_MAX + 1] = "";
+		bool shares = read_reference(list.items[i], text) && strlen(text) > strlen(FS_PRUNE_TEXTS);
+
+		add(fs, store_entry_key(list.items[i]) + strlen(FS_PRUNE_PREFIX),
+		    shares ? (int64_t)strtoull(text + strlen(FS_PRUNE_TEXTS), NULL, 16) : 0);
+	}
+	for (size_t i = 0; r == 0 && i < texts.n; i++) {
+		const char *key = store_entry_key(texts.items[i]);
+		int64_t committed = (int64_t)strtoull(key + strlen(FS_PRUNE_TEXTS), NULL, 16);
+		struct text *x;
+
+		LIST_FOREACH(x, &fs->prune->texts, entry)
+			if (x->committed == committed)
+				break;
+		if (!x)
+			remove_text(fs, key);
+	}
+	return r;
+}
+
 int fs_prune_new(struct fs *fs, struct error *err)
 {
-	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
 	struct fs_prune *p = calloc(1, sizeof(*p));
 	int r;
 
 	if (!p)
 		return error_set(err, -ENOMEM, "out of memory");
 	RB_INIT(&p->tree);
+	LIST_INIT(&p->texts);
 	fs->prune = p;
+	p->touched = clock_monotonic();
 	r = fs_timer_new(fs, on_timer, NULL, &p->timer);
 	if (r == 0)
-		r = store_list(fs->store, FS_PRUNE_PREFIX "/", &list);
-	if (r < 0)
-		return error_errno(err, r, "cannot read the removals that wait");
-	p->touched = clock_monotonic();
-	for (size_t i = 0; i < list.n; i++)
-		fs_prune_added(fs, store_entry_key(list.items[i]) + strlen(FS_PRUNE_PREFIX));
-	return 0;
+		r = take_up(fs);
+	return r < 0 ? error_errno(err, r, "cannot read the removals that wait") : 0;
 }
 
 void fs_prune_free(struct fs_prune *p)
@@ -233,6 +377,12 @@ void fs_prune_free(struct fs_prune *p)
 	RB_FOREACH_SAFE(n, pendings, &p->tree, next) {
 		RB_REMOVE(pendings, &p->tree, n);
 		free(n);
+	}
+	while (!LIST_EMPTY(&p->texts)) {
+		struct text *x = LIST_FIRST(&p->texts);
+
+		LIST_REMOVE(x, entry);
+		free(x);
 	}
 	fs_timer_free(p->timer);
 	free(p);

@@ -13,6 +13,7 @@
 #include "fs/blob.h"
 #include "fs/errors.h"
 #include "fs/hstate.h"
+#include "fs/keyset.h"
 #include "fs/names.h"
 #include "fs/prune.h"
 #include "fs/record.h"
@@ -253,6 +254,36 @@ static void test_blob(void **state)
 }
 
 /* The reference vectors of the SipHash paper's appendix: key 00..0f, input 00..0e. */
+static void test_keyset(void **state)
+{
+	static const uint8_t seed[16] = { 1, 2, 3 };
+	static const char declared[] = "/objects/configmaps/a/x\0/objects/configmaps/a/y";
+	const struct fs_record rec = { .n_declared = 2, .declared = declared, .declared_len = sizeof(declared) };
+	struct fs_keyset s = { .seed = seed };
+	static char keys[3000][16];
+
+	assert_false(fs_keyset_has(&s, ""));
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		(void)snprintf(keys[i], sizeof(keys[i]), "key%zu", i);
+		assert_false(fs_keyset_has(&s, keys[i]));
+		assert_int_equal(fs_keyset_add(&s, keys[i]), 1);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		assert_int_equal(fs_keyset_add(&s, keys[i]), 0);
+		assert_true(fs_keyset_has(&s, keys[i]));
+	}
+	assert_int_equal(s.n, ARRAY_SIZE(keys));
+	assert_false(fs_keyset_has(&s, "key"));
+	assert_false(fs_keyset_has(&s, "key3000"));
+	assert_int_equal(fs_keyset_add_declared(&s, &rec), 0);
+	assert_int_equal(fs_keyset_add_declared(&s, NULL), 0);
+	assert_true(fs_keyset_has(&s, "/objects/configmaps/a/x"));
+	assert_true(fs_keyset_has(&s, "/objects/configmaps/a/y"));
+	assert_int_equal(s.n, ARRAY_SIZE(keys) + 2);
+	fs_keyset_clear(&s);
+	assert_false(fs_keyset_has(&s, "key1"));
+}
+
 static void test_siphash(void **state)
 {
 	uint8_t key[16], in[15];
@@ -270,7 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),	cmocka_unit_test(test_handle), cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_errors),	cmocka_unit_test(test_record), cmocka_unit_test(test_blob),
-		cmocka_unit_test(test_siphash),
+		cmocka_unit_test(test_siphash), cmocka_unit_test(test_keyset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
