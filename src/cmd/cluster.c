@@ -17,7 +17,8 @@
 #include "control/controller.h"
 
 static const struct controller_type *const controller_types[] = {
-	&deployment_controller, &replicaset_controller, &garbage_collector, &namespace_controller, &scheduler,
+	&deployment_controller, &replicaset_controller, &garbage_collector, &namespace_controller, &quota_controller,
+	&scheduler,
 };
 
 struct cluster {

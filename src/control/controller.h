@@ -90,6 +90,7 @@ extern const struct controller_type replicaset_controller;
 extern const struct controller_type deployment_controller;
 extern const struct controller_type garbage_collector;
 extern const struct controller_type namespace_controller;
+extern const struct controller_type quota_controller;
 extern const struct controller_type scheduler;
 
 #endif

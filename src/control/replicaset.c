@@ -25,10 +25,12 @@ static void note_failure(struct controller *c, const struct object *rs, struct f
 	f->reason = reason;
 	buf_clear(&f->message);
 	if (diags && diags->n)
-		buf_printf(&f->message, "pods are refused: %s: %s", diags->items[0].path, diags->items[0].message);
+		buf_printf(&f->message, "%s%s%s", diags->items[0].path, *diags->items[0].path ? ": " : "",
+			   diags->items[0].message);
 	else
 		buf_printf(&f->message, "%s", strerrordesc_np(-code));
-	controller_event(c, rs, EVENT_WARNING, reason, "Error: %s", buf_str(&f->message));
+	controller_event(c, rs, EVENT_WARNING, reason, "Error %s: %s",
+			 strcmp(reason, "FailedCreate") == 0 ? "creating" : "deleting", buf_str(&f->message));
 }
 
 /* Makes n pods in one transaction, whose names go to `names`. */
@@ -37,16 +39,22 @@ static int create_batch(struct controller *c, const struct object *rs, int64_t n
 	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
 	_cleanup_txn_ struct txn *t = txn_new(controller_registry(c), controller_writer(c));
 	int r = t ? 0 : -ENOMEM;
+	int64_t made = 0;
 
-	for (int64_t i = 0; i < n && r == 0; i++) {
+	for (; made < n && r == 0; made += r == 0) {
 		struct value *pod = pod_from_template(txn_arena(t), object_path(rs, "spec", "template"), rs);
 
 		r = pod ? txn_create(t, pod, TXN_ADMIT, rs, &diags) : -ENOMEM;
 		if (r == 0)
 			buf_printf(names, "%s\n", value_str_or(value_path(pod, "metadata", "name"), ""));
 	}
-	if (r == 0)
+	if (r == 0) {
 		r = txn_commit(t, STORE_LAZY, NULL);
+	} else if (r == -EDQUOT && made) { /* those that the quota still allows */
+		int e = txn_commit(t, STORE_LAZY, NULL);
+
+		r = e < 0 ? e : r;
+	}
 	if (r < 0 && r != -ESTALE && controller_namespace_ends(c, rs))
 		return -ECANCELED; /* nothing is to be made in it any more */
 	if (r < 0 && r != -ESTALE)

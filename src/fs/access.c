@@ -8,6 +8,7 @@
 #include "fs/dirattr.h"
 #include "fs/frame.h"
 #include "fs/kinddir.h"
+#include "store/admission.h"
 
 enum {
 	GROUPS_MAX = 1024,	   /* of one person; NGROUPS_MAX is 65536, which nobody has */
@@ -160,7 +161,7 @@ bool fs_access_may_write(struct fs *fs, const struct fs_access *a, const struct 
 
 	if (a->uid == 0)
 		return true;
-	if (!kind->namespaced)
+	if (admission_is_roots(kind))
 		return false;
 	fs_dirs_attr(fs, "", 0755, &dir);
 	if (!(fs_access_bits(a, dir.uid, dir.gid, dir.mode) & 1))
@@ -198,6 +199,8 @@ bool fs_access_place(const struct fs_node *n, const char **ret_ns, const struct 
 	if (!below[0]->kind)
 		return strcmp(below[0]->name, "manifests") == 0;
 	if (below[0]->kind->namespaced) {
+		if (admission_is_roots(below[0]->kind))
+			return false;
 		*ret_kind = below[0]->kind;
 		return true;
 	}
@@ -208,9 +211,10 @@ bool fs_access_place(const struct fs_node *n, const char **ret_ns, const struct 
 		return true;
 	if (strcmp(below[2]->name, "self") == 0) /* the Namespace object, which is in no namespace */
 		return false;
-	if (below[2]->kind && below[2]->kind->namespaced)
-		*ret_kind = below[2]->kind;
-	return true;
+	if (!below[2]->kind || !below[2]->kind->namespaced)
+		return true;
+	*ret_kind = below[2]->kind;
+	return !admission_is_roots(below[2]->kind);
 }
 
 bool fs_kind_is_secret(const struct schema_kind *kind)

@@ -9,6 +9,7 @@
 #include "fs/prune.h"
 #include "schema/manifest.h"
 #include "schema/merge_types.h"
+#include "store/admission.h"
 #include "value/merge.h"
 
 /* --- the version before --- */
@@ -263,13 +264,13 @@ static int check_right(struct fs_apply *ap, const struct value *doc, const struc
 		ap->via = via != (gid_t)-1 ? via : ap->via;
 		return 0;
 	}
-	if (kind->namespaced)
+	if (!admission_is_roots(kind))
 		diag_add(&ap->diags, DIAG_ERROR, -EPERM, value_mark(doc), "",
 			 "Forbidden: uid %u may not write to %s of namespace \"%s\"", (unsigned)ap->who->uid,
 			 kind->plural, ns);
 	else
 		diag_add(&ap->diags, DIAG_ERROR, -EPERM, value_mark(doc), "",
-			 "Forbidden: only root may write %s, which are in no namespace", kind->plural);
+			 "Forbidden: only root may write %s", kind->plural);
 	return -EPERM;
 }
 

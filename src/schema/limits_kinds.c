@@ -13,7 +13,7 @@ const struct schema_kind_ops kind_lease = {
 const struct schema_kind_ops kind_limit_range = {
 	.kind = { .kind = "LimitRange", .plural = "limitranges", .singular = "limitrange",
 		  .short_names = NAMES("limits"), .group = "", .api_version = "v1", .namespaced = true,
-		  .has_directory = true, .type = &schema_limit_range },
+		  .acted_on = true, .has_directory = true, .type = &schema_limit_range },
 	.name_format = format_dns_subdomain,
 };
 
@@ -29,7 +29,7 @@ const struct schema_kind_ops kind_pod_disruption_budget = {
 const struct schema_kind_ops kind_priority_class = {
 	.kind = { .kind = "PriorityClass", .plural = "priorityclasses", .singular = "priorityclass",
 		  .short_names = NAMES("pc"), .group = "scheduling.k8s.io", .api_version = "scheduling.k8s.io/v1",
-		  .has_generation = true, .has_directory = true, .type = &schema_priority_class },
+		  .has_generation = true, .acted_on = true, .has_directory = true, .type = &schema_priority_class },
 	.old_versions = OLD({ "scheduling.k8s.io/v1beta1" }, { "scheduling.k8s.io/v1alpha1" }),
 	.name_format = format_dns_subdomain,
 	.check_update = priority_class_check_update,
@@ -38,7 +38,7 @@ const struct schema_kind_ops kind_priority_class = {
 const struct schema_kind_ops kind_resource_quota = {
 	.kind = { .kind = "ResourceQuota", .plural = "resourcequotas", .singular = "resourcequota",
 		  .short_names = NAMES("quota"), .group = "", .api_version = "v1", .namespaced = true,
-		  .has_status = true, .has_directory = true, .type = &schema_resource_quota },
+		  .has_status = true, .acted_on = true, .has_directory = true, .type = &schema_resource_quota },
 	.name_format = format_dns_subdomain,
 	.check_update = quota_check_update,
 };

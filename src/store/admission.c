@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "schema/baseline.h"
+#include "store/limit_range.h"
 #include "store/registry-internal.h"
 
 /* The labels of a namespace by which root says how pods that its users write are judged. */
@@ -56,9 +57,8 @@ int admission_check_user(struct registry *reg, const struct writer *who, const s
 
 	if (who->uid == 0 || strcmp(who->agent, "mount") != 0)
 		return 0;
-	if (!kind->namespaced) {
-		diag_add(diags, DIAG_ERROR, -EPERM, value_mark(root), "",
-			 "Forbidden: only root may write %s, which are in no namespace", kind->plural);
+	if (admission_is_roots(kind)) {
+		diag_add(diags, DIAG_ERROR, -EPERM, value_mark(root), "", "Forbidden: only root may write %s", kind->plural);
 		return -EPERM;
 	}
 	r = schema_check_root_only(old, root, diags);
@@ -66,4 +66,154 @@ int admission_check_user(struct registry *reg, const struct writer *who, const s
 	if (r == 0)
 		r = check_security(o, root, diags);
 	return r;
+}
+
+bool admission_is_roots(const struct schema_kind *kind)
+{
+	return !kind->namespaced || strcmp(kind->plural, "resourcequotas") == 0 || strcmp(kind->plural, "limitranges") == 0;
+}
+
+/* --- what is added to a new object --- */
+
+/* K8S:pkg/apis/scheduling: the classes that are always there. */
+static const struct {
+	const char *name;
+	int64_t value;
+} system_classes[] = { { "system-cluster-critical", 2000000000 }, { "system-node-critical", 2000001000 } };
+
+struct priority {
+	const char *class; /* in `from`; NULL: none */
+	const char *preemption;
+	int64_t value;
+	struct object *from; /* owned */
+};
+
+/* Of several default classes the one of least value: K8S:plugin/pkg/admission/priority. */
+static int find_default_class(struct registry *reg, const struct schema_kind *kind, struct priority *ret)
+{
+	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+	int r = cache_list(reg->cache, kind, NULL, &list);
+
+	for (size_t i = 0; r == 0 && i < list.n; i++) {
+		int64_t value = value_int(object_path(list.items[i], "value"), 0);
+
+		if (!value_bool(object_path(list.items[i], "globalDefault"), false) || (ret->from && value >= ret->value))
+			continue;
+		object_unref(ret->from);
+		ret->from = object_ref(list.items[i]);
+		ret->class = object_name(ret->from);
+		ret->value = value;
+	}
+	return r;
+}
+
+static int find_priority(struct registry *reg, const struct value *spec, const struct value *root, struct priority *ret,
+			 struct diag_list *diags)
+{
+	const struct schema_kind *kind = schema_kind_by_plural("priorityclasses");
+	const char *name = value_str_or(value_get(spec, "priorityClassName"), "");
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(system_classes); i++)
+		if (strcmp(system_classes[i].name, name) == 0) {
+			ret->class = name;
+			ret->value = system_classes[i].value;
+			return 0;
+		}
+	if (!kind)
+		return 0;
+	if (!*name) {
+		r = find_default_class(reg, kind, ret);
+	} else {
+		ret->from = cache_get(reg->cache, kind, NULL, name);
+		if (!ret->from) {
+			diag_add(diags, DIAG_ERROR, -EINVAL, value_mark(value_get(spec, "priorityClassName")),
+				 "spec.priorityClassName", "pods \"%s\" is forbidden: no PriorityClass with name %s was found",
+				 value_str_or(value_path(root, "metadata", "name"), ""), name);
+			return -EINVAL;
+		}
+		ret->class = name;
+		ret->value = value_int(object_path(ret->from, "value"), 0);
+	}
+	if (ret->from)
+		ret->preemption = value_str_or(object_path(ret->from, "preemptionPolicy"), ret->preemption);
+	return r;
+}
+
+/* Refuses a value of the pod's own that is not the computed one. */
+static int refuse_own(const struct value *spec, const char *key, const char *what, const char *computed,
+		      struct diag_list *diags)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	buf_printf(&path, "spec.%s", key);
+	diag_add(diags, DIAG_ERROR, -EINVAL, value_mark(value_get(spec, key)), buf_str(&path),
+		 "Forbidden: %s must not be provided in pod spec; priority admission controller computed %s from the given "
+		 "PriorityClass name", what, computed);
+	return -EINVAL;
+}
+
+static int set_priority(struct registry *reg, struct arena *a, struct value *root, struct diag_list *diags)
+{
+	struct priority p = { .preemption = "PreemptLowerPriority" };
+	struct value *spec = value_set_map(a, root, "spec");
+	const struct value *own = value_get(spec, "priority"), *policy = value_get(spec, "preemptionPolicy");
+	int r = find_priority(reg, spec, root, &p, diags);
+	char computed[32];
+
+	(void)snprintf(computed, sizeof(computed), "%lld", (long long)p.value);
+	if (r == 0 && !value_is_null(own) && value_int(own, p.value + 1) != p.value)
+		r = refuse_own(spec, "priority", "the integer value of priority", computed, diags);
+	if (r == 0 && !value_is_null(policy) && strcmp(value_str_or(policy, ""), p.preemption) != 0)
+		r = refuse_own(spec, "preemptionPolicy", "the string value of PreemptionPolicy", p.preemption, diags);
+	if (r == 0) {
+		if (p.class)
+			(void)value_set_str(a, spec, "priorityClassName", p.class);
+		(void)value_set_int(a, spec, "priority", p.value);
+		(void)value_set_str(a, spec, "preemptionPolicy", p.preemption);
+	}
+	object_unref(p.from);
+	return r;
+}
+
+static int apply_ranges(struct registry *reg, const struct schema_kind *kind, const char *ns, struct arena *a,
+			struct value *root, struct diag_list *diags)
+{
+	const struct schema_kind *ranges = schema_kind_by_plural("limitranges");
+	bool pod = strcmp(kind->plural, "pods") == 0;
+	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+	_cleanup_buf_ struct buf why = BUF_INIT;
+	int r = ranges ? cache_list(reg->cache, ranges, ns, &list) : 0;
+
+	for (size_t i = 0; r == 0 && pod && i < list.n; i++)
+		limit_range_default(object_root(list.items[i]), a, root);
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		limit_range_check(object_root(list.items[i]), kind, root, &why);
+	if (why.len) {
+		diag_add(diags, DIAG_ERROR, -EINVAL, value_mark(root), "", "%s \"%s\" is forbidden: %s", kind->plural,
+			 value_str_or(value_path(root, "metadata", "name"), ""), buf_str(&why));
+		r = -EINVAL;
+	}
+	return r;
+}
+
+int admission_complete(struct registry *reg, const struct schema_kind *kind, const char *ns, struct arena *a,
+		       struct value *root, struct diag_list *diags)
+{
+	bool pod = strcmp(kind->plural, "pods") == 0;
+	struct value *spec;
+	int r = 0;
+
+	if (!pod && strcmp(kind->plural, "persistentvolumeclaims") != 0)
+		return 0;
+	r = apply_ranges(reg, kind, ns, a, root, diags);
+	if (r < 0 || !pod)
+		return r;
+	r = set_priority(reg, a, root, diags);
+	spec = value_get(root, "spec");
+	if (r == 0 && !value_len(value_get(spec, "serviceAccountName"))) {
+		(void)value_set_str(a, spec, "serviceAccountName", "default");
+		(void)value_set_str(a, spec, "serviceAccount", "default"); /* its old name, which Kubernetes keeps in step */
+	}
+	return r < 0 ? r : arena_failed(a) ? -ENOMEM : 0;
 }

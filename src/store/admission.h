@@ -13,4 +13,15 @@
 int admission_check_user(struct registry *reg, const struct writer *who, const struct schema_kind *kind, const char *ns,
 			 const struct value *old, const struct value *root, struct diag_list *diags);
 
+/*
+ * Completes a new object as Kubernetes' admission does: a pod's containers get the defaults of the namespace's LimitRanges,
+ * the pod its priority (of its class, the default class, or 0) and the service account "default"; and holds it to the
+ * ranges. -EINVAL with the reason in diags.
+ */
+int admission_complete(struct registry *reg, const struct schema_kind *kind, const char *ns, struct arena *a,
+		       struct value *root, struct diag_list *diags);
+
+/* Whether the kind is root's, also in a namespace that is somebody's: what is in no namespace, and what limits its user. */
+bool admission_is_roots(const struct schema_kind *kind);
+
 #endif

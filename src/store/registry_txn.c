@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "store/admission.h"
+#include "store/charge.h"
 #include "store/registry-internal.h"
 
 enum {
@@ -23,6 +24,7 @@ struct txn {
 	struct arena *arena;
 	struct store_op *ops; /* keys and values in the arena */
 	size_t n, cap;
+	struct charges charges;
 	bool failed;
 };
 
@@ -46,6 +48,7 @@ void txn_free(struct txn *t)
 {
 	if (!t)
 		return;
+	charges_clear(&t->charges);
 	arena_free(t->arena);
 	free(t->ops);
 	free(t);
@@ -149,6 +152,15 @@ const char *registry_generate_name(struct arena *a, struct value *meta)
 		tail[i] = alphabet[random[i] % (sizeof(alphabet) - 1)];
 	keep = strlen(base) > GENERATED_BASE_MAX ? GENERATED_BASE_MAX : (int)strlen(base);
 	return value_str(value_set(a, meta, "name", value_new_strf(a, "%.*s%s", keep, base, tail)));
+}
+
+/* Whether the transaction has an operation on that key. */
+static bool changes_key(const struct txn *t, const char *key)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->ops[i].key, key))
+			return true;
+	return false;
 }
 
 /* Whether the transaction itself makes an object of that key. */
@@ -280,6 +292,8 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 		value_remove(meta, "namespace");
 	}
 	if (r == 0)
+		r = admission_complete(t->registry, kind, ns, t->arena, root, diags ? diags : &own);
+	if (r == 0)
 		r = admission_check_user(t->registry, &t->who, kind, ns, NULL, root, diags ? diags : &own);
 	if (r == 0)
 		r = settle_key(t, kind, ns, meta, key);
@@ -290,6 +304,8 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 	stamp_new(t, kind, meta);
 	strategy_prepare_create(kind, t->arena, root);
 	r = schema_finish_create(kind, root, t->arena, diags ? diags : &own);
+	if (r == 0)
+		r = charges_add(&t->charges, t->registry, t->arena, kind, NULL, root, diags ? diags : &own);
 	if (r < 0)
 		return r;
 	return put_object(t, key, root, inherit_from ? object_writer(inherit_from) : t->who.uid, STORE_ABSENT, diags);
@@ -384,6 +400,11 @@ int txn_update(struct txn *t, const struct object *old, struct value *root, unsi
 					 diags ? diags : &own);
 	if (r < 0 || value_equal(root, object_root(old)))
 		return r;
+	if (!(flags & TXN_STATUS) && !object_is_deleting(old) &&
+	    !value_equal(value_get(root, "spec"), object_path(old, "spec")))
+		r = charges_add(&t->charges, t->registry, t->arena, kind, object_root(old), root, diags ? diags : &own);
+	if (r < 0)
+		return r;
 	if (is_finished(root) && !is_finished(object_root(old)))
 		return txn_remove(t, object_key(old), object_revision(old));
 	value_remove(value_get(root, "metadata"), "resourceVersion");
@@ -453,8 +474,30 @@ int txn_delete(struct txn *t, const struct object *old, const struct delete_opti
 	return put_object(t, object_key(old), root, object_writer(old), object_revision(old), NULL);
 }
 
+/* Adds the figures of the quotas that were charged, once. One that the transaction itself changes is counted anew by its
+ * controller. */
+static int flush_charges(struct txn *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < t->charges.n; i++) {
+		const struct charge *x = &t->charges.items[i];
+
+		if (!x->changed || changes_key(t, object_key(x->quota)))
+			continue;
+		value_remove(value_get(x->root, "metadata"), "resourceVersion");
+		r = put_object(t, object_key(x->quota), x->root, object_writer(x->quota), object_revision(x->quota), NULL);
+	}
+	charges_clear(&t->charges);
+	return r;
+}
+
 int txn_submit(struct txn *t, unsigned store_flags, store_done_fn done, void *arg)
 {
+	int r = flush_charges(t);
+
+	if (r < 0)
+		return r;
 	if (t->failed)
 		return -ENOMEM;
 	return store_submit(t->registry->store, t->ops, t->n, store_flags, done, arg);
@@ -462,6 +505,10 @@ int txn_submit(struct txn *t, unsigned store_flags, store_done_fn done, void *ar
 
 int txn_commit(struct txn *t, unsigned store_flags, uint64_t *ret_rev)
 {
+	int r = flush_charges(t);
+
+	if (r < 0)
+		return r;
 	if (t->failed)
 		return -ENOMEM;
 	if (!t->n) {
