@@ -72,52 +72,7 @@ static bool is_secret(const struct object *o, const struct value_change *c)
 	       (strncmp(c->path, "data", 4) == 0 || strncmp(c->path, "stringData", 10) == 0);
 }
 
-/* --- NAME/drift: "-" is what the manifest says, "+" what is --- */
-
-static void put_side(struct buf *out, char sign, const struct object *o, const struct value_change *c,
-		     const struct value *v)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-
-	if (!v)
-		return;
-	if (is_secret(o, c))
-		buf_puts(&text, "(not shown)");
-	else
-		json_write(&text, v, 0);
-	buf_printf(out, "%c%s: %s\n", sign, c->path, buf_str(&text));
-}
-
-static int file_render(struct fs_node *n, struct buf *out)
-{
-	_cleanup_object_ struct object *o = fs_obj_get(n);
-	_cleanup_arena_ struct arena *a = arena_new(0);
-	const struct value *doc = o ? fs_declared_document(n->fs, a, o) : NULL;
-	struct value_change *changes;
-	size_t count;
-	int r;
-
-	if (!o || !doc)
-		return o ? 0 : -ENOENT;
-	r = find_changes(a, o, doc, &changes, &count);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		put_side(out, '-', o, &changes[i], changes[i].from);
-		put_side(out, '+', o, &changes[i], changes[i].to);
-	}
-	return r;
-}
-
-static int file_getattr(struct fs_node *n, struct fs_attr *a)
-{
-	_cleanup_object_ struct object *o = fs_obj_get(n);
-
-	a->ttl = FS_TTL_NONE; /* the manifest changes without the object */
-	return o ? fs_attr_render(n, a, 0444, fs_live_changed(n->fs, o)) : -ENOENT;
-}
-
-const struct fs_ops fs_drift_ops = { .region = "drift", .getattr = file_getattr, .render = file_render };
-
-/* --- table/drift --- */
+/* --- what is known to have no drift --- */
 
 static struct clean *memo_slot(struct fs *fs, const char *object_key)
 {
@@ -152,6 +107,63 @@ static void set_clean(struct fs *fs, const char *object_key, const struct object
 	if (c)
 		*c = (struct clean){ fs_ino(fs, "/drift", object_key), object_revision(o), manifest_rev };
 }
+
+/* --- NAME/drift: "-" is what the manifest says, "+" what is --- */
+
+static void put_side(struct buf *out, char sign, const struct object *o, const struct value_change *c,
+		     const struct value *v)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (!v)
+		return;
+	if (is_secret(o, c))
+		buf_puts(&text, "(not shown)");
+	else
+		json_write(&text, v, 0);
+	buf_printf(out, "%c%s: %s\n", sign, c->path, buf_str(&text));
+}
+
+static int file_render(struct fs_node *n, struct buf *out)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+	_cleanup_store_entry_ struct store_entry *record = NULL;
+	_cleanup_arena_ struct arena *a = NULL;
+	char key[STORE_KEY_MAX + 1];
+	struct value_change *changes;
+	const struct value *doc;
+	size_t count = 0;
+	int r = 0;
+
+	if (!o)
+		return -ENOENT;
+	if (!fs_decl_latest(n->fs->decl, object_key(o), NULL, NULL, key) || store_get(n->fs->store, key, &record) < 0 ||
+	    is_clean(n->fs, object_key(o), o, store_entry_mod_rev(record)))
+		return 0;
+	a = arena_new(0);
+	doc = fs_declared_document(n->fs, a, o);
+	if (doc)
+		r = find_changes(a, o, doc, &changes, &count);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		put_side(out, '-', o, &changes[i], changes[i].from);
+		put_side(out, '+', o, &changes[i], changes[i].to);
+	}
+	if (r == 0 && count == 0)
+		set_clean(n->fs, object_key(o), o, store_entry_mod_rev(record));
+	return r;
+}
+
+static int file_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	_cleanup_object_ struct object *o = fs_obj_get(n);
+
+	a->ttl = FS_TTL_NONE; /* the manifest changes without the object */
+	return o ? fs_attr_render(n, a, 0444, fs_live_changed(n->fs, o)) : -ENOENT;
+}
+
+const struct fs_ops fs_drift_ops = { .region = "drift", .getattr = file_getattr, .render = file_render };
+
+/* --- table/drift --- */
 
 struct table {
 	struct fs *fs;

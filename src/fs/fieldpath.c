@@ -152,13 +152,15 @@ static enum schema_form form_of(const struct field *f)
 
 void field_root(struct field *f, const struct schema_kind *kind, const struct value *root)
 {
-	*f = (struct field){ .type = kind->type, .value = root };
+	*f = (struct field){ .type = kind->type, .value = root,
+			     .fixed = strcmp(kind->plural, "pods") == 0 || strcmp(kind->plural, "jobs") == 0 };
 }
 
 static void child_of(const struct field *dir, struct field *ret)
 {
 	*ret = (struct field){ .in = dir->value, .in_type = dir->type, .depth = dir->depth + 1,
-			       .read_only = dir->read_only, .immutable = dir->immutable };
+			       .read_only = dir->read_only, .immutable = dir->immutable, .fixed = dir->fixed,
+			       .prose = dir->prose };
 }
 
 static bool starts_with(const char *s, const char *with)
@@ -200,6 +202,17 @@ static int folder_child(const struct field *dir, const char *name, struct field 
 	return -ENOENT;
 }
 
+/* Fields of free text. Others, though they be strings, are names or words that a rule knows. */
+static bool is_prose(const char *name)
+{
+	static const char *const names[] = { "annotations", "args", "command", "description", "message", "value" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 static int map_child(const struct field *dir, const char *name, struct field *ret)
 {
 	enum schema_form form = form_of(dir);
@@ -210,6 +223,7 @@ static int map_child(const struct field *dir, const char *name, struct field *re
 		memcpy(ret->key, name, strlen(name) + 1);
 		ret->read_only |= !schema_field_writable(dir->type, name);
 		ret->immutable |= schema_field_immutable(dir->type, name);
+		ret->prose = is_prose(name);
 	} else if (!field_decode(name, ret->key) || !is_name_of(name, ret->key)) {
 		return -ENOENT;
 	}
@@ -219,6 +233,7 @@ static int map_child(const struct field *dir, const char *name, struct field *re
 		ret->folders = strcmp(name, "labels") == 0 || strcmp(name, "annotations") == 0;
 	if (dir->depth == 0)
 		ret->read_only |= strcmp(name, "apiVersion") == 0 || strcmp(name, "kind") == 0;
+	ret->fixed &= dir->depth > 0 || strcmp(name, "metadata") != 0;
 	if (dir->depth == 0)
 		ret->data = strcmp(name, "data") == 0 || strcmp(name, "binaryData") == 0;
 	ret->raw = dir->data || form_of(ret) == SCHEMA_BYTES;
@@ -289,7 +304,7 @@ bool field_can_make(const struct field *f)
 
 bool field_at_close(const struct field *f)
 {
-	return f->raw || (f->type && schema_is_free_text(f->type) && !f->immutable);
+	return f->raw || (f->prose && !f->fixed && !f->immutable && f->type && schema_is_free_text(f->type));
 }
 
 /* --- listings --- */

@@ -38,6 +38,8 @@ struct field {
 	bool immutable;			   /* it, or what it lies in, may not change */
 	bool raw;			   /* shown byte for byte: a member of data, or base64 decoded */
 	bool data;			   /* the top-level data or binaryData */
+	bool prose;			   /* an annotation, an argument and the like: may come in many writes */
+	bool fixed;			   /* of a kind most of whose spec may not change */
 	char key[FIELD_KEY_MAX + 1];	   /* in a map; of a folder what its keys begin with, "app.kubernetes.io/" */
 };
 

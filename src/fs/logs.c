@@ -22,11 +22,16 @@ static void format_id(const char *uid, unsigned run, char out[static 65])
 	(void)snprintf(out + n, 65 - n, "%0*x", (int)(64 - n), run);
 }
 
+/* A pod's directory of logs: LOGS/NS_POD_UID, or LOGS/.gone/NS_POD_UID once it is gone. */
+struct pod_dir {
+	const char *ns, *name, *uid;
+	char path[PATH_MAX];
+};
+
 /* A run of a container, as each() is told. Returns non-zero to end it. */
 typedef int (*each_fn)(void *arg, const char *name, const char *target);
 
-static int each_run(const struct fs *fs, const struct object *pod, const char *dir, const char *container, int parent,
-		    each_fn each, void *arg)
+static int each_run(const struct pod_dir *p, const char *container, int parent, each_fn each, void *arg)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	int fd = openat(parent, container, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), r = 0;
@@ -45,30 +50,60 @@ static int each_run(const struct fs *fs, const struct object *pod, const char *d
 		if (strlen(de->d_name) > 13 || sscanf(de->d_name, "%9u.log%n", &run, &end) != 1 || !end ||
 		    de->d_name[end])
 			continue;
-		format_id(object_uid(pod), run, id);
-		(void)snprintf(name, sizeof(name), "%s_%s_%s-%s.log", object_name(pod), object_namespace(pod), container,
-			       id);
-		if (snprintf(target, sizeof(target), "%s/%s/%u.log", dir, container, run) < (int)sizeof(target))
+		format_id(p->uid, run, id);
+		(void)snprintf(name, sizeof(name), "%s_%s_%s-%s.log", p->name, p->ns, container, id);
+		if (snprintf(target, sizeof(target), "%s/%s/%u.log", p->path, container, run) < (int)sizeof(target))
 			r = each(arg, name, target);
 	}
 	return r;
 }
 
-static int each_container(const struct fs *fs, const struct object *pod, each_fn each, void *arg)
+static int each_container(const struct pod_dir *p, each_fn each, void *arg)
+{
+	_cleanup_closedir_ DIR *d = opendir(p->path);
+	struct dirent *de;
+	int r = 0;
+
+	while (d && r == 0 && (de = readdir(d)))
+		if (de->d_name[0] != '.')
+			r = each_run(p, de->d_name, dirfd(d), each, arg);
+	return r;
+}
+
+static int each_of_pod(const struct fs *fs, const struct object *pod, each_fn each, void *arg)
+{
+	struct pod_dir p = { .ns = object_namespace(pod), .name = object_name(pod), .uid = object_uid(pod) };
+
+	if (!fs->config.log_dir || snprintf(p.path, sizeof(p.path), "%s/%s_%s_%s", fs->config.log_dir, p.ns, p.name,
+					    p.uid) >= (int)sizeof(p.path))
+		return 0;
+	return each_container(&p, each, arg);
+}
+
+/* Of pods that are gone; ns and pod NULL: of all. */
+static int each_gone(const struct fs *fs, const char *ns, const char *pod, each_fn each, void *arg)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	char path[PATH_MAX];
 	struct dirent *de;
 	int r = 0;
 
-	if (!fs->config.log_dir ||
-	    snprintf(path, sizeof(path), "%s/%s_%s_%s", fs->config.log_dir, object_namespace(pod), object_name(pod),
-		     object_uid(pod)) >= (int)sizeof(path))
+	if (!fs->config.log_dir || snprintf(path, sizeof(path), "%s/.gone", fs->config.log_dir) >= (int)sizeof(path))
 		return 0;
 	d = opendir(path);
-	while (d && r == 0 && (de = readdir(d)))
-		if (de->d_name[0] != '.')
-			r = each_run(fs, pod, path, de->d_name, dirfd(d), each, arg);
+	while (d && r == 0 && (de = readdir(d))) {
+		char words[NAME_MAX + 1], *save = NULL;
+		struct pod_dir p;
+
+		(void)snprintf(words, sizeof(words), "%s", de->d_name);
+		p.ns = strtok_r(words, "_", &save);
+		p.name = strtok_r(NULL, "_", &save);
+		p.uid = strtok_r(NULL, "_", &save);
+		if (!p.uid || *words == '.' || (ns && strcmp(ns, p.ns) != 0) || (pod && strcmp(pod, p.name) != 0) ||
+		    snprintf(p.path, sizeof(p.path), "%s/%s", path, de->d_name) >= (int)sizeof(p.path))
+			continue;
+		r = each_container(&p, each, arg);
+	}
 	return r;
 }
 
@@ -89,10 +124,13 @@ static int search_one(void *arg, const char *name, const char *target)
 	return 1;
 }
 
+static const struct fs_ops gone_ops;
+
 /* The target of that name, -ENOENT. */
 static int find_target(const struct fs_node *dir, const char *name, struct buf *out)
 {
 	const char *ns = strchr(name, '_'), *rest = ns ? strchr(ns + 1, '_') : NULL;
+	bool gone = dir->ops == &gone_ops;
 	_cleanup_object_ struct object *pod = NULL;
 	struct search s = { .name = name, .target = out };
 	char pod_name[NAME_MAX + 1], pod_ns[64];
@@ -103,8 +141,10 @@ static int find_target(const struct fs_node *dir, const char *name, struct buf *
 	(void)snprintf(pod_ns, sizeof(pod_ns), "%.*s", (int)(rest - ns - 1), ns + 1);
 	if (!fs_region_is_root(dir) && strcmp(pod_ns, dir->ns) != 0)
 		return -ENOENT;
+	if (gone)
+		return each_gone(dir->fs, pod_ns, pod_name, search_one, &s) == 1 ? 0 : -ENOENT;
 	pod = cache_get(dir->fs->cache, schema_kind_by_plural(pods_plural), pod_ns, pod_name);
-	return pod && each_container(dir->fs, pod, search_one, &s) == 1 ? 0 : -ENOENT;
+	return pod && each_of_pod(dir->fs, pod, search_one, &s) == 1 ? 0 : -ENOENT;
 }
 
 static int link_readlink(struct fs_node *n, struct buf *out)
@@ -132,7 +172,9 @@ static uint64_t link_ino(const struct fs_node *dir, const char *name)
 	return fs_ino(dir->fs, id, name);
 }
 
-/* --- the directory --- */
+/* --- the directories: of pods that are there, and in it of those that are gone --- */
+
+static const char gone_name[] = "gone";
 
 static int dir_getattr(struct fs_node *n, struct fs_attr *a)
 {
@@ -143,8 +185,11 @@ static int dir_getattr(struct fs_node *n, struct fs_attr *a)
 static int dir_lookup(struct fs_node *dir, const char *name, struct fs_node **ret)
 {
 	_cleanup_buf_ struct buf target = BUF_INIT;
-	int r = find_target(dir, name, &target);
+	int r;
 
+	if (dir->ops == &fs_logs_ops && strcmp(name, gone_name) == 0)
+		return fs_node_get(dir, name, link_ino(dir, name), &gone_ops, ret, NULL);
+	r = find_target(dir, name, &target);
 	return r < 0 ? r : fs_node_get(dir, name, link_ino(dir, name), &link_ops, ret, NULL);
 }
 
@@ -167,9 +212,31 @@ static int dir_readdir(struct fs_node *dir, struct fs_listing *l)
 	int r = cache_list(dir->fs->cache, schema_kind_by_plural(pods_plural), fs_region_is_root(dir) ? NULL : dir->ns,
 			   &list);
 
+	if (r == 0)
+		r = fs_listing_add(l, gone_name, S_IFDIR, link_ino(dir, gone_name));
 	for (size_t i = 0; r == 0 && i < list.n; i++)
-		r = each_container(dir->fs, list.items[i], list_one, &x);
+		r = each_of_pod(dir->fs, list.items[i], list_one, &x);
 	return r;
+}
+
+static int gone_readdir(struct fs_node *dir, struct fs_listing *l)
+{
+	struct listing x = { .dir = dir, .l = l };
+
+	return each_gone(dir->fs, fs_region_is_root(dir) ? NULL : dir->ns, NULL, list_one, &x);
+}
+
+static const struct fs_ops gone_ops = {
+	.region = "logs",
+	.getattr = dir_getattr,
+	.lookup = dir_lookup,
+	.readdir = gone_readdir,
+	.unlink = fs_obj_unlink,
+};
+
+static void gone_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
+{
+	fs_reply_err(r, strcmp(name, gone_name) == 0 ? 0 : -ENOENT); /* it comes back by itself */
 }
 
 const struct fs_ops fs_logs_ops = {
@@ -178,4 +245,5 @@ const struct fs_ops fs_logs_ops = {
 	.lookup = dir_lookup,
 	.readdir = dir_readdir,
 	.unlink = fs_obj_unlink,
+	.rmdir = gone_rmdir,
 };

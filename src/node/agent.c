@@ -452,7 +452,8 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 	r = cgroups_open(config->cgroup_parent, &agent->cgroups, err);
 	if (r < 0)
 		return r;
-	r = cleaner_start(agent->cgroups, agent->network, agent->network_arg, agent_note_cleaned, agent, &agent->cleaner);
+	r = cleaner_start(agent->cgroups, agent->log_dir, agent->network, agent->network_arg, agent_note_cleaned, agent,
+			  &agent->cleaner);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
 	cgroup_each_pod(agent->cgroups, check_leftover, agent);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/remove.h"
+#include "node/gonelogs.h"
 
 enum { BATCH_MAX = 256 };
 
@@ -39,6 +40,7 @@ struct cleaner {
 	void *network_arg;
 	void (*done)(void *arg, const char *uid);
 	void *arg;
+	struct gonelogs logs; /* of the thread */
 	pthread_t thread;
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t changed;
@@ -117,10 +119,25 @@ static void work(struct cleaner *c, struct job *const *jobs, size_t n)
 			remove_cgroup(c, jobs[i]->cgroup);
 		remove_dir(jobs[i]->run_dir);
 		remove_dir(jobs[i]->dir);
-		remove_dir(jobs[i]->log_dir);
+		if (jobs[i]->log_dir)
+			gonelogs_add(&c->logs, jobs[i]->log_dir, clock_realtime());
 		if (jobs[i]->uid)
 			c->done(c->arg, jobs[i]->uid);
 		free_job(jobs[i]);
+	}
+}
+
+/* Called with the lock held, which it drops. */
+static void wait_for_job(struct cleaner *c)
+{
+	const struct timespec due = { .tv_sec = c->logs.next / NSEC_PER_SEC, .tv_nsec = c->logs.next % NSEC_PER_SEC };
+
+	if (c->logs.next == INT64_MAX) {
+		pthread_cond_wait(&c->changed, &c->lock);
+	} else if (pthread_cond_timedwait(&c->changed, &c->lock, &due) == ETIMEDOUT) {
+		pthread_mutex_unlock(&c->lock);
+		gonelogs_expire(&c->logs, clock_realtime());
+		pthread_mutex_lock(&c->lock);
 	}
 }
 
@@ -131,7 +148,7 @@ static size_t take(struct cleaner *c, struct job *jobs[static BATCH_MAX])
 
 	pthread_mutex_lock(&c->lock);
 	while (STAILQ_EMPTY(&c->jobs) && !c->stopping)
-		pthread_cond_wait(&c->changed, &c->lock);
+		wait_for_job(c);
 	for (; n < BATCH_MAX && !STAILQ_EMPTY(&c->jobs); n++) {
 		jobs[n] = STAILQ_FIRST(&c->jobs);
 		STAILQ_REMOVE_HEAD(&c->jobs, link);
@@ -146,12 +163,13 @@ static void *run(void *arg)
 	struct cleaner *c = arg;
 	size_t n;
 
+	gonelogs_expire(&c->logs, clock_realtime());
 	while ((n = take(c, jobs)))
 		work(c, jobs, n);
 	return NULL;
 }
 
-int cleaner_start(struct cgroups *cg, const struct agent_network *network, void *network_arg,
+int cleaner_start(struct cgroups *cg, const char *log_dir, const struct agent_network *network, void *network_arg,
 		  void (*done)(void *arg, const char *uid), void *arg, struct cleaner **ret)
 {
 	struct cleaner *c = calloc(1, sizeof(*c));
@@ -160,11 +178,17 @@ int cleaner_start(struct cgroups *cg, const struct agent_network *network, void 
 	if (!c)
 		return -ENOMEM;
 	*c = (struct cleaner){ .cgroups = cg, .network = network, .network_arg = network_arg, .done = done, .arg = arg };
+	r = gonelogs_init(&c->logs, log_dir);
+	if (r < 0) {
+		free(c);
+		return r;
+	}
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->changed, NULL);
 	STAILQ_INIT(&c->jobs);
 	r = -pthread_create(&c->thread, NULL, run, c);
 	if (r < 0) {
+		gonelogs_clear(&c->logs);
 		free(c);
 		return r;
 	}
@@ -184,6 +208,7 @@ void cleaner_stop(struct cleaner *c)
 	pthread_join(c->thread, NULL);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
+	gonelogs_clear(&c->logs);
 	free(c);
 }
 

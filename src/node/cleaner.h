@@ -19,14 +19,15 @@ struct cleaner_job {
 	const char *cgroup;	/* the pod's */
 	const char *run_dir;	/* RUN/pods/UID */
 	const char *dir;	/* STATE/pods/UID; NULL: it stays, since the pod will have another sandbox */
-	const char *log_dir;	/* its log files; NULL: they stay */
+	const char *log_dir;	/* its log files, which are kept for a while (gonelogs.h); NULL: they stay */
 	bool network;		/* it has a link and an address */
 	pid_t child;		/* podfs-pod, to be reaped; 0: it is no child of this process */
 };
 
-/* done is called on the cleaner's thread for each job. cgroups and network must outlive it. */
-int cleaner_start(struct cgroups *cg, const struct agent_network *network, void *network_arg,
-		  void (*done)(void *arg, const char *uid), void *arg, struct cleaner **ret);
+/* log_dir: of all pods. done is called on the cleaner's thread for each job. cgroups and network must outlive it. */
+int cleaner_start(struct cgroups *cg, const char *log_dir, const struct agent_network *network,
+		  void *network_arg, void (*done)(void *arg, const char *uid), void *arg,
+		  struct cleaner **ret);
 /* Finishes what is queued, and ends. NULL is fine. */
 void cleaner_stop(struct cleaner *c);
 
