@@ -110,9 +110,24 @@ static void on_change(void *arg, const struct cache_event *e)
 	if (e->old && e->now && is_ours(agent, e->old) &&
 	    value_equal(object_path(e->old, "spec"), object_path(e->now, "spec")) &&
 	    value_equal(object_path(e->old, "metadata", "deletionTimestamp"),
-			object_path(e->now, "metadata", "deletionTimestamp")))
+			object_path(e->now, "metadata", "deletionTimestamp")) &&
+	    value_equal(object_labels(e->old), object_labels(e->now)) &&
+	    value_equal(object_path(e->old, "metadata", "annotations"), object_path(e->now, "metadata", "annotations")))
 		return;
 	put_inbox(agent, e->now ? INBOX_POD : INBOX_GONE, o, object_uid(o));
+}
+
+/*
+ * The cache's callback for ConfigMaps and Secrets. A pod that comes to the agent meanwhile counts itself among the users
+ * before it looks into the cache, which shows this change already.
+ */
+static void on_source(void *arg, const struct cache_event *e)
+{
+	struct agent *agent = arg;
+	const struct object *o = e->now ? e->now : e->old;
+
+	if (atomic_load(&agent->n_source_users))
+		put_inbox(agent, INBOX_SOURCE, o, object_uid(o));
 }
 
 void agent_note_cleaned(void *arg, const char *uid)
@@ -159,6 +174,9 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 		return NULL;
 	}
 	atomic_store(&agent->n_pods, HASH_COUNT(agent->pods));
+	p->uses_sources = source_is_used(object, SOURCE_CONFIG_MAP, NULL) || source_is_used(object, SOURCE_SECRET, NULL);
+	if (p->uses_sources)
+		atomic_fetch_add(&agent->n_source_users, 1);
 	(void)cgroup_path(agent->cgroups, value_str_or(object_path(object, "status", "qosClass"), "BestEffort"), p->uid,
 			  NULL, p->cgroup); /* ignoring: the parent's name is short */
 	p->has_files = access(p->dir, F_OK) == 0;
@@ -174,7 +192,9 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 	struct agent_pod *p;
 
 	HASH_FIND_STR(agent->pods, i->uid, p);
-	if (!p && i->type == INBOX_POD && !add_pod(agent, i->object))
+	if (i->type == INBOX_SOURCE)
+		agent_source_changed(agent, i->object);
+	else if (!p && i->type == INBOX_POD && !add_pod(agent, i->object))
 		log_error("pod %s/%s: not run: no memory, or more than %d containers", object_namespace(i->object),
 			  object_name(i->object), LIFECYCLE_CONTAINERS_MAX);
 	else if (p && i->type == INBOX_POD)
@@ -267,6 +287,8 @@ static bool take_inbox(struct agent *agent)
 static void forget(struct agent *agent, struct agent_pod *p)
 {
 	HASH_DEL(agent->pods, p);
+	if (p->uses_sources)
+		atomic_fetch_sub(&agent->n_source_users, 1);
 	atomic_store(&agent->n_pods, HASH_COUNT(agent->pods));
 	agent_pod_free(p);
 }
@@ -464,6 +486,12 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 		return r;
 	r = cache_subscribe(registry_cache(agent->registry), schema_kind_by_plural("pods"), on_change, agent,
 			    &agent->subscription);
+	for (size_t i = 0; i < ARRAY_SIZE(agent->sources) && r == 0; i++) {
+		const struct schema_kind *kind = schema_kind_by_plural(source_plural(i));
+
+		if (kind)
+			r = cache_subscribe(registry_cache(agent->registry), kind, on_source, agent, &agent->sources[i]);
+	}
 	if (r == 0) {
 		r = -pthread_create(&agent->thread, NULL, run, agent);
 		agent->started = r == 0;
@@ -523,6 +551,8 @@ void agent_stop(struct agent *agent)
 	if (!agent)
 		return;
 	cache_unsubscribe(agent->subscription);
+	for (size_t k = 0; k < ARRAY_SIZE(agent->sources); k++)
+		cache_unsubscribe(agent->sources[k]);
 	pthread_mutex_lock(&agent->lock);
 	agent->stopping = true;
 	pthread_mutex_unlock(&agent->lock);

@@ -14,6 +14,7 @@
 #include "node/cleaner.h"
 #include "node/lifecycle.h"
 #include "node/sandbox.h"
+#include "node/source.h"
 #include "store/event.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -35,6 +36,7 @@ struct agent_pod {
 	bool removed;	       /* and was carried out */
 	bool writing;	       /* a status is on its way to the store */
 	bool write_due;	       /* and another is to follow */
+	bool uses_sources;     /* ConfigMaps or Secrets, in its environment or volumes */
 	int64_t write_at;      /* real time before which none is tried, after a failure */
 	struct pod_run run;
 	struct sandbox *sandbox;
@@ -49,6 +51,7 @@ TAILQ_HEAD(agent_dirty, agent_pod);
 enum inbox_type {
 	INBOX_POD,     /* a pod's newest version */
 	INBOX_GONE,    /* a pod has left the store; the object is its last */
+	INBOX_SOURCE,  /* a ConfigMap or Secret has come, changed or gone */
 	INBOX_CLEANED, /* the cleaner has finished with a pod */
 	INBOX_WRITTEN, /* a status has been stored, or not: result */
 	INBOX_REMOVED, /* a removal from the store was carried out, or not: result */
@@ -59,7 +62,7 @@ struct inbox_item {
 	TAILQ_ENTRY(inbox_item) link;
 	enum inbox_type type;
 	struct agent *agent;
-	struct object *object; /* INBOX_POD, INBOX_GONE */
+	struct object *object; /* INBOX_POD, INBOX_GONE, INBOX_SOURCE */
 	int result;
 	char uid[OBJECT_UID_SIZE];
 };
@@ -75,7 +78,8 @@ struct agent {
 	void *network_arg;
 	struct cgroups *cgroups;
 	struct cleaner *cleaner;
-	struct cache_subscription *subscription;
+	struct cache_subscription *subscription, *sources[2]; /* of pods; of ConfigMaps and Secrets */
+	_Atomic size_t n_source_users;			       /* pods that use those */
 	pthread_t thread;
 	bool started;
 	int epoll, wake_fd, timer_fd;
@@ -129,6 +133,15 @@ void agent_pod_take_status(struct agent *agent, struct agent_pod *p, const struc
 /* podfs-pod died without being told to: its containers died with it. */
 void agent_pod_lost(struct agent *agent, struct agent_pod *p);
 
+/* --- agent_source.c: on the agent's thread --- */
+
+/* Where the pod's configuration comes from; valid as long as the pod is. hostname in `a`. */
+struct sources agent_sources(struct agent *agent, const struct agent_pod *p, struct arena *a);
+/* A ConfigMap or Secret has changed: brings the volumes that show it up to date, and has what waits for it tried again. */
+void agent_source_changed(struct agent *agent, const struct object *source);
+/* Brings the pod's volumes up to date with the pod itself (labels and annotations in downwardAPI volumes). */
+void agent_refresh_volumes(struct agent *agent, struct agent_pod *p);
+
 /* --- agent_status.c: on the agent's thread --- */
 
 /* Records an event about the pod. */
@@ -152,8 +165,9 @@ void agent_facts_clear(struct agent *agent);
 /* The log file of the container's current run; NULL when memory is out. */
 char *agent_log_path(struct arena *a, struct agent *agent, const struct agent_pod *p, const struct container_run *run);
 
-/* Makes cgroup, directories, volumes and address, and starts podfs-pod. */
-int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error *err);
+/* Makes cgroup, directories, volumes and address, and starts podfs-pod. Sets
+ * *ret_mount when it is a volume that failed. */
+int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mount, struct error *err);
 /* While podfs-pod sets itself up: makes what its containers will need, so that their start finds it there. */
 void agent_launch_prepare(struct agent *agent, struct agent_pod *p);
 /* Sends a container's start. On failure *ret_reason is Kubernetes' word for why it waits. */
@@ -166,6 +180,8 @@ bool agent_pod_flag(const struct object *pod, const char *key);
 
 /* --- node_object.c --- */
 
+/* What pods may have of this node. */
+struct pod_resources node_object_allocatable(struct agent *agent);
 /* Creates or refreshes this node's Node object. */
 int node_object_write(struct agent *agent, struct error *err);
 

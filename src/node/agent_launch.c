@@ -122,7 +122,7 @@ static const char *const *read_sysctls(struct arena *a, const struct object *pod
 	return out;
 }
 
-int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error *err)
+int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mount, struct error *err)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	bool host_network = agent_pod_flag(p->object, "hostNetwork");
@@ -130,15 +130,20 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, struct error 
 	int fds[CGROUP_HIERARCHIES_MAX], r;
 	size_t n_fds = 0, n_tmpfs = 0, n_sysctls = 0;
 	struct sandbox_config config = { 0 };
+	struct sources sources;
 
 	r = a ? make_dirs(p->dir, 0700) : -ENOMEM;
 	if (r < 0)
 		return error_errno(err, r, "%s", p->dir);
-	r = volumes_prepare(a, p->object, p->dir, &tmpfs, &n_tmpfs, err);
-	if (r == 0 && host_network)
+	if (host_network)
 		(void)snprintf(p->run.ip, sizeof(p->run.ip), "%s", agent->host_ip);
-	else if (r == 0)
+	else
 		r = agent->network->allocate(agent->network_arg, p->uid, p->run.ip, err);
+	if (r == 0) {
+		sources = agent_sources(agent, p, a);
+		r = volumes_prepare(a, &sources, p->dir, &tmpfs, &n_tmpfs, err);
+		*ret_mount = r < 0;
+	}
 	if (r == 0)
 		r = prepare_cgroup(agent, p, fds, &n_fds, err);
 	if (r == 0)
@@ -403,26 +408,30 @@ static const gid_t *groups_of(struct arena *a, const struct object *pod, size_t 
 
 /* Everything of a container but its cgroup and its mounts. */
 static int assemble(struct arena *a, struct agent *agent, struct agent_pod *p, struct container_run *run,
-		    const struct image *image, struct sandbox_container *c, struct error *err)
+		    const struct image *image, struct env_list *env, struct sandbox_container *c, struct error *err)
 {
-	struct env_facts facts = { .pod_ip = p->run.ip, .host_ip = agent->host_ip,
-				   .hostname = agent_hostname(a, p->object) };
-	struct env_list env, argv;
+	struct sources sources = agent_sources(agent, p, a);
+	struct env_list argv;
+	const char *skipped = NULL;
 	const char *cwd = value_str_or(value_get(run->spec, "workingDir"), image->config.working_dir);
 	int r;
 
-	r = env_build(a, p->object, run->spec, &image->config, &facts, &env, err);
+	r = env_build(a, &sources, run->spec, &image->config, env, &skipped, err);
 	if (r == 0)
-		r = env_argv(a, run->spec, &image->config, &env, &argv, err);
+		r = env_argv(a, run->spec, &image->config, env, &argv, err);
 	if (r < 0)
 		return r;
+	if (skipped)
+		agent_tell(agent, p, EVENT_WARNING, "InvalidEnvironmentVariableNames",
+			   "Keys [%s] from envFrom were skipped since they are considered invalid environment variable names.",
+			   skipped);
 	*c = (struct sandbox_container){
 		.name = run->name,
 		.restart = run->run,
 		.argv = (const char *const *)argv.items,
 		.n_argv = argv.n,
-		.env = (const char *const *)env.items,
-		.n_env = env.n,
+		.env = (const char *const *)env->items,
+		.n_env = env->n,
 		.cwd = *cwd ? cwd : NULL,
 		.user = user_of(a, p->object, run->spec, image),
 		.stop_signal = signal_number(image->config.stop_signal),
@@ -471,6 +480,7 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	_cleanup_image_ struct image *image = NULL;
 	struct sandbox_mount *mounts = NULL;
 	struct sandbox_container c = { 0 };
+	struct env_list env = { 0 };
 	int fds[CGROUP_HIERARCHIES_MAX], r;
 	size_t n_mounts = 0;
 
@@ -479,9 +489,9 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 		return r;
 	remove_dead_run(agent, p, run);
 	*ret_reason = "CreateContainerConfigError";
-	r = !a ? error_errno(err, -ENOMEM, "container %s", run->name) : assemble(a, agent, p, run, image, &c, err);
+	r = !a ? error_errno(err, -ENOMEM, "container %s", run->name) : assemble(a, agent, p, run, image, &env, &c, err);
 	if (r == 0)
-		r = volumes_mounts(a, p->object, run->spec, p->dir, POD_FILES_MOUNTS, &mounts, &n_mounts, err);
+		r = volumes_mounts(a, p->object, run->spec, p->dir, &env, POD_FILES_MOUNTS, &mounts, &n_mounts, err);
 	if (r < 0)
 		return r;
 	r = pod_files_mounts(a, run->spec, p->dir, run->run, mounts, &n_mounts, err);

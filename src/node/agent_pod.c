@@ -67,21 +67,32 @@ void agent_pod_sandbox_failed(struct agent *agent, struct agent_pod *p, const ch
 	p->run.sandbox_not_before = registry_now(agent->registry) + sandbox_retry;
 }
 
+/* A volume could not be had: what it waits for may come (agent_source_changed()), else it is tried again later. */
+static void mount_failed(struct agent *agent, struct agent_pod *p, const char *why)
+{
+	agent_tell(agent, p, EVENT_WARNING, "FailedMount", "%s", why);
+	p->run.sandbox_not_before = registry_now(agent->registry) + sandbox_retry;
+}
+
 static void start_sandbox(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
+	bool mount = false;
 	int r;
 
 	lifecycle_new_sandbox(&p->run);
 	p->has_files = true;
-	r = agent_launch_sandbox(agent, p, &err);
+	r = agent_launch_sandbox(agent, p, &mount, &err);
 	if (r == 0) {
 		r = watch_sandbox(agent, p);
 		if (r < 0)
 			error_errno(&err, r, "watch podfs-pod");
 	}
 	if (r < 0) {
-		agent_pod_sandbox_failed(agent, p, error_text(&err));
+		if (mount)
+			mount_failed(agent, p, error_text(&err));
+		else
+			agent_pod_sandbox_failed(agent, p, error_text(&err));
 		agent_pod_clean(agent, p);
 		return;
 	}
@@ -202,6 +213,7 @@ void agent_pod_update(struct agent *agent, struct agent_pod *p, const struct obj
 	}
 	object_unref(p->object);
 	p->object = object_ref(now);
+	agent_refresh_volumes(agent, p);
 }
 
 /* The plan for a drain: everything ends with its grace, nothing leaves the store. */

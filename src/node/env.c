@@ -74,98 +74,150 @@ const char *env_expand(struct arena *a, const char *text, const struct env_list 
 	return buf_failed(&out) ? NULL : arena_strdup(a, buf_str(&out));
 }
 
-/* "metadata.labels['KEY']": the key, or NULL. */
-static const char *subscript(struct arena *a, const char *path, const char *prefix)
+/* Sets a variable that the container's spec asks for. */
+static int declare(struct arena *a, struct env_list *l, size_t *cap, const char *item)
 {
-	size_t n = strlen(prefix), len = strlen(path);
+	int r = set(a, l, cap, item);
 
-	if (strncmp(path, prefix, n) != 0 || len < n + 4 || strncmp(path + n, "['", 2) != 0 ||
-	    strcmp(path + len - 2, "']") != 0)
-		return NULL;
-	return arena_memdup(a, path + n + 2, len - n - 4);
+	if (r < 0)
+		return r;
+	if (l->n_declared == l->declared_max) {
+		size_t bigger = l->declared_max ? l->declared_max * 2 : 16;
+		const char **declared = arena_alloc(a, bigger * sizeof(*declared));
+
+		if (!declared)
+			return -ENOMEM;
+		if (l->n_declared)
+			memcpy(declared, l->declared, l->n_declared * sizeof(*declared));
+		l->declared = declared;
+		l->declared_max = bigger;
+	}
+	l->declared[l->n_declared++] = item;
+	return 0;
 }
 
-/* The text of a fieldRef; NULL for a path that is not known. */
-static const char *field(struct arena *a, const struct object *pod, const struct env_facts *facts, const char *path)
+/* Kubernetes documentation, "Define Environment Variables": any printable ASCII character but "=". */
+static bool is_variable_name(const char *s)
 {
-	const struct {
-		const char *path, *text;
-	} fields[] = {
-		{ "metadata.name", object_name(pod) },
-		{ "metadata.namespace", object_namespace(pod) },
-		{ "metadata.uid", object_uid(pod) },
-		{ "spec.nodeName", value_str_or(object_path(pod, "spec", "nodeName"), "") },
-		{ "spec.serviceAccountName", value_str_or(object_path(pod, "spec", "serviceAccountName"), "") },
-		{ "status.podIP", facts->pod_ip },
-		{ "status.podIPs", facts->pod_ip },
-		{ "status.hostIP", facts->host_ip },
-		{ "status.hostIPs", facts->host_ip },
-	};
-	const char *key;
+	bool any = *s != '\0';
 
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-		if (!strcmp(fields[i].path, path))
-			return fields[i].text;
-	key = subscript(a, path, "metadata.labels");
-	if (key)
-		return value_str_or(value_get(object_labels(pod), key), "");
-	key = subscript(a, path, "metadata.annotations");
-	if (key)
-		return value_str_or(object_path(pod, "metadata", "annotations", key), "");
-	return NULL;
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~' || *s == '=')
+			return false;
+	return any;
 }
 
-/* The value of one entry. */
-static int read_entry(struct arena *a, const struct object *pod, const struct value *entry, const struct env_facts *facts,
+/* One source of envFrom: all its keys. */
+static int read_source(struct arena *a, const struct sources *s, const struct value *from, struct env_list *l, size_t *cap,
+		       struct buf *skipped, struct error *err)
+{
+	static const char *const refs[] = { [SOURCE_CONFIG_MAP] = "configMapRef", [SOURCE_SECRET] = "secretRef" };
+	const char *prefix = value_str_or(value_get(from, "prefix"), "");
+
+	for (size_t k = 0; k < ARRAY_SIZE(refs); k++) {
+		const struct value *ref = value_get(from, refs[k]);
+		const char *name = value_str_or(value_get(ref, "name"), "");
+		struct source_data data = { 0 };
+		int r = ref ? source_read(a, s, k, name, &data, err) : 0;
+
+		if (r == -ENOENT && value_bool(value_get(ref, "optional"), false)) {
+			error_clear(err);
+			r = 0;
+		}
+		for (size_t i = 0; i < data.n && r == 0; i++) {
+			const struct source_entry *e = &data.entries[i];
+
+			if (is_variable_name(e->key))
+				r = declare(a, l, cap, arena_printf(a, "%s%s=%s", prefix, e->key, e->data));
+			else
+				buf_printf(skipped, "%s%s", skipped->len ? ", " : "", e->key);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The text of a configMapKeyRef or secretKeyRef; NULL when it is optional and not there. */
+static int read_key(struct arena *a, const struct sources *s, enum source_kind kind, const struct value *ref,
+		    const char **ret, struct error *err)
+{
+	const char *name = value_str_or(value_get(ref, "name"), ""), *key = value_str_or(value_get(ref, "key"), "");
+	const struct source_entry *e = NULL;
+	struct source_data data = { 0 };
+	int r = source_read(a, s, kind, name, &data, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0)
+		e = source_entry(&data, key);
+	if (!e && value_bool(value_get(ref, "optional"), false)) {
+		error_clear(err);
+		*ret = NULL;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (!e)
+		return error_set(err, -ENOENT, "couldn't find key %s in %s %s/%s", key, source_kind_name(kind),
+				 object_namespace(s->pod), name);
+	*ret = e->data;
+	return 0;
+}
+
+/* The value of one entry; NULL: the variable is not set. */
+static int read_entry(struct arena *a, const struct sources *s, const struct value *entry, const struct value *container,
 		      const struct env_list *env, const char **ret, struct error *err)
 {
-	const char *name = value_str_or(value_get(entry, "name"), "");
-	const struct value *from = value_get(entry, "valueFrom");
-	const char *path = value_str(value_path(from, "fieldRef", "fieldPath"));
+	const struct value *from = value_get(entry, "valueFrom"), *ref;
 
 	if (!from) {
 		*ret = env_expand(a, value_str_or(value_get(entry, "value"), ""), env);
 		return *ret ? 0 : -ENOMEM;
 	}
-	if (!path)
-		return error_set(err, -EINVAL, "env %s: %s is not supported by this version", name,
-				 value_key_at(from, 0) ? value_key_at(from, 0) : "valueFrom");
-	*ret = field(a, pod, facts, path);
-	return *ret ? 0 : error_set(err, -EINVAL, "env %s: the field %s is not supported", name, path);
+	if ((ref = value_get(from, "fieldRef")))
+		return source_field(a, s, value_str_or(value_get(ref, "fieldPath"), ""), ret, err);
+	if ((ref = value_get(from, "resourceFieldRef")))
+		return source_resource(a, s, ref, container, ret, err);
+	if ((ref = value_get(from, "configMapKeyRef")))
+		return read_key(a, s, SOURCE_CONFIG_MAP, ref, ret, err);
+	if ((ref = value_get(from, "secretKeyRef")))
+		return read_key(a, s, SOURCE_SECRET, ref, ret, err);
+	return error_set(err, -EINVAL, "env %s: %s is not supported by this version",
+			 value_str_or(value_get(entry, "name"), ""),
+			 value_key_at(from, 0) ? value_key_at(from, 0) : "valueFrom");
 }
 
-int env_build(struct arena *a, const struct object *pod, const struct value *container, const struct image_config *image,
-	      const struct env_facts *facts, struct env_list *ret, struct error *err)
+int env_build(struct arena *a, const struct sources *s, const struct value *container, const struct image_config *image,
+	      struct env_list *ret, const char **ret_skipped, struct error *err)
 {
-	const struct value *entries = value_get(container, "env");
-	struct env_list l = { .declared = arena_alloc(a, (value_len(entries) + 1) * sizeof(*l.declared)) };
+	const struct value *entries = value_get(container, "env"), *sources = value_get(container, "envFrom");
+	_cleanup_buf_ struct buf skipped = BUF_INIT;
+	struct env_list l = { 0 };
 	size_t cap = 0;
-	int r;
+	int r = add(a, &l, &cap, default_path);
 
-	if (!l.declared)
-		return -ENOMEM;
-	if (value_len(value_get(container, "envFrom")))
-		return error_set(err, -EINVAL, "envFrom is not supported by this version");
-	r = add(a, &l, &cap, default_path);
 	for (size_t i = 0; image->env[i] && r == 0; i++)
 		if (strchr(image->env[i], '='))
 			r = set(a, &l, &cap, arena_strdup(a, image->env[i]));
 	if (r == 0)
-		r = set(a, &l, &cap, arena_printf(a, "HOSTNAME=%s", facts->hostname));
+		r = set(a, &l, &cap, arena_printf(a, "HOSTNAME=%s", s->hostname));
+	for (size_t i = 0; i < value_len(sources) && r == 0; i++)
+		r = read_source(a, s, value_at(sources, i), &l, &cap, &skipped, err);
 	for (size_t i = 0; i < value_len(entries) && r == 0; i++) {
-		const char *text, *item = NULL;
+		const struct value *entry = value_at(entries, i);
+		const char *text = NULL;
 
-		r = read_entry(a, pod, value_at(entries, i), facts, &l, &text, err);
-		if (r == 0)
-			item = arena_printf(a, "%s=%s", value_str_or(value_get(value_at(entries, i), "name"), ""), text);
-		if (r == 0)
-			r = set(a, &l, &cap, item);
-		if (r == 0)
-			l.declared[l.n_declared++] = item;
+		r = read_entry(a, s, entry, container, &l, &text, err);
+		if (r == 0 && text)
+			r = declare(a, &l, &cap,
+				    arena_printf(a, "%s=%s", value_str_or(value_get(entry, "name"), ""), text));
 	}
-	if (r == 0)
-		*ret = l;
-	return r;
+	if (r < 0 || buf_failed(&skipped))
+		return r < 0 ? r : -ENOMEM;
+	*ret_skipped = skipped.len ? arena_strdup(a, buf_str(&skipped)) : NULL;
+	*ret = l;
+	return 0;
 }
 
 int env_argv(struct arena *a, const struct value *container, const struct image_config *image,

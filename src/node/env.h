@@ -5,28 +5,24 @@
 
 #include "base/error.h"
 #include "node/image.h"
-#include "store/object.h"
+#include "node/source.h"
 
 /* A NULL-terminated list of strings in an arena. */
 struct env_list {
 	const char **items;
 	size_t n;
 	const char **declared; /* those that the container's spec sets: what $(NAME) may name */
-	size_t n_declared;
-};
-
-/* What the downward API can name besides the object itself. */
-struct env_facts {
-	const char *pod_ip, *host_ip, *hostname;
+	size_t n_declared, declared_max;
 };
 
 /*
- * The environment, as NAME=VALUE in order: the image's, HOSTNAME, then spec.env, where later entries replace earlier
- * ones of the same name and $(NAME) stands for what is set before it. -EINVAL with the reason for a source that cannot
- * be read (CreateContainerConfigError). -ENOMEM.
+ * The environment, as NAME=VALUE in order: the image's, HOSTNAME, envFrom, then env, where later entries replace earlier
+ * ones of the same name and $(NAME) stands for what is set before it. -EINVAL, -ENOENT with the reason for a source that
+ * cannot be read (CreateContainerConfigError). -ENOMEM. Keys of envFrom that no variable may have are left out and
+ * named in *ret_skipped, in `a`, as kubelet's event names them; NULL when there are none.
  */
-int env_build(struct arena *a, const struct object *pod, const struct value *container, const struct image_config *image,
-	      const struct env_facts *facts, struct env_list *ret, struct error *err);
+int env_build(struct arena *a, const struct sources *s, const struct value *container, const struct image_config *image,
+	      struct env_list *ret, const char **ret_skipped, struct error *err);
 
 /* The program and its arguments: command replaces the image's entrypoint and cmd, args its cmd; $(NAME) is expanded.
  * -EINVAL when neither names a program. */

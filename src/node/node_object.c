@@ -51,16 +51,27 @@ static const char *architecture(const char *machine)
 	return machine;
 }
 
-static void set_amounts(struct arena *a, struct value *map, const char *state_dir)
+struct pod_resources node_object_allocatable(struct agent *agent)
 {
-	struct statvfs fs = { 0 };
+	struct pod_resources r = {
+		.milli_cpu = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
+		.memory = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+	};
+	struct statvfs fs;
 
-	value_set(a, map, "cpu", value_new_strf(a, "%ld", sysconf(_SC_NPROCESSORS_ONLN)));
-	value_set(a, map, "memory",
-		  value_new_strf(a, "%lldKi", (long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 1024));
-	if (statvfs(state_dir, &fs) == 0)
-		value_set(a, map, "ephemeral-storage",
-			  value_new_strf(a, "%lluKi", (unsigned long long)fs.f_blocks * fs.f_frsize / 1024));
+	if (statvfs(agent->state_dir, &fs) == 0)
+		r.ephemeral_storage = (int64_t)(fs.f_blocks * fs.f_frsize);
+	return r;
+}
+
+static void set_amounts(struct arena *a, struct value *map, struct agent *agent)
+{
+	struct pod_resources r = node_object_allocatable(agent);
+
+	value_set(a, map, "cpu", value_new_strf(a, "%lld", (long long)r.milli_cpu / 1000));
+	value_set(a, map, "memory", value_new_strf(a, "%lldKi", (long long)r.memory / 1024));
+	if (r.ephemeral_storage)
+		value_set(a, map, "ephemeral-storage", value_new_strf(a, "%lldKi", (long long)r.ephemeral_storage / 1024));
 	value_set(a, map, "pods", value_new_strf(a, "%d", PODS_MAX));
 }
 
@@ -115,8 +126,8 @@ static int describe(void *arg, struct arena *a, struct value *root, const struct
 	value_set_str(a, labels, "kubernetes.io/os", "linux");
 	value_set_str(a, labels, "kubernetes.io/arch", architecture(u.machine));
 	status = value_set_map(a, root, "status");
-	set_amounts(a, value_set_map(a, status, "capacity"), agent->state_dir);
-	set_amounts(a, value_set_map(a, status, "allocatable"), agent->state_dir);
+	set_amounts(a, value_set_map(a, status, "capacity"), agent);
+	set_amounts(a, value_set_map(a, status, "allocatable"), agent);
 	set_ready(a, status, registry_now(agent->registry));
 	addresses = value_set(a, status, "addresses", value_new_list(a));
 	if (*agent->host_ip)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "node/payload.h"
 #include "value/quantity.h"
 
 static const struct value *volume_list(const struct object *pod)
@@ -12,12 +13,12 @@ static const struct value *volume_list(const struct object *pod)
 	return object_path(pod, "spec", "volumes");
 }
 
-static const char *name_of(const struct value *volume)
+const char *volume_name(const struct value *volume)
 {
 	return value_str_or(value_get(volume, "name"), "");
 }
 
-static bool is_memory(const struct value *volume)
+bool volume_is_memory(const struct value *volume)
 {
 	const char *medium = value_str_or(value_path(volume, "emptyDir", "medium"), "");
 
@@ -66,32 +67,31 @@ static int check_host_path(const struct value *volume, struct error *err)
 	const char *path = value_str_or(value_path(volume, "hostPath", "path"), "");
 	const char *type = value_str_or(value_path(volume, "hostPath", "type"), "");
 	static const struct {
-		const char *type;
+		const char *type, *word;
 		mode_t format;
 	} types[] = {
-		{ "Directory", S_IFDIR }, { "File", S_IFREG }, { "Socket", S_IFSOCK },
-		{ "CharDevice", S_IFCHR }, { "BlockDevice", S_IFBLK },
+		{ "Directory", "directory", S_IFDIR },	 { "File", "file", S_IFREG },
+		{ "Socket", "socket file", S_IFSOCK },	 { "CharDevice", "character device", S_IFCHR },
+		{ "BlockDevice", "block device", S_IFBLK },
 	};
 	struct stat st;
-
 	int r = 0;
 
 	if (!strcmp(type, "DirectoryOrCreate") || (!*type && stat(path, &st) < 0 && errno == ENOENT))
 		r = make_path(path, 0755);
 	if (r < 0)
-		return error_errno(err, r, "volume %s: hostPath %s", name_of(volume), path);
+		return error_errno(err, r, "hostPath %s", path);
 	if (!strcmp(type, "FileOrCreate")) {
 		_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0644);
 
 		if (fd < 0 && errno != ENXIO)
-			return error_errno(err, -errno, "volume %s: hostPath %s", name_of(volume), path);
+			return error_errno(err, -errno, "hostPath %s", path);
 	}
 	if (stat(path, &st) < 0)
-		return error_errno(err, -errno, "volume %s: hostPath %s", name_of(volume), path);
+		return error_errno(err, -errno, "hostPath %s", path);
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (!strcmp(types[i].type, type) && (st.st_mode & S_IFMT) != types[i].format)
-			return error_set(err, -EINVAL, "volume %s: hostPath type check failed: %s is not a %s",
-					 name_of(volume), path, type);
+			return error_set(err, -EINVAL, "hostPath type check failed: %s is not a %s", path, types[i].word);
 	return 0;
 }
 
@@ -114,40 +114,60 @@ static int make_empty_dir(const char *path, const struct value *fs_group)
 	return 0;
 }
 
-static int prepare(const struct object *pod, const struct value *volume, const char *dir, struct arena *a,
+/* Brings a volume of the cluster's own data up to date. */
+static int refresh(struct arena *a, const struct sources *s, const struct value *volume, const char *dir, struct error *err)
+{
+	const struct value *fs_group = object_path(s->pod, "spec", "securityContext", "fsGroup");
+	const char *path = arena_printf(a, "%s/volumes/%s", dir, volume_name(volume));
+	struct payload payload;
+	int r = path ? payload_build(a, s, volume, &payload, err) : -ENOMEM;
+
+	return r < 0 ? r : payload_write(path, &payload, fs_group ? (gid_t)value_int(fs_group, 0) : (gid_t)-1, err);
+}
+
+static int prepare(struct arena *a, const struct sources *s, const struct value *volume, const char *dir,
 		   struct sandbox_tmpfs *tmpfs, size_t *n, struct error *err)
 {
-	const struct value *fs_group = object_path(pod, "spec", "securityContext", "fsGroup");
+	const struct value *fs_group = object_path(s->pod, "spec", "securityContext", "fsGroup");
 	const char *source = source_of(volume);
-	int r;
 
 	if (!strcmp(source, "hostPath"))
 		return check_host_path(volume, err);
+	if (payload_is_for(volume))
+		return refresh(a, s, volume, dir, err);
 	if (strcmp(source, "emptyDir") != 0)
-		return error_set(err, -EOPNOTSUPP, "volume %s: %s volumes are not supported by this version",
-				 name_of(volume), source);
-	if (is_memory(volume)) {
-		tmpfs[(*n)++] = (struct sandbox_tmpfs){ .name = name_of(volume), .mode = fs_group ? 02777 : 0777,
-							.gid = (gid_t)value_int(fs_group, 0),
-							.size = (uint64_t)size_limit(volume) };
-		return 0;
-	}
-	r = make_empty_dir(arena_printf(a, "%s/volumes/%s", dir, name_of(volume)), fs_group);
-	return r < 0 ? error_errno(err, r, "volume %s", name_of(volume)) : 0;
+		return error_set(err, -EOPNOTSUPP, "%s volumes are not supported by this version", source);
+	if (!volume_is_memory(volume))
+		return make_empty_dir(arena_printf(a, "%s/volumes/%s", dir, volume_name(volume)), fs_group);
+	tmpfs[(*n)++] = (struct sandbox_tmpfs){ .name = volume_name(volume), .mode = fs_group ? 02777 : 0777,
+						.gid = (gid_t)value_int(fs_group, 0),
+						.size = (uint64_t)size_limit(volume) };
+	return 0;
 }
 
-int volumes_prepare(struct arena *a, const struct object *pod, const char *dir, struct sandbox_tmpfs **ret_tmpfs,
+/* kubelet's words around a volume's failure: K8S:pkg/kubelet/volumemanager. */
+static int setup_failed(const struct value *volume, int r, struct error *err)
+{
+	if (!err->code)
+		(void)error_errno(err, r, "set it up");
+	return error_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", volume_name(volume));
+}
+
+int volumes_prepare(struct arena *a, const struct sources *s, const char *dir, struct sandbox_tmpfs **ret_tmpfs,
 		    size_t *ret_n, struct error *err)
 {
-	const struct value *list = volume_list(pod);
+	const struct value *list = volume_list(s->pod);
 	struct sandbox_tmpfs *tmpfs = arena_alloc(a, (value_len(list) + 1) * sizeof(*tmpfs));
 	size_t n = 0;
 	int r = tmpfs ? 0 : -ENOMEM;
 
 	if (r == 0 && value_len(list))
 		r = make_dir(arena_printf(a, "%s/volumes", dir), 0700);
-	for (size_t i = 0; i < value_len(list) && r == 0; i++)
-		r = prepare(pod, value_at(list, i), dir, a, tmpfs, &n, err);
+	for (size_t i = 0; i < value_len(list) && r == 0; i++) {
+		r = prepare(a, s, value_at(list, i), dir, tmpfs, &n, err);
+		if (r < 0)
+			r = setup_failed(value_at(list, i), r, err);
+	}
 	if (r < 0)
 		return r;
 	*ret_tmpfs = tmpfs;
@@ -155,88 +175,25 @@ int volumes_prepare(struct arena *a, const struct object *pod, const char *dir, 
 	return 0;
 }
 
-/* One mount of one volume. */
-static int make_mount(struct arena *a, const struct value *volume, const struct value *m, const char *dir,
-		      struct sandbox_mount *out, struct error *err)
+int volumes_refresh(const struct sources *s, const char *dir, struct error *err)
 {
-	const char *host = value_str(value_path(volume, "hostPath", "path"));
-	const char *propagation = value_str_or(value_get(m, "mountPropagation"), "None");
-	const char *rro = value_str_or(value_get(m, "recursiveReadOnly"), "Disabled");
+	const struct value *list = volume_list(s->pod);
+	int first = 0;
 
-	*out = (struct sandbox_mount){ .type = "bind", .source_fd = -1,
-				       .target = value_str_or(value_get(m, "mountPath"), "") };
-	if (value_get(m, "subPath") || value_get(m, "subPathExpr"))
-		return error_set(err, -EOPNOTSUPP, "volume %s: subPath is not supported by this version", name_of(volume));
-	if (value_bool(value_get(m, "readOnly"), false))
-		out->flags |= SPEC_MOUNT_RDONLY;
-	if (!strcmp(rro, "Enabled"))
-		out->flags |= SPEC_MOUNT_RRO;
-	else if (!strcmp(rro, "IfPossible"))
-		out->flags |= SPEC_MOUNT_RRO_IF_POSSIBLE;
-	if (host) {
-		out->flags |= SPEC_MOUNT_RECURSIVE;
-		if (!strcmp(propagation, "HostToContainer"))
-			out->flags |= SPEC_MOUNT_RSLAVE;
-		else if (!strcmp(propagation, "Bidirectional"))
-			out->flags |= SPEC_MOUNT_RSHARED;
-		out->source_fd = open(host, O_PATH | O_CLOEXEC);
-		return out->source_fd < 0 ? error_errno(err, -errno, "volume %s: hostPath %s", name_of(volume), host) : 0;
-	}
-	if (is_memory(volume)) {
-		out->type = "pod";
-		out->source = name_of(volume);
-		return 0;
-	}
-	out->source = arena_printf(a, "%s/volumes/%s", dir, name_of(volume));
-	return out->source ? 0 : -ENOMEM;
-}
+	for (size_t i = 0; i < value_len(list); i++) {
+		_cleanup_arena_ struct arena *a = arena_new(0);
+		_cleanup_error_ struct error why = ERROR_INIT;
+		const struct value *volume = value_at(list, i);
+		int r;
 
-int volumes_mounts(struct arena *a, const struct object *pod, const struct value *container, const char *dir,
-		   size_t more, struct sandbox_mount **ret_mounts, size_t *ret_n, struct error *err)
-{
-	const struct value *mounts = value_get(container, "volumeMounts");
-	struct sandbox_mount *out = arena_alloc(a, (value_len(mounts) + more + 1) * sizeof(*out));
-	size_t n = 0;
-	int r = out ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < value_len(mounts) && r == 0; i++) {
-		const struct value *m = value_at(mounts, i);
-		const struct value *volume = value_find(volume_list(pod), "name", value_str_or(value_get(m, "name"), ""));
-
-		r = make_mount(a, volume, m, dir, &out[n++], err);
-	}
-	if (r < 0) {
-		volumes_close(out, n);
-		return r;
-	}
-	*ret_mounts = out;
-	*ret_n = n;
-	return 0;
-}
-
-static size_t depth(const char *path)
-{
-	size_t n = 0;
-
-	for (; *path; path++)
-		n += *path != '/' && (path[1] == '/' || !path[1]);
-	return n;
-}
-
-void volumes_sort(struct sandbox_mount *mounts, size_t n)
-{
-	for (size_t i = 1; i < n; i++) /* they are few, and mostly in order */
-		for (size_t k = i; k > 0 && depth(mounts[k].target) < depth(mounts[k - 1].target); k--) {
-			struct sandbox_mount m = mounts[k];
-
-			mounts[k] = mounts[k - 1];
-			mounts[k - 1] = m;
+		if (!payload_is_for(volume))
+			continue;
+		r = a ? refresh(a, s, volume, dir, &why) : -ENOMEM;
+		if (r < 0 && first == 0) {
+			*err = why;
+			why = ERROR_INIT;
+			first = setup_failed(volume, r, err);
 		}
-}
-
-void volumes_close(struct sandbox_mount *mounts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (mounts[i].source_fd >= 0)
-			(void)close(mounts[i].source_fd);
+	}
+	return first;
 }

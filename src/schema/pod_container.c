@@ -44,11 +44,11 @@ static const struct schema_field secret_key_selector_fields[] = {
 static const struct schema_type secret_key_selector = STRUCT("SecretKeySelector", secret_key_selector_fields);
 
 static const struct schema_field env_var_source_fields[] = {
-	{ "configMapKeyRef", &config_map_key_selector, NOT_ACTED },
+	{ "configMapKeyRef", &config_map_key_selector },
 	{ "fieldRef", &schema_object_field_selector },
 	{ "fileKeyRef", &file_key_selector, NOT_ACTED },
-	{ "resourceFieldRef", &schema_resource_field_selector, NOT_ACTED },
-	{ "secretKeyRef", &secret_key_selector, NOT_ACTED },
+	{ "resourceFieldRef", &schema_resource_field_selector },
+	{ "secretKeyRef", &secret_key_selector },
 };
 static const struct schema_type env_var_source =
 	STRUCT("EnvVarSource", env_var_source_fields, .check = env_var_source_check);
@@ -207,8 +207,8 @@ static const struct schema_field volume_mount_fields[] = {
 	{ "name", STRING, REQUIRED | ALWAYS },
 	{ "readOnly", BOOL },
 	{ "recursiveReadOnly", ENUM("Disabled", "Enabled", "IfPossible"), KEEP_ZERO },
-	{ "subPath", FORMAT(format_local_path), NOT_ACTED },
-	{ "subPathExpr", FORMAT(format_local_path), NOT_ACTED },
+	{ "subPath", FORMAT(format_local_path) },
+	{ "subPathExpr", FORMAT(format_local_path) },
 };
 static const struct schema_type volume_mount = STRUCT("VolumeMount", volume_mount_fields);
 
@@ -227,7 +227,7 @@ static const struct schema_field container_fields[] = {
 	{ "args", LIST(STRING) },
 	{ "command", LIST(STRING) },
 	{ "env", &env_list },
-	{ "envFrom", LIST(&env_from_source), NOT_ACTED },
+	{ "envFrom", LIST(&env_from_source) },
 	{ "image", FORMAT(format_image) },
 	{ "imagePullPolicy", ENUM("Always", "IfNotPresent", "Never") },
 	{ "lifecycle", &lifecycle, NOT_ACTED },

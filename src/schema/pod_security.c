@@ -77,7 +77,7 @@ static const struct schema_field pod_security_context_fields[] = {
 	{ "seccompProfile", &seccomp_profile },
 	{ "supplementalGroups", LIST(ID) },
 	{ "supplementalGroupsPolicy", ENUM("Merge", "Strict"), KEEP_ZERO | NOT_ACTED },
-	{ "sysctls", TYPE(.form = SCHEMA_LIST, .elem = &sysctl, .check = sysctls_check), NOT_ACTED },
+	{ "sysctls", TYPE(.form = SCHEMA_LIST, .elem = &sysctl, .check = sysctls_check) },
 	{ "windowsOptions", &windows_security_context_options, NOT_ACTED },
 };
 const struct schema_type schema_pod_security_context = STRUCT("PodSecurityContext", pod_security_context_fields);

@@ -45,7 +45,10 @@ static struct object *make_pod(const char *spec)
 	return pod;
 }
 
-static const struct env_facts facts = { .pod_ip = "10.0.0.9", .host_ip = "192.0.2.1", .hostname = "host" };
+static struct sources sources_of(const struct object *pod)
+{
+	return (struct sources){ .pod = pod, .pod_ip = "10.0.0.9", .host_ip = "192.0.2.1", .hostname = "host" };
+}
 
 static void expansion(void **state)
 {
@@ -75,6 +78,8 @@ static void environment(void **state)
 	_cleanup_object_ struct object *pod = make_pod("{\"containers\":[]}");
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_error_ struct error err = ERROR_INIT;
+	struct sources sources = sources_of(pod);
+	const char *skipped = NULL;
 	struct env_list env;
 	const struct value *c = parse(a,
 		"{\"env\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"B\",\"value\":\"$(A)-$(C)\"},"
@@ -87,13 +92,13 @@ static void environment(void **state)
 		"{\"name\":\"I\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"metadata.uid\"}}},"
 		"{\"name\":\"J\",\"value\":\"$(LANG2)\"},{\"name\":\"LANG\",\"value\":\"own\"},{\"name\":\"C\",\"value\":\"p.ns\"}]}");
 
-	assert_int_equal(env_build(a, pod, c, &image, &facts, &env, &err), 0);
+	assert_int_equal(env_build(a, &sources, c, &image, &env, &skipped, &err), 0);
 	assert_int_equal(env.n, sizeof(want) / sizeof(want[0]));
 	for (size_t i = 0; i < env.n; i++)
 		assert_string_equal(env.items[i], want[i]);
 	assert_null(env.items[env.n]);
 	c = parse(a, "{\"env\":[{\"name\":\"X\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"spec.nothing\"}}}]}");
-	assert_int_equal(env_build(a, pod, c, &image, &facts, &env, &err), -EINVAL);
+	assert_int_equal(env_build(a, &sources, c, &image, &env, &skipped, &err), -EINVAL);
 	assert_non_null(strstr(error_text(&err), "spec.nothing"));
 }
 
