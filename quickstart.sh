@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 build_packages="gcc libc6-dev make autoconf automake pkgconf xz-utils libfuse3-dev liblmdb-dev libyaml-dev libcap-dev
-libseccomp-dev libmnl-dev libnftables-dev libarchive-dev nettle-dev libbsd-dev libcmocka-dev uthash-dev"
+libseccomp-dev libmnl-dev libnftables-dev libarchive-dev nettle-dev libbsd-dev libcurl4-openssl-dev libcmocka-dev uthash-dev"
 run_packages="ca-certificates curl iproute2 procps mmdebstrap"
 check_packages="attr busybox-static clang clang-tidy cppcheck groff-base libcap2-bin libclang-rt-dev mandoc nftables rsync shellcheck
 git jq python3 skopeo vim zstd"

@@ -23,7 +23,7 @@ static const struct controller_type *const controller_types[] = {
 
 struct cluster {
 	struct cluster_config config; /* borrowed strings */
-	char *programs[3];	      /* podfs-pod, podfs-image, podfs-nft */
+	char *programs[4];	      /* podfs-pod, podfs-image, podfs-nft, podfs-probe */
 	struct store *store;
 	struct cache *cache;
 	struct registry *registry;
@@ -152,7 +152,7 @@ static int begin_network(struct cluster *c, struct error *err)
 
 int cluster_open(const struct cluster_config *config, struct cluster **ret, struct error *err)
 {
-	static const char *const names[] = { "podfs-pod", "podfs-image", "podfs-nft" };
+	static const char *const names[] = { "podfs-pod", "podfs-image", "podfs-nft", "podfs-probe" };
 	struct cluster *c = calloc(1, sizeof(*c));
 	int r;
 
@@ -203,7 +203,7 @@ static int start_agent(struct cluster *c, struct error *err)
 	struct agent_config config = {
 		.node_name = c->config.node_name, .host_ip = host_ip, .state_dir = c->config.state_dir,
 		.run_dir = c->config.run_dir, .log_dir = c->config.log_dir, .cgroup_parent = c->config.cgroup_parent,
-		.pod_program = c->programs[0], .images = c->image_store, .network = &network_ops,
+		.pod_program = c->programs[0], .probe_program = c->programs[3], .images = c->image_store, .network = &network_ops,
 		.network_arg = c->network,
 	};
 

@@ -343,7 +343,9 @@ static void *run(void *arg)
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr == &agent->wake_fd)
 				continue; /* read by take_inbox() */
-			if (events[i].data.ptr == &agent->timer_fd) {
+			if (events[i].data.ptr == &agent->prober) {
+				agent_probe_receive(agent);
+			} else if (events[i].data.ptr == &agent->timer_fd) {
 				if (read(agent->timer_fd, &expirations, sizeof(expirations)) < 0)
 					continue; /* set anew meanwhile */
 			} else {
@@ -478,6 +480,9 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 			  &agent->cleaner);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
+	agent->prober = prober_new(config->probe_program);
+	if (!agent->prober)
+		return error_errno(err, -ENOMEM, "node agent");
 	cgroup_each_pod(agent->cgroups, check_leftover, agent);
 	check_directories(agent, agent->run_dir);
 	check_directories(agent, agent->state_dir);
@@ -574,6 +579,7 @@ void agent_stop(struct agent *agent)
 		free(i);
 	}
 	agent_facts_clear(agent);
+	agent_probe_clear(agent);
 	cgroups_close(agent->cgroups);
 	close_fdp(&agent->epoll);
 	close_fdp(&agent->wake_fd);

@@ -38,6 +38,7 @@ struct agent_config {
 	const char *log_dir;	 /* "/var/log/pods" */
 	const char *cgroup_parent; /* "podfs" */
 	const char *pod_program; /* podfs-pod; NULL: the installed one */
+	const char *probe_program; /* podfs-probe; NULL: the installed one */
 	struct image_store *images;
 	const struct agent_network *network;
 	void *network_arg;

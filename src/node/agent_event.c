@@ -81,11 +81,11 @@ static void on_ready(struct agent *agent, struct agent_pod *p, struct sandbox_ev
 static void on_started(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct sandbox_event *ev)
 {
 	c->phase = CONTAINER_RUNNING;
-	c->has_started = true;
 	c->pid = ev->pid;
 	c->started_at = ev->started_at;
 	agent_facts_set(agent, p, c);
 	agent_tell(agent, p, EVENT_NORMAL, "Started", "Started container %s", c->name);
+	agent_hook_post_start(agent, p, c);
 }
 
 void agent_pod_take_status(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev)
@@ -95,7 +95,7 @@ void agent_pod_take_status(struct agent *agent, struct agent_pod *p, const struc
 
 	if (!c || ev->state == POD_STATE_NONE)
 		return;
-	c->has_started = ev->state == POD_STATE_RUNNING || ev->started_at || ev->restart > 0;
+	c->has_started = (ev->started_at && ev->state != POD_STATE_RUNNING) || ev->restart > 0;
 	/* The store knew this end before, and more of it than podfs-pod does. */
 	if (ended && c->phase == CONTAINER_EXITED && c->run == ev->restart && strcmp(c->exit.reason, status_unknown) != 0)
 		return;
@@ -108,6 +108,8 @@ void agent_pod_take_status(struct agent *agent, struct agent_pod *p, const struc
 		note_exit(agent, p, c, ev);
 	else
 		c->phase = ev->state == POD_STATE_RUNNING ? CONTAINER_RUNNING : CONTAINER_STARTING;
+	if (c->phase == CONTAINER_RUNNING)
+		lifecycle_resume(c);
 	agent_facts_set(agent, p, c);
 }
 
@@ -148,6 +150,7 @@ static void on_error(struct agent *agent, struct agent_pod *p, const struct sand
 		p->expected_end = true;
 		return;
 	}
+	agent_probe_exec_ended(agent, p, ev); /* an exec that podfs-pod could not begin */
 	for (size_t i = 0; i < p->run.n; i++) {
 		struct container_run *c = &p->run.containers[i];
 
@@ -193,6 +196,9 @@ static void on_event(struct agent *agent, struct agent_pod *p, struct sandbox_ev
 	case SANDBOX_WARNING:
 		log_warning("pod %s/%s: %s%s%s", object_namespace(p->object), object_name(p->object), ev->container,
 			    *ev->container ? ": " : "", ev->text);
+		break;
+	case SANDBOX_EXEC_EXITED:
+		agent_probe_exec_ended(agent, p, ev);
 		break;
 	case SANDBOX_ERROR:
 		on_error(agent, p, ev);

@@ -12,7 +12,9 @@
 #include "node/agent.h"
 #include "node/cgroup.h"
 #include "node/cleaner.h"
+#include "node/env.h"
 #include "node/lifecycle.h"
+#include "node/prober.h"
 #include "node/sandbox.h"
 #include "node/source.h"
 #include "store/event.h"
@@ -46,6 +48,7 @@ struct agent_pod {
 };
 
 struct agent_fact;
+struct agent_call;
 TAILQ_HEAD(agent_dirty, agent_pod);
 
 enum inbox_type {
@@ -78,6 +81,9 @@ struct agent {
 	void *network_arg;
 	struct cgroups *cgroups;
 	struct cleaner *cleaner;
+	struct prober *prober;
+	struct agent_call *calls; /* checks that podfs-probe has in hand, by id */
+	uint64_t last_call;
 	struct cache_subscription *subscription, *sources[2]; /* of pods; of ConfigMaps and Secrets */
 	_Atomic size_t n_source_users;			       /* pods that use those */
 	pthread_t thread;
@@ -154,6 +160,35 @@ void agent_status_written(struct agent *agent, struct agent_pod *p, int result);
 void agent_remove_from_store(struct agent *agent, struct agent_pod *p);
 void agent_removed(struct agent *agent, struct agent_pod *p, int result);
 
+/* --- agent_hook.c: on the agent's thread --- */
+
+/* A run has begun: its postStart hook is next, if it has one. */
+void agent_hook_post_start(struct agent *agent, struct agent_pod *p, struct container_run *c);
+/* The pod ends: the container's preStop hook begins, though its own turn to end may be later. */
+void agent_hook_pre_stop(struct agent *agent, struct agent_pod *p, struct container_run *c, int64_t grace);
+/* Ends a container within the grace (ns): preStop hook first, then its stop signal. A grace is only ever shortened.
+ * True when this is the first that it hears of it. */
+bool agent_hook_stop(struct agent *agent, struct agent_pod *p, struct container_run *c, int64_t grace);
+/* The hook in hand has ended; `failed`: why, or NULL. */
+void agent_hook_ended(struct agent *agent, struct agent_pod *p, struct container_run *c, const char *failed);
+/* Ends hooks whose time is up. */
+void agent_hook_work(struct agent *agent, struct agent_pod *p, int64_t now);
+
+/* --- agent_probe.c: on the agent's thread --- */
+
+enum { AGENT_CALL_HOOK = PROBE_TYPES }; /* what a check is for: a probe of that type, or the hook in hand */
+
+/* Carries out the probes that are due, and sets p->wake_at for the next. */
+void agent_probe_work(struct agent *agent, struct agent_pod *p, bool ending);
+/* An exec has ended: a probe, a hook, or neither. */
+void agent_probe_exec_ended(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev);
+/* Reads what podfs-probe answers. */
+void agent_probe_receive(struct agent *agent);
+/* Asks podfs-probe on behalf of the container; `action` is an httpGet, tcpSocket or grpc. Its id, or a negative errno. */
+int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_run *c, int what, const char *type,
+		     const struct value *action, int64_t timeout, uint64_t *ret_id, struct error *err);
+void agent_probe_clear(struct agent *agent);
+
 /* --- agent_facts.c --- */
 
 /* Shows other threads how a container stands. */
@@ -173,6 +208,16 @@ void agent_launch_prepare(struct agent *agent, struct agent_pod *p);
 /* Sends a container's start. On failure *ret_reason is Kubernetes' word for why it waits. */
 int agent_launch_container(struct agent *agent, struct agent_pod *p, struct container_run *c, const char **ret_reason,
 			   struct error *err);
+/* Runs a command beside the container's own processes, as the container is. Its output goes to `out` (borrowed; -1: nowhere).
+ * SANDBOX_EXEC_EXITED follows with that id, unless the daemon dies, which kills it. */
+int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container_run *run, const struct value *command,
+		      int out, uint64_t *ret_id, struct error *err);
+/* Everything of a container but its root, log, cgroup and mounts. Strings are of `a`, the spec and the image. */
+int agent_container_assemble(struct arena *a, struct agent *agent, struct agent_pod *p, struct container_run *run,
+			     const struct image *image, struct env_list *env, struct sandbox_container *c,
+			     struct error *err);
+/* Its QoS class. */
+const char *agent_pod_qos(const struct object *pod);
 /* The hostname of a pod: spec.hostname or its name, cut to 63 bytes. */
 const char *agent_hostname(struct arena *a, const struct object *pod);
 /* Whether spec.KEY is true. */

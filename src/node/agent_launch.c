@@ -15,8 +15,6 @@
 enum {
 	HOSTNAME_MAX_LEN = 63,
 	SUPERVISOR_OOM_SCORE = -998, /* K8S:pkg/kubelet/qos/policy.go: PodInfraOOMAdj */
-	GUARANTEED_OOM_SCORE = -997,
-	BEST_EFFORT_OOM_SCORE = 1000,
 };
 
 const char *agent_hostname(struct arena *a, const struct object *pod)
@@ -68,7 +66,7 @@ static int64_t sum_limits(const struct value *spec, const char *name)
 	return total;
 }
 
-static const char *qos_of(const struct object *pod)
+const char *agent_pod_qos(const struct object *pod)
 {
 	return value_str_or(object_path(pod, "status", "qosClass"), "BestEffort");
 }
@@ -88,7 +86,7 @@ static int prepare_cgroup(struct agent *agent, struct agent_pod *p, int fds[stat
 
 	if (!limits.cpu_request)
 		limits.cpu_request = -1;
-	r = cgroup_path(agent->cgroups, qos_of(p->object), p->uid, NULL, p->cgroup);
+	r = cgroup_path(agent->cgroups, agent_pod_qos(p->object), p->uid, NULL, p->cgroup);
 	if (r == 0)
 		r = cgroup_make(agent->cgroups, p->cgroup, &limits, err);
 	if (r == 0)
@@ -172,109 +170,6 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mou
 	return r;
 }
 
-/* A container's field of securityContext, or the pod's. */
-static const struct value *security_field(const struct object *pod, const struct value *container, const char *key)
-{
-	const struct value *v = value_path(container, "securityContext", key);
-
-	return v ? v : object_path(pod, "spec", "securityContext", key);
-}
-
-/* "USER[:GROUP]": what the spec says, else what the image does. */
-static const char *user_of(struct arena *a, const struct object *pod, const struct value *container,
-			   const struct image *image)
-{
-	const struct value *user = security_field(pod, container, "runAsUser");
-	const struct value *group = security_field(pod, container, "runAsGroup");
-	const char *from_image = image->config.user;
-
-	if (!user && !group)
-		return from_image;
-	if (!user)
-		return arena_printf(a, "%.*s:%lld", (int)strcspn(from_image, ":"), *from_image ? from_image : "0",
-				    (long long)value_int(group, 0));
-	if (!group)
-		return arena_printf(a, "%lld", (long long)value_int(user, 0));
-	return arena_printf(a, "%lld:%lld", (long long)value_int(user, 0), (long long)value_int(group, 0));
-}
-
-/* runAsNonRoot can be judged only of a number, as kubelet says: K8S:pkg/kubelet/kuberuntime/security_context.go. */
-static int check_non_root(const struct object *pod, const struct value *container, const char *user, struct error *err)
-{
-	size_t len = strcspn(user, ":");
-
-	if (!value_bool(security_field(pod, container, "runAsNonRoot"), false))
-		return 0;
-	if (!len || (len == strspn(user, "0") && len))
-		return error_set(err, -EPERM, "container has runAsNonRoot and image will run as root");
-	if (strspn(user, "0123456789") < len)
-		return error_set(err, -EPERM, "container has runAsNonRoot and image has non-numeric user (%.*s), cannot verify "
-				 "user is non-root", (int)len, user);
-	return 0;
-}
-
-static const char **strings_of(struct arena *a, const struct value *list, size_t *ret_n)
-{
-	const char **out = arena_alloc(a, (value_len(list) + 1) * sizeof(*out));
-
-	for (size_t i = 0; out && i < value_len(list); i++)
-		out[i] = value_str_or(value_at(list, i), "");
-	*ret_n = out ? value_len(list) : 0;
-	return out;
-}
-
-static int oom_score(const struct object *pod, const struct value *container)
-{
-	const char *qos = qos_of(pod);
-	int64_t request = container_resource(container, "requests", "memory"), score;
-	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-	int64_t capacity = (int64_t)pages * page;
-
-	if (!strcmp(qos, "Guaranteed"))
-		return GUARANTEED_OOM_SCORE;
-	if (!strcmp(qos, "BestEffort") || capacity <= 0)
-		return BEST_EFFORT_OOM_SCORE;
-	/* K8S:pkg/kubelet/qos/policy.go: 1000 - 1000 * request / capacity, within [3, 999] */
-	score = 1000 - (request > 0 ? request / (capacity / 1000) : 0);
-	return score < 3 ? 3 : score > 999 ? 999 : (int)score;
-}
-
-/* Capabilities, system-call filter, privileges. */
-static int set_security(struct arena *a, const struct object *pod, const struct value *spec, struct sandbox_container *c,
-			struct error *err)
-{
-	const struct value *sc = value_get(spec, "securityContext");
-	bool privileged = value_bool(value_get(sc, "privileged"), false);
-	const char *seccomp = value_str_or(value_get(security_field(pod, spec, "seccompProfile"), "type"), "RuntimeDefault");
-	size_t n_add, n_drop;
-	const char **add = strings_of(a, value_path(sc, "capabilities", "add"), &n_add);
-	const char **drop = strings_of(a, value_path(sc, "capabilities", "drop"), &n_drop);
-	uint64_t caps = privileged ? security_caps_all() : security_caps_default();
-	int r;
-
-	if (!add || !drop)
-		return -ENOMEM;
-	r = privileged ? 0 : security_caps_apply(&caps, add, n_add, drop, n_drop, err);
-	if (r < 0)
-		return r;
-	security_caps_fill(&c->security, caps);
-	c->security.flags = SPEC_OOM_SCORE | SPEC_VOLATILE;
-	c->security.oom_score_adj = oom_score(pod, spec);
-	if (privileged)
-		c->security.flags |= SPEC_PRIVILEGED;
-	else if (!value_bool(value_get(sc, "allowPrivilegeEscalation"), true))
-		c->security.flags |= SPEC_NO_NEW_PRIVS;
-	if (value_bool(value_get(sc, "readOnlyRootFilesystem"), false))
-		c->security.flags |= SPEC_READONLY_ROOT;
-	if (!strcmp(seccomp, "Localhost"))
-		return error_set(err, -EOPNOTSUPP, "seccompProfile Localhost is not supported by this version");
-	if (privileged)
-		return 0;
-	c->masked = security_masked_paths(&c->n_masked);
-	c->readonly = security_readonly_paths(&c->n_readonly);
-	return strcmp(seccomp, "RuntimeDefault") ? 0 : security_seccomp_default(caps, &c->seccomp, &c->seccomp_size, err);
-}
-
 static char *overlay_dir(struct arena *a, const struct agent_pod *p, const struct container_run *run, const char *name)
 {
 	return arena_printf(a, "%s/containers/%s/%u/%s", p->dir, run->name, run->run, name);
@@ -336,7 +231,7 @@ static int make_cgroup(struct agent *agent, const struct agent_pod *p, const str
 	int64_t memory = container_resource(run->spec, "limits", "memory");
 	struct cgroup_limits limits = { .cpu_request = cpu > 0 ? cpu : -1, .cpu_limit = limit > 0 ? limit : 0,
 					.memory = memory > 0 ? memory : 0 };
-	int r = cgroup_path(agent->cgroups, qos_of(p->object), p->uid, run->name, path);
+	int r = cgroup_path(agent->cgroups, agent_pod_qos(p->object), p->uid, run->name, path);
 
 	return r < 0 ? r : cgroup_make(agent->cgroups, path, &limits, err);
 }
@@ -373,76 +268,6 @@ void agent_launch_prepare(struct agent *agent, struct agent_pod *p)
 		(void)make_dirs(log, 0755);
 		(void)make_cgroup(agent, p, run, path, &err);
 	}
-}
-
-/* The number of a signal by name ("SIGQUIT", "QUIT") or number; 0 when there is none. */
-static int signal_number(const char *text)
-{
-	if (*text >= '0' && *text <= '9')
-		return (int)strtol(text, NULL, 10);
-	if (!strncmp(text, "SIG", 3))
-		text += 3;
-	for (int i = 1; *text && i < NSIG; i++) {
-		const char *name = sigabbrev_np(i);
-
-		if (name && !strcmp(name, text))
-			return i;
-	}
-	return 0;
-}
-
-static const gid_t *groups_of(struct arena *a, const struct object *pod, size_t *ret_n)
-{
-	const struct value *list = object_path(pod, "spec", "securityContext", "supplementalGroups");
-	const struct value *fs_group = object_path(pod, "spec", "securityContext", "fsGroup");
-	gid_t *out = arena_alloc(a, (value_len(list) + 2) * sizeof(*out));
-	size_t n = 0;
-
-	for (size_t i = 0; out && i < value_len(list); i++)
-		out[n++] = (gid_t)value_int(value_at(list, i), 0);
-	if (out && fs_group)
-		out[n++] = (gid_t)value_int(fs_group, 0);
-	*ret_n = n;
-	return out;
-}
-
-/* Everything of a container but its cgroup and its mounts. */
-static int assemble(struct arena *a, struct agent *agent, struct agent_pod *p, struct container_run *run,
-		    const struct image *image, struct env_list *env, struct sandbox_container *c, struct error *err)
-{
-	struct sources sources = agent_sources(agent, p, a);
-	struct env_list argv;
-	const char *skipped = NULL;
-	const char *cwd = value_str_or(value_get(run->spec, "workingDir"), image->config.working_dir);
-	int r;
-
-	r = env_build(a, &sources, run->spec, &image->config, env, &skipped, err);
-	if (r == 0)
-		r = env_argv(a, run->spec, &image->config, env, &argv, err);
-	if (r < 0)
-		return r;
-	if (skipped)
-		agent_tell(agent, p, EVENT_WARNING, "InvalidEnvironmentVariableNames",
-			   "Keys [%s] from envFrom were skipped since they are considered invalid environment variable names.",
-			   skipped);
-	*c = (struct sandbox_container){
-		.name = run->name,
-		.restart = run->run,
-		.argv = (const char *const *)argv.items,
-		.n_argv = argv.n,
-		.env = (const char *const *)env->items,
-		.n_env = env->n,
-		.cwd = *cwd ? cwd : NULL,
-		.user = user_of(a, p->object, run->spec, image),
-		.stop_signal = signal_number(image->config.stop_signal),
-	};
-	c->groups = groups_of(a, p->object, &c->n_groups);
-	r = check_non_root(p->object, run->spec, c->user, err);
-	if (r == 0)
-		r = set_security(a, p->object, run->spec, c, err);
-	if (r == 0)
-		r = set_root(a, p, run, image, c, err);
-	return r < 0 ? r : set_log(a, agent, p, run, c, err);
 }
 
 static int find_image(struct agent *agent, const struct container_run *run, struct image **ret, const char **ret_reason,
@@ -489,7 +314,12 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 		return r;
 	remove_dead_run(agent, p, run);
 	*ret_reason = "CreateContainerConfigError";
-	r = !a ? error_errno(err, -ENOMEM, "container %s", run->name) : assemble(a, agent, p, run, image, &env, &c, err);
+	r = !a ? error_errno(err, -ENOMEM, "container %s", run->name) :
+		 agent_container_assemble(a, agent, p, run, image, &env, &c, err);
+	if (r == 0)
+		r = set_root(a, p, run, image, &c, err);
+	if (r == 0)
+		r = set_log(a, agent, p, run, &c, err);
 	if (r == 0)
 		r = volumes_mounts(a, p->object, run->spec, p->dir, &env, POD_FILES_MOUNTS, &mounts, &n_mounts, err);
 	if (r < 0)
@@ -512,5 +342,40 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	volumes_close(mounts, n_mounts);
 	free(run->image_id);
 	run->image_id = strdup(image->digest);
+	return r;
+}
+
+int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container_run *run, const struct value *command,
+		      int out, uint64_t *ret_id, struct error *err)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_image_ struct image *image = NULL;
+	const char **argv = arena_alloc(a, (value_len(command) + 1) * sizeof(*argv)), *reason, *qos = agent_pod_qos(p->object);
+	const int stdio[3] = { -1, out, out };
+	int fds[CGROUP_HIERARCHIES_MAX], r;
+	char path[CGROUP_PATH_MAX];
+	struct sandbox_container c;
+	struct env_list env = { 0 };
+
+	if (!argv)
+		return error_errno(err, -ENOMEM, "exec");
+	r = find_image(agent, run, &image, &reason, err);
+	if (r == 0)
+		r = agent_container_assemble(a, agent, p, run, image, &env, &c, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < value_len(command); i++)
+		argv[i] = value_str_or(value_at(command, i), "");
+	c.argv = argv;
+	c.n_argv = value_len(command);
+	c.flags = POD_KILL_ON_CLOSE;
+	r = cgroup_path(agent->cgroups, qos, p->uid, run->name, path);
+	if (r == 0)
+		r = cgroup_open_dirs(agent->cgroups, path, fds, &c.n_cgroups, err);
+	if (r < 0)
+		return r;
+	c.cgroup_fds = fds;
+	r = sandbox_exec(p->sandbox, &c, stdio, ret_id, err);
+	close_all(fds, c.n_cgroups);
 	return r;
 }

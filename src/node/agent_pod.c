@@ -175,19 +175,15 @@ static void start_container(struct agent *agent, struct agent_pod *p, struct con
 
 static void stop_container(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct pod_plan *plan)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
-	int64_t ms = plan->grace / NSEC_PER_MSEC, end = registry_now(agent->registry) + plan->grace;
-
-	if (c->stop_by && end >= c->stop_by)
-		return; /* a grace is only ever shortened */
-	if (!c->stop_by && !p->gone && plan->replace)
-		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Container %s definition changed, will be restarted", c->name);
-	else if (!c->stop_by && !p->gone)
-		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Stopping container %s", c->name);
-	c->stop_by = end;
+	if (!agent_hook_stop(agent, p, c, plan->grace))
+		return;
 	c->replacing = plan->replace;
-	if (sandbox_stop_container(p->sandbox, c->name, 0, ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms, &err) < 0)
-		log_warning("pod %s: %s", p->uid, error_text(&err));
+	if (p->gone)
+		return;
+	if (plan->replace)
+		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Container %s definition changed, will be restarted", c->name);
+	else
+		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Stopping container %s", c->name);
 }
 
 /* --- decisions carried out --- */
@@ -231,6 +227,8 @@ static void decide(struct agent *agent, struct agent_pod *p, struct pod_plan *pl
 static bool act(struct agent *agent, struct agent_pod *p, const struct pod_plan *plan)
 {
 	p->wake_at = plan->wake_at;
+	for (size_t i = 0; i < p->run.n && plan->ending; i++)
+		agent_hook_pre_stop(agent, p, &p->run.containers[i], plan->grace);
 	for (size_t i = 0; i < plan->n_stop; i++)
 		stop_container(agent, p, &p->run.containers[plan->stop[i]], plan);
 	for (size_t i = 0; i < plan->n_start; i++)
@@ -253,6 +251,8 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p)
 		decide(agent, p, &plan);
 		again = act(agent, p, &plan);
 	}
+	agent_hook_work(agent, p, registry_now(agent->registry));
+	agent_probe_work(agent, p, is_leaving(p) || agent->draining);
 	agent_write_status(agent, p);
 	if (p->cleaning || p->run.sandbox != SANDBOX_NONE || !(is_leaving(p) || agent->draining))
 		return true;

@@ -35,6 +35,16 @@ int lifecycle_init(struct pod_run *p, const struct value *spec, int64_t now)
 	return 0;
 }
 
+/* A new run knows nothing of the one before. */
+static void forget_probes(struct container_run *c)
+{
+	for (int t = 0; t < PROBE_TYPES; t++)
+		probe_clear(&c->probes[t]);
+	c->post_start = c->pre_stop = HOOK_PENDING;
+	c->hook_id = 0;
+	c->hook_until = 0;
+}
+
 void lifecycle_clear(struct pod_run *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
@@ -43,6 +53,7 @@ void lifecycle_clear(struct pod_run *p)
 		free(p->containers[i].waiting_message);
 		free(p->containers[i].image);
 		free(p->containers[i].image_id);
+		forget_probes(&p->containers[i]);
 	}
 	free(p->containers);
 	p->containers = NULL;
@@ -73,6 +84,8 @@ void lifecycle_exited(struct container_run *c, int code, int signal, const char 
 	};
 	c->phase = CONTAINER_EXITED;
 	c->pid = 0;
+	c->hook_id = 0; /* what was asked of it is moot */
+	c->hook_until = 0;
 	if (c->started_at && finished_at - c->started_at >= LIFECYCLE_BACKOFF_RESET)
 		c->backoff = 0;
 	c->not_before = finished_at + c->backoff;
@@ -92,8 +105,30 @@ static int64_t doubled(int64_t delay)
 						     delay * 2;
 }
 
+void lifecycle_resume(struct container_run *c)
+{
+	bool known = c->was_run == c->run;
+
+	c->post_start = HOOK_DONE;
+	c->probes[PROBE_STARTUP].result = known && c->was_started ? PROBE_GOOD : PROBE_UNKNOWN;
+	c->probes[PROBE_READINESS].result = known && c->was_ready ? PROBE_GOOD : PROBE_UNKNOWN;
+	lifecycle_check_started(c);
+}
+
+void lifecycle_check_started(struct container_run *c)
+{
+	if (probe_is_started(c))
+		c->has_started = true;
+}
+
+bool lifecycle_is_alive(const struct container_run *c)
+{
+	return c->phase == CONTAINER_STARTING || c->phase == CONTAINER_RUNNING;
+}
+
 void lifecycle_starting(struct container_run *c)
 {
+	forget_probes(c);
 	if (lifecycle_is_outdated(c))
 		c->backoff = 0; /* kubelet's back-off is of a container with its image */
 	if (c->exit.is_set) {
@@ -133,6 +168,7 @@ void lifecycle_set_run(struct container_run *c, uint32_t run)
 	c->phase = CONTAINER_WAITING;
 	c->not_before = 0;
 	forget_waiting(c);
+	forget_probes(c);
 }
 
 void lifecycle_new_sandbox(struct pod_run *p)
@@ -219,6 +255,9 @@ static void recover_container(struct container_run *c, const struct value *statu
 	bool in_backoff = !strcmp(value_str_or(value_get(waiting, "reason"), ""), "CrashLoopBackOff");
 
 	c->run = (uint32_t)value_int(value_get(status, "restartCount"), 0);
+	c->was_run = c->run;
+	c->was_started = value_bool(value_get(status, "started"), false);
+	c->was_ready = value_bool(value_get(status, "ready"), false);
 	if (running || ended || last) { /* it has been launched */
 		set_copy(&c->image, value_get(status, "image"));
 		set_copy(&c->image_id, value_get(status, "imageID"));
@@ -318,22 +357,17 @@ bool lifecycle_init_is_done(const struct pod_run *p)
 	return true;
 }
 
-static bool is_alive(const struct container_run *c)
-{
-	return c->phase == CONTAINER_STARTING || c->phase == CONTAINER_RUNNING;
-}
-
 /* A container that waits for its start or is due for a restart, or that runs an image that is no longer wanted. */
 static void decide_container(const struct pod_run *p, size_t i, const char *policy, int64_t now, struct pod_plan *plan)
 {
 	const struct container_run *c = &p->containers[i];
 	bool outdated = c->kind != CONTAINER_INIT && lifecycle_is_outdated(c);
 
-	if (is_alive(c) && outdated && !c->stop_by) {
+	if (lifecycle_is_alive(c) && outdated && !c->stop_by) {
 		plan->stop[plan->n_stop++] = i;
 		plan->replace = true;
 	}
-	if (is_alive(c) || (c->phase == CONTAINER_EXITED && !lifecycle_restarts(c, policy)))
+	if (lifecycle_is_alive(c) || (c->phase == CONTAINER_EXITED && !lifecycle_restarts(c, policy)))
 		return;
 	if (c->not_before <= now || outdated)
 		plan->start[plan->n_start++] = i;
@@ -352,8 +386,14 @@ static void decide_starts(const struct pod_run *p, const char *policy, int64_t n
 		if (!lets_pass(c))
 			return;
 	}
-	for (size_t i = p->n_init; i < p->n; i++)
+	for (size_t i = p->n_init; i < p->n; i++) {
+		const struct container_run *c = &p->containers[i];
+
 		decide_container(p, i, policy, now, plan);
+		/* kubelet starts one after another, and a postStart hook holds up those behind it. */
+		if (value_path(c->spec, "lifecycle", "postStart") && !c->has_started && c->phase != CONTAINER_EXITED)
+			return;
+	}
 }
 
 /* Stops what is alive: the main and init containers first, the sidecars when those are gone, last started first. */
@@ -361,14 +401,15 @@ static size_t decide_stops(const struct pod_run *p, struct pod_plan *plan)
 {
 	size_t alive = 0;
 
+	plan->ending = true;
 	for (size_t i = 0; i < p->n; i++) {
-		if (!is_alive(&p->containers[i]) || p->containers[i].kind == CONTAINER_SIDECAR)
+		if (!lifecycle_is_alive(&p->containers[i]) || p->containers[i].kind == CONTAINER_SIDECAR)
 			continue;
 		alive++;
 		plan->stop[plan->n_stop++] = i;
 	}
 	for (size_t i = p->n_init; i-- > 0 && !alive;) {
-		if (!is_alive(&p->containers[i]))
+		if (!lifecycle_is_alive(&p->containers[i]))
 			continue;
 		alive++;
 		plan->stop[plan->n_stop++] = i;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "node/probe.h"
 #include "store/object.h"
 
 /* kubelet: crash loop back-off of 10 s doubling to 300 s, forgotten after a run of twice the maximum. */
@@ -28,6 +29,9 @@ enum {
 enum container_kind { CONTAINER_INIT, CONTAINER_SIDECAR, CONTAINER_MAIN };
 
 enum container_phase { CONTAINER_WAITING, CONTAINER_STARTING, CONTAINER_RUNNING, CONTAINER_EXITED };
+
+/* A run's postStart or preStop hook. */
+enum hook_state { HOOK_PENDING, HOOK_RUNNING, HOOK_DONE };
 
 /* How a run ended. */
 struct container_exit {
@@ -53,7 +57,14 @@ struct container_run {
 	int64_t not_before;	    /* real time before which it is not started again */
 	int64_t stop_by;	    /* real time of the end that a stop has set; 0: none was sent */
 	bool replacing;		    /* stopped for the sake of a new image: it runs again whatever the policy */
-	bool has_started;	    /* in this sandbox */
+	bool has_started;	    /* in this sandbox, its startup probe and postStart hook too */
+	struct probe_state probes[PROBE_TYPES];
+	enum hook_state post_start, pre_stop; /* of the current run */
+	uint64_t hook_id;	    /* of the check or exec that the hook in hand waits for; 0: none */
+	int64_t hook_until;	    /* real time at which it ends by itself or is given up; 0: never */
+	int64_t term_grace;	    /* ns; with pre_stop in hand: the grace it is part of */
+	bool was_started, was_ready; /* as the store had it of run was_run, when the agent came up */
+	uint32_t was_run;
 	const char *waiting_reason; /* static; NULL: the usual one */
 	char *waiting_message;	    /* owned; NULL: none */
 	int64_t retry;		    /* delay after the next failure to launch it; ns */
@@ -90,6 +101,12 @@ void lifecycle_exited(struct container_run *c, int code, int signal, const char 
 /* Notes that a container is being started: counts the run, and the back-off of the one after it. */
 void lifecycle_starting(struct container_run *c);
 
+/* Takes up a run that an earlier daemon started: it is as ready as the store had it, and its hook is not run again. */
+void lifecycle_resume(struct container_run *c);
+/* Latches has_started once the container has. */
+void lifecycle_check_started(struct container_run *c);
+bool lifecycle_is_alive(const struct container_run *c);
+
 /* Notes that the current run has this number: what is known of an earlier one becomes the last. */
 void lifecycle_set_run(struct container_run *c, uint32_t run);
 
@@ -124,6 +141,7 @@ struct pod_plan {
 	size_t start[LIFECYCLE_CONTAINERS_MAX], n_start; /* containers to start now */
 	size_t stop[LIFECYCLE_CONTAINERS_MAX], n_stop;	 /* containers to stop now */
 	bool replace;		    /* those stops are for the sake of a new image */
+	bool ending;		    /* the pod ends: preStop hooks begin at once, also of those whose turn is later */
 	int64_t grace;		    /* ns, for the stops */
 	int64_t wake_at;	    /* real time of the next decision that time alone brings; INT64_MAX: none */
 };

@@ -22,6 +22,12 @@ static bool is_final(const struct container_run *c, const char *policy)
 	return c->phase == CONTAINER_EXITED && !lifecycle_restarts(c, policy);
 }
 
+/* A container runs for those who look once its postStart hook has ended. */
+static bool shows_running(const struct container_run *c)
+{
+	return c->phase == CONTAINER_RUNNING && c->post_start == HOOK_DONE;
+}
+
 /* K8S:pkg/kubelet/kubelet_pods.go, getPhase. */
 static const char *phase_of(const struct pod_run *p, const char *policy, bool deleting)
 {
@@ -34,9 +40,9 @@ static const char *phase_of(const struct pod_run *p, const char *policy, bool de
 	for (size_t i = p->n_init; i < p->n; i++) {
 		const struct container_run *c = &p->containers[i];
 
-		running += c->phase == CONTAINER_RUNNING;
-		stopped += c->phase == CONTAINER_EXITED || (c->phase != CONTAINER_RUNNING && c->last.is_set);
-		waiting += (c->phase == CONTAINER_WAITING || c->phase == CONTAINER_STARTING) && !c->last.is_set;
+		running += shows_running(c);
+		stopped += c->phase == CONTAINER_EXITED || (!shows_running(c) && c->last.is_set);
+		waiting += c->phase != CONTAINER_EXITED && !shows_running(c) && !c->last.is_set;
 		succeeded += c->phase == CONTAINER_EXITED && !c->exit.code;
 		final += is_final(c, policy);
 	}
@@ -110,7 +116,7 @@ static void set_state(struct arena *a, struct value *status, const struct pod_ru
 	const char *usual = c->kind == CONTAINER_MAIN && !lifecycle_init_is_done(p) ? "PodInitializing" :
 										       "ContainerCreating";
 
-	if (c->phase == CONTAINER_RUNNING) {
+	if (shows_running(c)) {
 		set_time(a, value_set(a, state, "running", value_new_map(a)), "startedAt", c->started_at);
 	} else if (c->phase == CONTAINER_EXITED && c->backoff && c->not_before > now && !is_final(c, policy_of(root))) {
 		value_set(a, state, "waiting", crash_loop(a, root, c));
@@ -128,7 +134,9 @@ static void set_state(struct arena *a, struct value *status, const struct pod_ru
 
 static bool is_ready(const struct container_run *c)
 {
-	return c->phase == CONTAINER_RUNNING || (c->kind == CONTAINER_INIT && c->phase == CONTAINER_EXITED && !c->exit.code);
+	if (c->kind == CONTAINER_INIT)
+		return c->phase == CONTAINER_EXITED && !c->exit.code;
+	return probe_is_ready(c);
 }
 
 static struct value *container_status(struct arena *a, const struct pod_run *p, const struct container_run *c,
@@ -146,7 +154,7 @@ static struct value *container_status(struct arena *a, const struct pod_run *p, 
 	value_set_str(a, s, "imageID", c->image_id ? c->image_id : "");
 	if (c->phase == CONTAINER_RUNNING || c->phase == CONTAINER_EXITED)
 		value_set(a, s, "containerID", value_new_strf(a, "podfs://%s/%s/%" PRIu32, uid, c->name, c->run));
-	value_set_bool(a, s, "started", c->phase == CONTAINER_RUNNING);
+	value_set_bool(a, s, "started", probe_is_started(c));
 	return s;
 }
 
@@ -185,11 +193,31 @@ static const char *unready(struct arena *a, const struct pod_run *p)
 	return names.len ? arena_printf(a, "containers with unready status: [%s]", buf_str(&names)) : NULL;
 }
 
-static void set_conditions(struct arena *a, struct value *status, const struct pod_run *p, const char *phase,
-			   int64_t now)
+/* What readinessGates still ask for: K8S:pkg/kubelet/status/generate.go, GeneratePodReadyCondition. NULL: nothing. */
+static const char *closed_gates(struct arena *a, const struct value *root)
 {
+	const struct value *gates = value_path(root, "spec", "readinessGates");
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	for (size_t i = 0; i < value_len(gates); i++) {
+		const char *type = value_str_or(value_get(value_at(gates, i), "conditionType"), "");
+		const struct value *c = value_find(value_path(root, "status", "conditions"), "type", type);
+		const char *status = value_str_or(value_get(c, "status"), "");
+
+		if (strcmp(status, "True") != 0)
+			buf_printf(&text, "%s%s of pod readiness gate \"%s\" %s", text.len ? ", " : "",
+				   c ? "the status" : "corresponding condition", type,
+				   c ? arena_printf(a, "is not \"True\", but %s", status) : "does not exist.");
+	}
+	return text.len ? arena_strdup(a, buf_str(&text)) : NULL;
+}
+
+static void set_conditions(struct arena *a, struct value *root, const struct pod_run *p, const char *phase, int64_t now)
+{
+	struct value *status = value_set_map(a, root, "status");
 	const char *why = unready(a, p), *reason = why ? "ContainersNotReady" : NULL;
 	bool ready = !why && !is_terminal(phase);
+	const char *gates = ready ? closed_gates(a, root) : NULL;
 
 	if (is_terminal(phase)) {
 		reason = !strcmp(phase, "Succeeded") ? "PodCompleted" : "PodFailed";
@@ -201,7 +229,10 @@ static void set_conditions(struct arena *a, struct value *status, const struct p
 	else
 		set_condition(a, status, "Initialized", lifecycle_init_is_done(p), lifecycle_init_is_done(p) ? NULL : "ContainersNotInitialized",
 			      NULL, now);
-	set_condition(a, status, "Ready", ready, reason, why, now);
+	if (gates)
+		set_condition(a, status, "Ready", false, "ReadinessGatesNotReady", gates, now);
+	else
+		set_condition(a, status, "Ready", ready, reason, why, now);
 	set_condition(a, status, "ContainersReady", ready, reason, why, now);
 }
 
@@ -226,7 +257,7 @@ void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_
 	struct value *init = value_new_list(a), *main = value_new_list(a);
 
 	value_set_str(a, status, "phase", phase);
-	set_conditions(a, status, p, phase, now);
+	set_conditions(a, root, p, phase, now);
 	set_addresses(a, status, p, host_ip);
 	if (!value_get(status, "startTime"))
 		set_time(a, status, "startTime", p->started_at);

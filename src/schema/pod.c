@@ -77,7 +77,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "preemptionPolicy", ENUM("Never", "PreemptLowerPriority"), KEEP_ZERO | NOT_ACTED },
 	{ "priority", INT32, KEEP_ZERO | NOT_ACTED },
 	{ "priorityClassName", FORMAT(format_dns_subdomain), NOT_ACTED },
-	{ "readinessGates", LIST(&pod_readiness_gate), NOT_ACTED },
+	{ "readinessGates", LIST(&pod_readiness_gate) },
 	{ "resourceClaims", LIST_BY(&pod_resource_claim, "name"), NOT_ACTED },
 	{ "resources", &schema_resource_requirements, NOT_ACTED },
 	{ "restartPolicy", ENUM("Always", "Never", "OnFailure"), 0, "Always" },

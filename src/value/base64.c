@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-<<<<<<<< HEAD:src/value/base64.c
 #include "value/base64.h"
-========
-#include "base/base64.h"
->>>>>>>> 9743987 (Give pods their ConfigMaps, Secrets and the downward API, as environment and as volumes; mount parts of volumes):src/base/base64.c
 
 #include <stdint.h>
 #include <string.h>

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One pod: carries out its probes. Commands run beside the container by podfs-pod; what goes over the network is
+ * podfs-probe's.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/log.h"
+#include "node/agent_internal.h"
+
+/* A check that podfs-probe has in hand. */
+struct agent_call {
+	UT_hash_handle hh;
+	uint64_t id;
+	char uid[OBJECT_UID_SIZE];
+	size_t container;
+	uint32_t run;
+	int what; /* enum probe_type or AGENT_CALL_HOOK */
+};
+
+/* podfs-probe keeps to a check's time by itself; only when it says nothing at all is it given up. */
+static const int64_t answer_margin = 2 * NSEC_PER_SEC;
+
+enum {
+	OUTPUT_MAX = 10 * 1024, /* K8S:pkg/probe/exec: maxReadLength */
+	PIPE_SIZE = 1 << 20,	/* a command that writes more than this waits for its reader, and fails its probe */
+};
+
+/* --- asking podfs-probe --- */
+
+/* A port by number or by name. 0: there is none. */
+static uint16_t port_of(const struct container_run *c, const struct value *v)
+{
+	const char *name = value_str(v);
+	int64_t n = name ? value_int(value_get(value_find(value_get(c->spec, "ports"), "name", name), "containerPort"), 0) :
+			   value_int(v, 0);
+
+	return n > 0 && n <= UINT16_MAX ? (uint16_t)n : 0;
+}
+
+static enum probe_method method_of(const char *type, const struct value *action)
+{
+	if (!strcmp(type, "tcpSocket"))
+		return PROBE_TCP;
+	if (!strcmp(type, "grpc"))
+		return PROBE_GRPC;
+	return strcmp(value_str_or(value_get(action, "scheme"), ""), "HTTPS") ? PROBE_HTTP : PROBE_HTTPS;
+}
+
+static const char **headers_of(struct arena *a, const struct value *list)
+{
+	const char **out = arena_alloc(a, (value_len(list) + 1) * sizeof(*out));
+
+	for (size_t i = 0; out && i < value_len(list); i++) {
+		const char *name = value_str_or(value_get(value_at(list, i), "name"), "");
+		const char *value = value_str_or(value_get(value_at(list, i), "value"), "");
+
+		/* libcurl's way of a header without a value */
+		out[i] = *value ? arena_printf(a, "%s: %s", name, value) : arena_printf(a, "%s;", name);
+	}
+	return arena_failed(a) ? NULL : out;
+}
+
+static int send_check(struct agent *agent, const struct prober_check *check, struct error *err)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = &agent->prober };
+	int fd, r = prober_send(agent->prober, check, &fd, err);
+
+	if (fd >= 0 && epoll_ctl(agent->epoll, EPOLL_CTL_ADD, fd, &e) < 0 && r == 0)
+		r = error_errno(err, -errno, "watch podfs-probe");
+	return r;
+}
+
+int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_run *c, int what, const char *type,
+		     const struct value *action, int64_t timeout, uint64_t *ret_id, struct error *err)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	const struct value *headers = value_get(action, "httpHeaders");
+	struct prober_check check = {
+		.id = ++agent->last_call,
+		.method = method_of(type, action),
+		.timeout_ms = (uint32_t)(timeout / NSEC_PER_MSEC),
+		.port = port_of(c, value_get(action, "port")),
+		.host = value_str_or(value_get(action, "host"), ""),
+		.path = value_str_or(value_get(action, strcmp(type, "grpc") ? "path" : "service"), ""),
+		.headers = a ? headers_of(a, headers) : NULL,
+		.n_headers = value_len(headers),
+	};
+	struct agent_call *call = calloc(1, sizeof(*call));
+	int r = call && check.headers ? 0 : error_errno(err, -ENOMEM, "probe");
+
+	if (!*check.host)
+		check.host = *p->run.ip ? p->run.ip : "127.0.0.1";
+	if (r == 0 && !check.port)
+		r = error_set(err, -EINVAL, "couldn't find port: %s", value_str_or(value_get(action, "port"), "?"));
+	if (r == 0)
+		r = send_check(agent, &check, err);
+	if (r == 0) {
+		*call = (struct agent_call){ .id = check.id, .container = (size_t)(c - p->run.containers), .run = c->run,
+					     .what = what };
+		memcpy(call->uid, p->uid, sizeof(call->uid));
+		HASH_ADD(hh, agent->calls, id, sizeof(call->id), call);
+		r = call->hh.tbl ? 0 : error_errno(err, -ENOMEM, "probe");
+	}
+	if (r < 0) {
+		free(call);
+		return r;
+	}
+	*ret_id = check.id;
+	return 0;
+}
+
+void agent_probe_clear(struct agent *agent)
+{
+	struct agent_call *call, *next;
+
+	HASH_ITER(hh, agent->calls, call, next) {
+		HASH_DEL(agent->calls, call);
+		free(call);
+	}
+	prober_free(agent->prober);
+	agent->prober = NULL;
+}
+
+/* --- results --- */
+
+/* Ends a container that has failed a probe; whether it runs again is its restart policy's to say. */
+static void condemn(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type)
+{
+	const char *name = type == PROBE_STARTUP ? "startup" : "liveness";
+	int64_t pods = value_int(object_path(p->object, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT);
+	int64_t own = value_int(value_get(probe_spec(c, type), "terminationGracePeriodSeconds"), pods);
+
+	if (agent_hook_stop(agent, p, c, own * NSEC_PER_SEC))
+		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Container %s failed %s probe, will be restarted", c->name, name);
+}
+
+static void note(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type,
+		 enum probe_outcome outcome, bool warning, const char *text)
+{
+	enum probe_effect effect = probe_note(c, type, outcome, registry_now(agent->registry));
+
+	if (c->probes[type].out)
+		(void)close(c->probes[type].out);
+	c->probes[type].out = 0;
+	if (outcome == PROBE_FAILURE)
+		agent_tell(agent, p, EVENT_WARNING, "Unhealthy", "%s probe failed: %s", probe_name(type), text);
+	else if (outcome == PROBE_ERROR)
+		agent_tell(agent, p, EVENT_WARNING, "Unhealthy", "%s probe errored: %s", probe_name(type), text);
+	else if (warning)
+		agent_tell(agent, p, EVENT_WARNING, "ProbeWarning", "%s probe warning: %s", probe_name(type), text);
+	if (effect == PROBE_KILL)
+		condemn(agent, p, c, type);
+	lifecycle_check_started(c);
+	agent_mark(agent, p);
+}
+
+static void on_reply(struct agent *agent, const struct probe_reply *reply, const char *text)
+{
+	struct container_run *c;
+	struct agent_call *call;
+	struct agent_pod *p;
+
+	HASH_FIND(hh, agent->calls, &reply->id, sizeof(reply->id), call);
+	if (!call)
+		return;
+	HASH_DEL(agent->calls, call);
+	HASH_FIND_STR(agent->pods, call->uid, p);
+	c = p && call->container < p->run.n ? &p->run.containers[call->container] : NULL;
+	if (c && c->run == call->run && c->phase == CONTAINER_RUNNING) {
+		if (call->what == AGENT_CALL_HOOK && c->hook_id == call->id)
+			agent_hook_ended(agent, p, c,
+					 reply->outcome == PROBE_SUCCESS || reply->flags & PROBE_ANSWERED ? NULL : text);
+		else if (call->what != AGENT_CALL_HOOK && c->probes[call->what].in_flight &&
+			 c->probes[call->what].id == call->id)
+			note(agent, p, c, (enum probe_type)call->what, (enum probe_outcome)reply->outcome,
+			     reply->flags & PROBE_WARNING, text);
+	}
+	free(call);
+}
+
+void agent_probe_receive(struct agent *agent)
+{
+	struct probe_reply reply = { 0 };
+	char text[PROBE_TEXT_MAX];
+	struct agent_call *call, *next;
+	int r;
+
+	while ((r = prober_receive(agent->prober, &reply, text)) > 0)
+		on_reply(agent, &reply, text);
+	if (r == 0)
+		return;
+	log_warning("podfs-probe has ended, it is started again when it is needed");
+	HASH_ITER(hh, agent->calls, call, next) {
+		reply = (struct probe_reply){ .id = call->id, .outcome = PROBE_ERROR };
+		on_reply(agent, &reply, "podfs-probe has ended");
+	}
+}
+
+/* --- commands --- */
+
+/* The first of what an exec has written, without its last newline. */
+static void read_output(int fd, char text[static OUTPUT_MAX + 1])
+{
+	ssize_t n = fd ? read(fd, text, OUTPUT_MAX) : 0; /* not blocking */
+
+	text[n > 0 ? n : 0] = '\0';
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+}
+
+static int run_command(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type,
+		       const struct value *exec, uint64_t *ret_id, struct error *err)
+{
+	_cleanup_close_ int in = -1, out = -1;
+	int ends[2], r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(err, -errno, "make a pipe");
+	in = ends[0];
+	out = ends[1];
+	(void)fcntl(in, F_SETPIPE_SZ, PIPE_SIZE); /* ignoring: a smaller one does for most */
+	if (fcntl(in, F_SETFL, O_NONBLOCK) < 0)
+		return error_errno(err, -errno, "make a pipe");
+	r = agent_launch_exec(agent, p, c, value_get(exec, "command"), out, ret_id, err);
+	if (r < 0)
+		return r;
+	if (c->probes[type].out)
+		(void)close(c->probes[type].out);
+	c->probes[type].out = steal_fd(&in);
+	return 0;
+}
+
+/* Whether the event ends that probe's exec. */
+static bool is_its_exec(const struct container_run *c, enum probe_type type, const struct sandbox_event *ev)
+{
+	const struct probe_state *s = &c->probes[type];
+
+	return s->in_flight && s->id == ev->id && value_get(probe_spec(c, type), "exec");
+}
+
+static void exec_ended(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type,
+		       const struct sandbox_event *ev)
+{
+	_cleanup_free_ char *text = malloc(OUTPUT_MAX + 1);
+
+	if (!text)
+		return; /* its deadline ends it */
+	read_output(c->probes[type].out, text);
+	if (ev->code < 0)
+		note(agent, p, c, type, ev->code == -ENOENT || ev->code == -EACCES ? PROBE_FAILURE : PROBE_ERROR, false,
+		     ev->text);
+	else
+		note(agent, p, c, type, ev->exit_code ? PROBE_FAILURE : PROBE_SUCCESS, false, text);
+}
+
+void agent_probe_exec_ended(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev)
+{
+	for (size_t i = 0; i < p->run.n; i++) {
+		struct container_run *c = &p->run.containers[i];
+		const char *hook = c->pre_stop == HOOK_RUNNING ? "preStop" : "postStart";
+		char why[64];
+
+		for (int t = 0; t < PROBE_TYPES; t++)
+			if (is_its_exec(c, t, ev)) {
+				exec_ended(agent, p, c, t, ev);
+				return;
+			}
+		if (!c->hook_id || c->hook_id != ev->id || !value_path(c->spec, "lifecycle", hook, "exec"))
+			continue;
+		(void)snprintf(why, sizeof(why), "command exited with %d", ev->exit_code);
+		agent_hook_ended(agent, p, c, ev->code < 0 ? ev->text : ev->exit_code ? why : NULL);
+		return;
+	}
+}
+
+/* --- what is due --- */
+
+static const char *command_text(const struct value *command, char text[static 256])
+{
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < value_len(command) && n < 255; i++)
+		n += (size_t)snprintf(text + n, 256 - n, "%s%s", i ? " " : "", value_str_or(value_at(command, i), ""));
+	return text;
+}
+
+/* The check in flight has not ended in time. */
+static void overdue(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type)
+{
+	const struct value *exec = value_get(probe_spec(c, type), "exec");
+	_cleanup_error_ struct error err = ERROR_INIT;
+	char command[256], text[320];
+
+	if (!exec) {
+		note(agent, p, c, type, PROBE_ERROR, false, "podfs-probe does not answer");
+		return;
+	}
+	(void)sandbox_stop_exec(p->sandbox, c->name, c->probes[type].id, SIGKILL, 0, &err); /* ignoring: it may have ended */
+	(void)snprintf(text, sizeof(text), "command timed out: \"%s\" timed out after %llds",
+		       command_text(value_get(exec, "command"), command),
+		       (long long)(probe_timeout(c, type) / NSEC_PER_SEC));
+	note(agent, p, c, type, PROBE_FAILURE, false, text);
+}
+
+static void run_probe(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type)
+{
+	static const char *const kinds[] = { "httpGet", "tcpSocket", "grpc" };
+	const struct value *spec = probe_spec(c, type), *exec = value_get(spec, "exec"), *action = NULL;
+	int64_t now = registry_now(agent->registry), timeout = probe_timeout(c, type);
+	_cleanup_error_ struct error err = ERROR_INIT;
+	uint64_t id = 0;
+	size_t k = 0;
+	int r;
+
+	for (; k < ARRAY_SIZE(kinds) && !action; k++)
+		action = value_get(spec, kinds[k]);
+	if (exec)
+		r = run_command(agent, p, c, type, exec, &id, &err);
+	else if (action)
+		r = agent_probe_call(agent, p, c, type, kinds[k - 1], action, timeout, &id, &err);
+	else
+		r = error_set(&err, -EINVAL, "missing probe handler");
+	probe_sent(c, type, id, now + timeout + (exec ? 0 : answer_margin));
+	if (r < 0)
+		note(agent, p, c, type, PROBE_ERROR, false, error_text(&err));
+}
+
+void agent_probe_work(struct agent *agent, struct agent_pod *p, bool ending)
+{
+	if (p->run.sandbox != SANDBOX_UP || !p->sandbox || p->gone)
+		return;
+	for (size_t i = 0; i < p->run.n; i++) {
+		struct container_run *c = &p->run.containers[i];
+		unsigned due = probe_due(c, ending, registry_now(agent->registry), 0, &p->wake_at);
+
+		for (int t = 0; t < PROBE_TYPES; t++) {
+			if (!(due & 1U << t))
+				continue;
+			if (c->probes[t].in_flight)
+				overdue(agent, p, c, t);
+			else
+				run_probe(agent, p, c, t);
+		}
+		(void)probe_due(c, ending, registry_now(agent->registry), 0, &p->wake_at); /* for the time of the next */
+	}
+}
