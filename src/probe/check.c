@@ -77,7 +77,7 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
 	struct check *c = arg;
 	size_t len = size * n;
 
-	if (len > sizeof(name) && len < 64 && !strncasecmp(data, name, sizeof(name) - 1)) {
+	if (len >= sizeof(name) && len < 64 && !strncasecmp(data, name, sizeof(name) - 1)) {
 		char text[64];
 
 		memcpy(text, data, len);

@@ -83,6 +83,7 @@ static void runs(struct world *w, const char *name, int64_t at)
 
 	begin(w, name);
 	c->phase = CONTAINER_RUNNING;
+	c->post_start = HOOK_DONE;
 	c->has_started = true;
 	c->started_at = at;
 }
@@ -151,6 +152,8 @@ static void a_pod_comes_up(void **state)
 	assert_string_equal(phase(&w, NOW), "Pending");
 	assert_string_equal(condition(&w, "Ready", NOW), "False");
 	get(&w, "c")->phase = CONTAINER_RUNNING;
+	assert_string_equal(phase(&w, NOW), "Pending"); /* its postStart hook has not ended */
+	get(&w, "c")->post_start = HOOK_DONE;
 	assert_string_equal(phase(&w, NOW), "Running");
 	assert_string_equal(condition(&w, "Ready", NOW), "True");
 	assert_string_equal(condition(&w, "PodReadyToStartContainers", NOW), "True");
