@@ -18,6 +18,7 @@
 #include "node/volume.h"
 #include "objects.h"
 
+static const struct env_list no_env;
 static char dir[] = "/tmp/podfs-test-volume.XXXXXX";
 
 static int setup(void **state)
@@ -59,7 +60,7 @@ static int prepare(const char *type, const char *name, struct error *err)
 	struct sandbox_tmpfs *tmpfs;
 	size_t n;
 
-	return volumes_prepare(a, pod, below("pod"), &tmpfs, &n, err);
+	return volumes_prepare(a, &(struct sources){ .pod = pod }, below("pod"), &tmpfs, &n, err);
 }
 
 static void empty_dirs_are_for_everybody(void **state)
@@ -77,7 +78,7 @@ static void empty_dirs_are_for_everybody(void **state)
 	size_t n;
 
 	assert_int_equal(mkdir(below("e"), 0700), 0);
-	assert_int_equal(volumes_prepare(a, pod, below("e"), &tmpfs, &n, &err), 0);
+	assert_int_equal(volumes_prepare(a, &(struct sources){ .pod = pod }, below("e"), &tmpfs, &n, &err), 0);
 	assert_int_equal(mode_of(below("e/volumes"), NULL), 0700);
 	assert_int_equal(mode_of(below("e/volumes/disk"), NULL), 0777);
 	assert_int_equal(access(below("e/volumes/mem"), F_OK), -1);
@@ -88,7 +89,7 @@ static void empty_dirs_are_for_everybody(void **state)
 	assert_int_equal(tmpfs[1].size, 0);
 	/* A second time, as after a restart of the daemon: what is there stays. */
 	assert_int_equal(close(open(below("e/volumes/disk/kept"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
-	assert_int_equal(volumes_prepare(a, grouped, below("e"), &tmpfs, &n, &err), 0);
+	assert_int_equal(volumes_prepare(a, &(struct sources){ .pod = grouped }, below("e"), &tmpfs, &n, &err), 0);
 	assert_int_equal(access(below("e/volumes/disk/kept"), F_OK), 0);
 	assert_int_equal(mode_of(below("e/volumes/disk"), &gid), 02777);
 	assert_int_equal(gid, 4321);
@@ -146,7 +147,7 @@ static void host_path_types(void **state)
 			print_error("%s of %s: %d, mode %o\n", cases[i].type, cases[i].name, r, st.st_mode);
 			failed = true;
 		}
-		if (r < 0 && (!strstr(error_text(&err), "volume v") || !strstr(error_text(&err), cases[i].name))) {
+		if (r < 0 && (!strstr(error_text(&err), "volume \"v\"") || !strstr(error_text(&err), cases[i].name))) {
 			print_error("%s of %s: \"%s\" names neither\n", cases[i].type, cases[i].name, error_text(&err));
 			failed = true;
 		}
@@ -162,7 +163,7 @@ static void a_kind_of_volume_that_is_none_is_named(void **state)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	size_t n;
 
-	assert_true(volumes_prepare(a, pod, below("pod"), &tmpfs, &n, &err) < 0);
+	assert_true(volumes_prepare(a, &(struct sources){ .pod = pod }, below("pod"), &tmpfs, &n, &err) < 0);
 	assert_non_null(strstr(error_text(&err), "odd"));
 	assert_non_null(strstr(error_text(&err), "noSuchKind"));
 }
@@ -196,7 +197,7 @@ static void containers_mount_them(void **state)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	size_t n;
 
-	assert_int_equal(volumes_mounts(a, pod, container, "/pods/u", 2, &mounts, &n, &err), 0);
+	assert_int_equal(volumes_mounts(a, pod, container, "/pods/u", &no_env, 2, &mounts, &n, &err), 0);
 	assert_int_equal(n, ARRAY_SIZE(want));
 	for (size_t i = 0; i < n; i++) {
 		assert_string_equal(mounts[i].type, want[i].type);
@@ -222,8 +223,8 @@ static void a_source_that_is_gone_is_named(void **state)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	size_t n;
 
-	assert_int_equal(volumes_mounts(a, pod, container, "/pods/u", 0, &mounts, &n, &err), -ENOENT);
-	assert_non_null(strstr(error_text(&err), "volume host: hostPath"));
+	assert_int_equal(volumes_mounts(a, pod, container, "/pods/u", &no_env, 0, &mounts, &n, &err), -ENOENT);
+	assert_non_null(strstr(error_text(&err), "volume host: "));
 	after = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(after, before + 1); /* what was opened is closed */
 	(void)close(before);
