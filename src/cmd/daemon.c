@@ -63,12 +63,15 @@ static void on_signal(struct daemon *d)
  */
 static void on_holder_gone(struct daemon *d)
 {
+	_cleanup_error_ struct error err = ERROR_INIT;
 	bool managed = getenv("NOTIFY_SOCKET");
 
 	log_error("podfs-holder died: %s", managed ? "the daemon ends, and containers run on"
 						   : "the daemon serves on, but the mount ends with it");
 	if (managed)
 		fs_session_stop(d->fs);
+	else if (mount_record_write(getpid(), d->mountpoint, &d->options->cluster, &err) < 0)
+		log_error("podfs umount will not find this daemon: %s", error_text(&err));
 }
 
 static void *watch(void *arg)
@@ -239,7 +242,7 @@ bool daemon_is_held(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		held &= fcntl(fds[i], F_SETFD, FD_CLOEXEC) == 0;
-	return held;
+	return held && fcntl(HOLDER_KEEP_FD, F_GET_SEALS) >= 0; /* only a memfd has them */
 }
 
 int daemon_run(const struct daemon_options *options, char *mountpoint)

@@ -236,7 +236,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	} else if (!r->node->ops->rename) {
 		fs_refuse(r, -EPERM, r->node, name, "cannot be renamed");
 	} else {
-		r->node->ops->rename(r, r->node, name, newdir, newname, flags);
+		r->node->ops->rename(r, r->node, name, newdir, newname, r->unique & FS_KEEP_RESEND ? 0 : flags);
 	}
 }
 

@@ -359,6 +359,8 @@ void fs_keep_answered(struct fs_keep *k, uint64_t unique)
 {
 	struct request *q = k ? find_request(k, unique) : NULL;
 
+	if (k && current(k)->unique == unique) /* see fs_keep_died() */
+		((struct fuse_in_header *)(void *)(k->area + AT_BUFFER))->len = 0;
 	if (q)
 		q->unique = 0;
 }
@@ -574,9 +576,13 @@ struct fs_kept *fs_keep_handle_add(struct fs_keep *k, const struct fs_kept *what
 	new.snap_off = put(k, snap, snap_len, &new.snap_cap);
 	new.lost = !new.name_off || (snap_len && !new.snap_off);
 	*h = new;
-	barrier();
-	h->number = what->number;
 	return h;
+}
+
+void fs_keep_handle_publish(struct fs_kept *h, uint64_t number)
+{
+	barrier();
+	h->number = number;
 }
 
 void fs_keep_handle_drop(struct fs_keep *k, struct fs_kept *h)

@@ -99,9 +99,10 @@ uint32_t fs_keep_node_named(const struct fs_keep *k, uint64_t parent, const char
 /* The next number, never used before on this connection. Without a keep `last` + 1. */
 uint64_t fs_keep_handle_number(struct fs_keep *k, uint64_t last);
 /* A record for a handle that is about to be opened; NULL when there is no room. The name and parent are for regions whose files
- * a look-up may not find. */
+ * a look-up may not find. It does not count before fs_keep_handle_publish(), which is to follow before the next is added. */
 struct fs_kept *fs_keep_handle_add(struct fs_keep *k, const struct fs_kept *what, const char *name, const void *snap,
 				   size_t snap_len);
+void fs_keep_handle_publish(struct fs_kept *h, uint64_t number);
 void fs_keep_handle_drop(struct fs_keep *k, struct fs_kept *h);
 /* The records, one after another, from NULL on. */
 struct fs_kept *fs_keep_handle_next(struct fs_keep *k, struct fs_kept *h);

@@ -466,6 +466,8 @@ void fs_handle_keep(struct fs_handle *h, uint64_t unique)
 	}
 	if (h->kept && h->ops->keep)
 		h->ops->keep(h);
+	if (h->kept)
+		fs_keep_handle_publish(h->kept, h->number);
 }
 
 struct fs_handle *fs_handle_find(struct fs *fs, uint64_t number)

@@ -35,6 +35,20 @@ bool fs_takeover_adopt(struct fs_node *n)
 	return true;
 }
 
+/* What has that number in a directory and another name now, as a log of an earlier run has. */
+static struct fs_node *find_renamed(struct fs_node *dir, uint64_t ino)
+{
+	struct fs_listing l = { .names = BUF_INIT };
+	_cleanup_fs_node_ struct fs_node *n = NULL;
+
+	if (dir->ops->readdir && dir->ops->readdir(dir, &l) == 0)
+		for (size_t i = 0; i < l.n && !n; i++)
+			if (l.entries[i].ino == ino && dir->ops->lookup(dir, fs_listing_name(&l, i), &n) < 0)
+				n = NULL;
+	fs_listing_clear(&l);
+	return n && n->ino == ino ? steal_ptr(n) : NULL;
+}
+
 static struct fs_node *find_node(struct fs *fs, uint64_t ino, unsigned depth)
 {
 	_cleanup_fs_node_ struct fs_node *n = NULL;
@@ -51,7 +65,14 @@ static struct fs_node *find_node(struct fs *fs, uint64_t ino, unsigned depth)
 	if (depth == DEPTH_MAX || !fs_keep_node_find(fs->keep, ino, &at, &parent, name, &nlookup))
 		return NULL;
 	dir = find_node(fs, parent, depth + 1);
-	if (!dir || !dir->ops->lookup || dir->ops->lookup(dir, name, &n) < 0 || !n || n->ino != ino)
+	if (!dir || !dir->ops->lookup)
+		return NULL;
+	if (dir->ops->lookup(dir, name, &n) < 0 || !n || n->ino != ino) {
+		if (n)
+			fs_node_unref(steal_ptr(n));
+		n = find_renamed(dir, ino);
+	}
+	if (!n)
 		return NULL;
 	return fs_takeover_adopt(n) || n->nlookup ? n : NULL;
 }
@@ -217,16 +238,20 @@ static bool came_again(const struct fs_req *r)
 	return r->unique & FS_KEEP_RESEND;
 }
 
-/* Whether there is such a name; *ret may be NULL. */
+/* Whether there is such a name: an error other than that it is not there says nothing, and the operation will tell. */
 static bool exists(struct fs_node *dir, const char *name, struct fs_node **ret)
 {
 	_cleanup_fs_node_ struct fs_node *n = NULL;
 	struct fs_attr a;
 
-	if (!dir->ops->lookup || dir->ops->lookup(dir, name, &n) < 0 || !n || fs_node_attr(n, &a) < 0)
+	int r = dir->ops->lookup ? dir->ops->lookup(dir, name, &n) : -ENOENT;
+
+	if (r == 0 && n)
+		r = fs_node_attr(n, &a);
+	if (r == -ENOENT || (r == 0 && !n))
 		return false;
 	if (ret)
-		*ret = steal_ptr(n);
+		*ret = r == 0 ? steal_ptr(n) : NULL;
 	return true;
 }
 
@@ -234,7 +259,7 @@ bool fs_takeover_made(struct fs_req *r, const char *name)
 {
 	_cleanup_fs_node_ struct fs_node *n = NULL;
 
-	if (!came_again(r) || !exists(r->node, name, &n))
+	if (!came_again(r) || !exists(r->node, name, &n) || !n)
 		return false;
 	fs_reply_entry(r, n);
 	return true;
@@ -291,7 +316,7 @@ bool fs_takeover_created(struct fs_req *r, fuse_req_t req, const char *name, int
 {
 	_cleanup_fs_node_ struct fs_node *n = NULL;
 
-	if (!came_again(r) || !exists(r->node, name, &n) || !n->ops->open)
+	if (!came_again(r) || !exists(r->node, name, &n) || !n || !n->ops->open)
 		return false;
 	r->h = fs_handle_new(r->fs, n, fuse_req_ctx(req), flags & ~(O_CREAT | O_EXCL));
 	if (!r->h) {

@@ -37,7 +37,7 @@ def run(*argv):
     p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     count(argv[0])
     if p.returncode:
-        finding(f"{' '.join(argv)[:120]}: status {p.returncode}: {p.stdout.decode(errors='replace')[:300]}")
+        finding(f"{' '.join(argv)[:120]}: status {p.returncode}: {p.stdout.decode(errors='replace')[-300:]}")
     return p.stdout.decode(errors="replace")
 
 
@@ -161,8 +161,9 @@ def data(rng):
             f.write(line)
         text += line
         if read(base + "/appended") != text:
-            finding("data/appended does not hold what was appended")
-            text = read(base + "/appended")
+            got = read(base + "/appended")
+            finding(f"data/appended ends in {got[-60:]!r} and not in {text[-60:]!r}")
+            text = got
         count("keys appended to")
 
 
