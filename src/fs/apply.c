@@ -45,6 +45,8 @@ static void read_previous(struct fs_apply_previous *p, const char *key, const ch
 	(void)snprintf(p->key, sizeof(p->key), "%s", key);
 	if (schema_manifest_read(text, len, a, &diags, &p->docs, &p->n) < 0)
 		p->n = 0;
+	for (size_t i = 0; i < p->n; i++)
+		schema_reshape(p->docs[i].root, a);
 }
 
 /* The document that declares the object, or NULL. The search begins after the one that was found last, since files are
@@ -297,7 +299,7 @@ static int apply_document(struct fs_apply *ap, struct arena *a, struct value *do
 {
 	const struct schema_kind *kind = NULL;
 	_cleanup_object_ struct object *live = NULL;
-	const struct value *stated = NULL;
+	struct value *stated = NULL;
 	const char *name, *ns;
 	char key[STORE_KEY_MAX + 1];
 	int r = check_target(ap, a, doc, &kind);
@@ -310,8 +312,10 @@ static int apply_document(struct fs_apply *ap, struct arena *a, struct value *do
 	ns = kind && kind->namespaced ? doc_namespace(doc, ap->target->ns) : "";
 	if (kind && name)
 		live = cache_get(ap->fs->cache, kind, ns, name);
-	if (live) /* the merge needs what the manifest itself states, without the defaults */
+	if (live) { /* the merge needs what the manifest itself states, without the defaults */
 		stated = value_copy(a, doc);
+		schema_reshape(stated, a);
+	}
 	r = schema_admit(doc, a, &ap->diags, &kind);
 	if (r < 0)
 		return r;

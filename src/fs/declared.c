@@ -17,7 +17,16 @@ static bool is_of(const struct value *doc, const struct object *o)
 
 int fs_declared_read(const struct fs_record *rec, struct arena *a, struct fs_documents *ret)
 {
-	return yaml_read(rec->text, rec->text_len, NULL, a, &ret->docs, &ret->n, NULL, NULL);
+	int r = yaml_read(rec->text, rec->text_len, NULL, a, &ret->docs, &ret->n, NULL, NULL);
+
+	for (size_t i = 0; r == 0 && i < ret->n; i++) {
+		struct value *root = ret->docs[i].root, *items = value_get(root, "items");
+
+		schema_reshape(root, a);
+		for (size_t k = 0; value_type(items) == VALUE_LIST && k < value_len(items); k++)
+			schema_reshape(value_at(items, k), a);
+	}
+	return r;
 }
 
 const struct value *fs_declared_find(const struct fs_documents *docs, const struct object *o)

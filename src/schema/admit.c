@@ -76,13 +76,28 @@ static const struct schema_kind *find_kind(struct admit *ad, const struct value 
 }
 
 /* Fields that have another shape in the document's version get today's, so that they can be read. */
-static void reshape(struct admit *ad, struct value *root)
+static bool reshape(struct admit *ad, struct value *root)
 {
 	const char *version = value_str_or(value_get(root, "apiVersion"), "");
 	const struct schema_old_version *old = schema_old_version(&ad->ops->kind, version);
 
 	if (old && old->reshape)
 		old->reshape(ad, root);
+	return old && old->reshape;
+}
+
+void schema_reshape(struct value *root, struct arena *a)
+{
+	_cleanup_diag_list_ struct diag_list unheard = DIAG_LIST_INIT;
+	struct admit ad = { .arena = a, .diags = &unheard };
+	const struct schema_kind *kind = schema_kind_find(value_str_or(value_get(root, "apiVersion"), ""),
+							  value_str_or(value_get(root, "kind"), ""));
+
+	if (!kind)
+		return;
+	ad.ops = schema_kind_ops(kind);
+	if (reshape(&ad, root))
+		value_set_str(a, root, "apiVersion", kind->api_version);
 }
 
 /* Writes the current apiVersion in place of an old one, and gives the old one's defaults. */
@@ -183,7 +198,7 @@ static void admit(struct admit *ad, struct value *root)
 	const struct schema_type *type = ad->ops->kind.type;
 	size_t errors = ad->diags->errors;
 
-	reshape(ad, root);
+	(void)reshape(ad, root);
 	schema_read(ad, type, root);
 	if (ad->has_unknown_fields)
 		return;

@@ -7,6 +7,7 @@ const struct schema_kind_ops kind_horizontal_pod_autoscaler = {
 		  .singular = "horizontalpodautoscaler", .short_names = NAMES("hpa"), .group = "autoscaling",
 		  .api_version = "autoscaling/v2", .namespaced = true, .has_status = true, .has_directory = true,
 		  .type = &schema_horizontal_pod_autoscaler },
-	.old_versions = OLD({ "autoscaling/v2beta2" }),
+	.old_versions = OLD({ "autoscaling/v1", .reshape = autoscaler_from_v1 },
+			    { "autoscaling/v2beta1", .reshape = autoscaler_from_v2beta1 }, { "autoscaling/v2beta2" }),
 	.name_format = format_dns_subdomain,
 };

@@ -16,4 +16,8 @@ void scaling_policy_check(struct admit *ad, const struct value *v, const struct 
 void metric_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void metric_target_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 
+/* autoscaling_old.c */
+void autoscaler_from_v1(struct admit *ad, struct value *root);
+void autoscaler_from_v2beta1(struct admit *ad, struct value *root);
+
 #endif

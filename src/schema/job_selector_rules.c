@@ -104,8 +104,6 @@ void job_finish_create(struct admit *ad, struct value *root)
 {
 	struct value *meta = value_get(root, "metadata"), *spec = value_get(root, "spec"), *labels, *match;
 	const char *name = value_str_or(value_get(meta, "name"), ""), *uid = value_str_or(value_get(meta, "uid"), "");
-	const struct value *had = value_path(spec, "template", "metadata", "labels");
-	bool same;
 
 	if (value_bool(value_get(spec, "manualSelector"), false))
 		return;
@@ -113,7 +111,6 @@ void job_finish_create(struct admit *ad, struct value *root)
 		check_label(ad, spec, name_labels[i], name);
 		check_label(ad, spec, uid_labels[i], uid);
 	}
-	same = !value_len(value_get(meta, "labels")) || same_value(value_get(meta, "labels"), had);
 	labels = value_make_path(ad->arena, spec, "template", "metadata", "labels");
 	for (size_t i = 0; i < ARRAY_SIZE(uid_labels); i++) {
 		value_set_str(ad->arena, labels, name_labels[i], name);
@@ -122,7 +119,7 @@ void job_finish_create(struct admit *ad, struct value *root)
 	match = value_make_path(ad->arena, spec, "selector", "matchLabels");
 	if (!value_get(match, uid_labels[1]))
 		value_set_str(ad->arena, match, uid_labels[1], uid);
-	if (same) /* the Job's own labels are its template's, where it states none */
+	if (!value_len(value_get(meta, "labels"))) /* the Job's own labels are its template's, where neither states any */
 		value_set(ad->arena, meta, "labels", value_copy(ad->arena, labels));
 }
 

@@ -84,6 +84,11 @@ int schema_admit_update(const struct schema_kind *kind, const struct value *old,
 void schema_prepare_update(const struct schema_kind *kind, const struct value *old, struct value *root,
 			   struct arena *a, struct diag_list *diags);
 /*
+ * Brings a document of an old apiVersion whose fields were others to the current form, without a judgement and without
+ * defaults: to be compared and merged with documents and objects of today. Others stay as they are.
+ */
+void schema_reshape(struct value *root, struct arena *a);
+/*
  * What a new object of an admitted document gets once its name and uid are settled (a Job's selector). Errors of what
  * cannot be known before go to diags. 0, or the code of the first of them.
  */
