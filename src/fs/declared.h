@@ -7,7 +7,10 @@
 #include "fs/record.h"
 #include "value/yaml.h"
 
-/* The document that declares it, as it was written (no defaults; its fields those of today), in `a`; NULL when there is none. */
+/*
+ * The document that declares it, as it was written (no defaults; its fields those of today), in `a`; NULL when there is
+ * none.
+ */
 const struct value *fs_declared_document(struct fs *fs, struct arena *a, const struct object *o);
 
 /* The same in steps, for who asks of many objects: a manifest's documents, and that of one of its objects, or NULL. */
