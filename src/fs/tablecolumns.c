@@ -431,5 +431,5 @@ const struct rows_column *rows_columns_of(const struct schema_kind *kind)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strcmp(kinds[i].plural, kind->plural) == 0)
 			return kinds[i].columns;
-	return NULL;
+	return rows_work_columns_of(kind);
 }

@@ -428,6 +428,17 @@ static void cell_scalar(struct rows *t, const struct value *v)
 	rows_cell(t, b.len ? buf_str(&b) : value_str_or(v, ""));
 }
 
+/* How long ago a time was, or how long before `until`; nothing where it is not there. */
+static void cell_since(struct rows *t, const struct value *time, const struct value *until, int64_t now)
+{
+	int64_t end;
+
+	if (!time)
+		rows_cell(t, "");
+	else
+		cell_age(t, time, clock_parse_rfc3339(value_str_or(until, ""), &end) == 0 ? end : now);
+}
+
 static void row_columns(struct rows *t, const struct rows_column *c, const struct value *root, int64_t now)
 {
 	for (; c->header; c++) {
@@ -436,6 +447,8 @@ static void row_columns(struct rows *t, const struct rows_column *c, const struc
 		if (c->write) {
 			c->write(&b, root);
 			rows_cell(t, buf_str(&b));
+		} else if (c->is_age) {
+			cell_since(t, rows_path(root, c->path), c->until ? rows_path(root, c->until) : NULL, now);
 		} else if (c->path) {
 			cell_scalar(t, rows_path(root, c->path));
 		} else {
