@@ -274,6 +274,12 @@ static int seal(struct job *j)
 	return r;
 }
 
+/* Who is told of warnings by `errors` is answered when they are there. */
+static struct fs_req *answered_at_once(const struct job *j)
+{
+	return j->apply.diags.warnings ? NULL : j->q.answer;
+}
+
 static void prepared(struct fs *fs, void *arg)
 {
 	struct job *j = arg;
@@ -286,7 +292,7 @@ static void prepared(struct fs *fs, void *arg)
 	if (r == 0)
 		r = seal(j);
 	if (r == 0)
-		r = fs_txn_submit(fs, j->apply.txn, 0, on_committed, j);
+		r = fs_txn_submit_for(fs, j->apply.txn, 0, answered_at_once(j), on_committed, j);
 	if (r < 0)
 		refuse(j, r == -ESTALE ? -EAGAIN : r);
 }

@@ -31,6 +31,7 @@ struct fs_commit_request {
 	struct writer who;
 	struct fs_access *access; /* a reference is taken: what who may write; NULL: as for root */
 	const struct fs_req *req; /* who asks, for `errors`; stays until done is called; NULL: nobody */
+	struct fs_req *answer;	 /* the same where success means no more than an answer of 0: it is given sooner; or NULL */
 	bool force;		 /* also when the bytes are those in force: sets all that they state again */
 };
 

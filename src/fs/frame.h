@@ -7,6 +7,7 @@
 
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
+#include <stdatomic.h>
 
 #include "fs/keep.h"
 #include "fs/node.h"
@@ -18,7 +19,8 @@ struct fs_req {
 	struct fs_handle *h;   /* owned reference, or NULL; for create the new one */
 	void (*cancel)(struct fs_req *r, void *arg);
 	void *cancel_arg;
-	bool parked, answered; /* answered: by the frame, and the region does not know yet */
+	bool parked;
+	atomic_bool answered;  /* by the frame, and the region does not know yet; set by who may answer: fs_req_claim() */
 	bool as_create;	       /* it is open() that serves a create() which came again: fs/takeover.c */
 	uint64_t unique;       /* the kernel's number; with FS_KEEP_RESEND when it came again after a death */
 	struct fs_req *next_free;
@@ -58,6 +60,9 @@ uint64_t fs_req_current(struct fs *fs);
 int fs_fill_entry(struct fs_node *n, struct fuse_entry_param *e);
 void fs_fill_open(const struct fs_handle *h, struct fuse_file_info *fi);
 void fs_req_pool_free(struct fs *fs);
+/* Takes over the answer of a parked request: what is returned must be answered, and the later fs_reply_*() only frees the
+ * request. NULL when it is answered already. Any thread, while the request cannot be freed; without locks. */
+fuse_req_t fs_req_claim(struct fs_req *r);
 
 /* --- loop.c --- */
 int fs_loop_new(struct fs *fs, struct error *err);

@@ -300,6 +300,7 @@ void fs_keep_reading(struct fs_keep *k)
 		memset(k->area + AT_BUFFER, 0, sizeof(struct fuse_in_header));
 }
 
+/* Answers go out on other threads too, hence __atomic; the loop alone adds requests. */
 static struct request *find_request(const struct fs_keep *k, uint64_t unique)
 {
 	uint64_t key = unique & ~FS_KEEP_RESEND;
@@ -307,7 +308,7 @@ static struct request *find_request(const struct fs_keep *k, uint64_t unique)
 	for (unsigned i = 0; i < WINDOW && key; i++) {
 		struct request *q = &k->requests[(key / 2 + i) % REQUESTS];
 
-		if (q->unique == key)
+		if (__atomic_load_n(&q->unique, __ATOMIC_ACQUIRE) == key)
 			return q;
 	}
 	return NULL;
@@ -322,12 +323,11 @@ static void add_request(struct fs_keep *k, uint64_t unique)
 	for (unsigned i = 0; i < WINDOW; i++) {
 		struct request *q = &k->requests[(key / 2 + i) % REQUESTS];
 
-		if (q->unique)
+		if (__atomic_load_n(&q->unique, __ATOMIC_ACQUIRE))
 			continue;
 		q->came = clock_realtime();
 		q->deaths = 0;
-		barrier();
-		q->unique = key;
+		__atomic_store_n(&q->unique, key, __ATOMIC_RELEASE);
 		return;
 	}
 }
@@ -362,7 +362,7 @@ void fs_keep_answered(struct fs_keep *k, uint64_t unique)
 	if (k && current(k)->unique == unique) /* see fs_keep_died() */
 		((struct fuse_in_header *)(void *)(k->area + AT_BUFFER))->len = 0;
 	if (q)
-		q->unique = 0;
+		__atomic_store_n(&q->unique, 0, __ATOMIC_RELEASE);
 }
 
 int64_t fs_keep_came(const struct fs_keep *k, uint64_t unique, unsigned *ret_deaths)

@@ -7,7 +7,7 @@
  * A daemon may be killed between any two instructions: what belongs together is prepared aside and made valid by one
  * aligned store. Which blocks are free is known to the process only and is found anew by the next.
  *
- * All of the loop thread. With a NULL keep (no holder) every call does nothing.
+ * All of the loop thread, but for fs_keep_answered(). With a NULL keep (no holder) every call does nothing.
  */
 #ifndef PODFS_FS_KEEP_H
 #define PODFS_FS_KEEP_H
@@ -68,7 +68,7 @@ void *fs_keep_buffer(struct fs_keep *k);
 /* To be called with the buffer before and after each read(2). */
 void fs_keep_reading(struct fs_keep *k);
 void fs_keep_received(struct fs_keep *k, size_t len);
-/* An answer went out. */
+/* An answer went out. Any thread. */
 void fs_keep_answered(struct fs_keep *k, uint64_t unique);
 /* Of a request that was sent again: when it came first (ns since 1970), and at how many deaths it was under way. */
 int64_t fs_keep_came(const struct fs_keep *k, uint64_t unique, unsigned *ret_deaths);

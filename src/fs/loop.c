@@ -215,7 +215,7 @@ void fs_loop_drain(struct fs *fs)
 			pthread_mutex_unlock(&l->lock);
 			return;
 		}
-		while (STAILQ_EMPTY(&l->tasks))
+		while (STAILQ_EMPTY(&l->tasks) && l->under_way)
 			pthread_cond_wait(&l->posted, &l->lock);
 		pthread_mutex_unlock(&l->lock);
 	}
@@ -226,6 +226,8 @@ void fs_loop_drain(struct fs *fs)
 struct completion {
 	struct fs_task task;
 	struct fs *fs;
+	struct fs_req *answer; /* to be answered at once; NULL: fn does */
+	bool counted;	       /* whoever answered says when it is over */
 	void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev);
 	void *arg;
 	int result;
@@ -236,9 +238,34 @@ static void run_completion(struct fs_task *t)
 {
 	struct completion *c = container_of(t, struct completion, task);
 
-	count_under_way(c->fs->loop, -1);
+	if (!c->counted)
+		count_under_way(c->fs->loop, -1);
 	c->fn(c->fs, c->arg, c->result, c->rev);
 	free(c);
+}
+
+/*
+ * Answers without waiting for the loop. The task is posted first, since the caller's next request must find it done, and
+ * may then be run and freed at any time; the loop is woken last, since the caller often does that sooner.
+ */
+static void answer_and_post(struct completion *c)
+{
+	struct fs_loop *l = c->fs->loop;
+	fuse_req_t req = fs_req_claim(c->answer);
+
+	c->counted = true;
+	pthread_mutex_lock(&l->lock);
+	STAILQ_INSERT_TAIL(&l->tasks, &c->task, entry);
+	pthread_cond_signal(&l->posted);
+	pthread_mutex_unlock(&l->lock);
+	if (req)
+		(void)fuse_reply_err(req, 0); /* ignoring: the caller is gone */
+	pthread_mutex_lock(&l->lock);
+	l->under_way--;
+	pthread_cond_signal(&l->posted);
+	if (!STAILQ_EMPTY(&l->tasks))
+		wake(l);
+	pthread_mutex_unlock(&l->lock);
 }
 
 /* On the store's thread. */
@@ -248,18 +275,27 @@ static void on_store_done(void *arg, int result, uint64_t rev)
 
 	c->result = result;
 	c->rev = rev;
-	fs_post(c->fs, &c->task);
+	if (c->answer && result == 0)
+		answer_and_post(c);
+	else
+		fs_post(c->fs, &c->task);
 }
 
 int fs_txn_submit(struct fs *fs, struct txn *t, unsigned store_flags,
 		  void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev), void *arg)
+{
+	return fs_txn_submit_for(fs, t, store_flags, NULL, fn, arg);
+}
+
+int fs_txn_submit_for(struct fs *fs, struct txn *t, unsigned store_flags, struct fs_req *answer,
+		      void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev), void *arg)
 {
 	struct completion *c = malloc(sizeof(*c));
 	int r;
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct completion){ .task.fn = run_completion, .fs = fs, .fn = fn, .arg = arg };
+	*c = (struct completion){ .task.fn = run_completion, .fs = fs, .answer = answer, .fn = fn, .arg = arg };
 	count_under_way(fs->loop, 1);
 	r = txn_submit(t, store_flags, on_store_done, c);
 	if (r < 0) {
@@ -534,6 +570,7 @@ static int serve_one(struct fs_loop *l)
 {
 	int n = fuse_session_receive_buf(l->se, &l->buf);
 
+	run_tasks(l); /* whoever has been answered by another thread finds done what goes with it */
 	if (n > 0 && fs_takeover_is_stuck(l->fs, fs_req_current(l->fs)))
 		refuse_stuck(l);
 	else if (n > 0)

@@ -74,7 +74,7 @@ static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_bl
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	struct commit *c = calloc(1, sizeof(*c));
 	struct fs_commit_request q = { .text = text, .attr = fs_manifest_next_attr(m), .who = *who, .req = r,
-				       .access = access };
+				       .access = access, .answer = attr ? NULL : r };
 
 	if (!c || !m->node) {
 		free(c);

@@ -313,6 +313,13 @@ void fs_post(struct fs *fs, struct fs_task *task);
  */
 int fs_txn_submit(struct fs *fs, struct txn *t, unsigned store_flags,
 		  void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev), void *arg);
+/*
+ * As above for a request, parked without a cancel function, that a success answers with 0: the store's thread does so at
+ * once. fn follows on the loop before any request that came after the answer, and must end the request by fs_reply_err(),
+ * which answers only what is not answered yet. A failure is left to fn. `answer` may be NULL.
+ */
+int fs_txn_submit_for(struct fs *fs, struct txn *t, unsigned store_flags, struct fs_req *answer,
+		      void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev), void *arg);
 
 /* Runs work(arg) on the one worker thread, then done(fs, arg) on the loop. For parsing of more than 64 KiB and for what
  * reads many files. -ENOMEM. */

@@ -204,8 +204,16 @@ static void on_interrupt(fuse_req_t req, void *data)
 	 * for EINTR from close(2), and some are interrupted a hundred times a second. */
 	if (!kill_is_pending(fuse_req_ctx(req)->pid))
 		return;
-	r->answered = true;
-	(void)fuse_reply_err(req, EINTR); /* ignoring: it is being killed */
+	if (!atomic_exchange(&r->answered, true))
+		(void)fuse_reply_err(req, EINTR); /* ignoring: it is being killed */
+}
+
+fuse_req_t fs_req_claim(struct fs_req *r)
+{
+	if (atomic_exchange(&r->answered, true))
+		return NULL;
+	fuse_req_interrupt_func(r->req, NULL, NULL);
+	return r->req;
 }
 
 void fs_req_park(struct fs_req *r, void (*cancel)(struct fs_req *r, void *arg), void *arg)

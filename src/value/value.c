@@ -149,7 +149,7 @@ static ssize_t find_member(const struct value *v, const char *key)
 	if (v->map->index)
 		return (ssize_t)*index_slot(v->map, key) - 1;
 	for (uint32_t i = 0; i < v->len; i++)
-		if (!strcmp(v->map->members[i].key, key))
+		if (v->map->members[i].key[0] == key[0] && !strcmp(v->map->members[i].key, key))
 			return i;
 	return -1;
 }
