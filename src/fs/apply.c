@@ -7,6 +7,7 @@
 #include "fs/decl.h"
 #include "fs/place.h"
 #include "fs/prune.h"
+#include "schema/custom.h"
 #include "schema/manifest.h"
 #include "schema/merge_types.h"
 #include "store/admission.h"
@@ -124,6 +125,7 @@ static int check_target(struct fs_apply *ap, struct arena *a, struct value *doc,
 	const struct fs_commit_target *t = ap->target;
 	const struct value *kind_value = value_get(doc, "kind"), *ns = value_path(doc, "metadata", "namespace");
 	const struct schema_kind *kind;
+	char directory[SCHEMA_DIRECTORY_MAX];
 
 	if (value_type(doc) != VALUE_MAP) {
 		diag_add(&ap->diags, DIAG_ERROR, -EINVAL, value_mark(doc), "",
@@ -135,9 +137,10 @@ static int check_target(struct fs_apply *ap, struct arena *a, struct value *doc,
 	if (!kind)
 		return 0;
 	if (t->kind && kind != t->kind) {
+		schema_kind_directory(kind, directory);
 		diag_add(&ap->diags, DIAG_ERROR, -EINVAL, value_mark(kind_value), "kind",
 			 "Invalid value: \"%s\": this directory takes documents of kind %s only; a %s belongs in %s/",
-			 kind->kind, t->kind->kind, kind->kind, kind->plural);
+			 kind->kind, t->kind->kind, kind->kind, directory);
 		return -EINVAL;
 	}
 	if (!kind->has_directory) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/dirattr.h"
+#include "schema/custom.h"
 
 #include <bsd/sys/tree.h>
 #include <pthread.h>
@@ -166,7 +167,7 @@ void fs_dirs_attr(struct fs *fs, const char *path, mode_t mode, struct fs_owner 
 void fs_dirs_owner(struct fs *fs, const char *ns, const struct schema_kind *kind, struct fs_owner *ret)
 {
 	bool is_default = strcmp(ns, "default") == 0;
-	char path[STORE_KEY_MAX] = "";
+	char path[STORE_KEY_MAX] = "", kinds[SCHEMA_DIRECTORY_MAX];
 
 	if (!is_default)
 		(void)snprintf(path, sizeof(path), "namespaces/%s", ns);
@@ -174,7 +175,8 @@ void fs_dirs_owner(struct fs *fs, const char *ns, const struct schema_kind *kind
 	if (!kind)
 		return;
 	ret->mode = 0755 | (ret->mode & (S_IWGRP | S_IWOTH));
-	(void)snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s%s", is_default ? "" : "/", kind->plural);
+	schema_kind_directory(kind, kinds);
+	(void)snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s%s", is_default ? "" : "/", kinds);
 	overlay(fs->dirs, path, ret);
 }
 

@@ -10,6 +10,7 @@
 #include "fs/region.h"
 #include "fs/root.h"
 #include "fs/scratch.h"
+#include "schema/custom.h"
 
 bool fs_kinddir_is_namespaces(const struct fs_node *dir)
 {
@@ -27,7 +28,13 @@ uint64_t fs_kinddir_ino(const struct fs_node *parent, const struct schema_kind *
 
 int fs_kinddir_node(struct fs_node *parent, const struct schema_kind *kind, struct fs_node **ret)
 {
-	int r = fs_node_get(parent, kind->plural, fs_kinddir_ino(parent, kind), &fs_kinddir_ops, ret, NULL);
+	char directory[SCHEMA_DIRECTORY_MAX];
+	const char *slash;
+	int r;
+
+	schema_kind_directory(kind, directory);
+	slash = strrchr(directory, '/');
+	r = fs_node_get(parent, slash ? slash + 1 : directory, fs_kinddir_ino(parent, kind), &fs_kinddir_ops, ret, NULL);
 
 	if (r == 0)
 		(*ret)->kind = kind;

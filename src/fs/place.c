@@ -8,6 +8,7 @@
 #include "fs/ignored.h"
 #include "fs/kinddir.h"
 #include "fs/scratch.h"
+#include "schema/custom.h"
 
 enum { DEPTH_MAX = PATH_MAX / 2 }; /* folders in one another that a path can name */
 
@@ -114,7 +115,7 @@ bool fs_place_of_key(const char *key, char ns[static FS_NS_SIZE], struct fs_comm
 {
 	bool tree = strncmp(key, FS_TREE_PREFIX, strlen(FS_TREE_PREFIX)) == 0;
 	const char *p = key + strlen(tree ? FS_TREE_PREFIX : FS_KINDS_PREFIX);
-	char plural[FS_NS_SIZE];
+	char plural[SCHEMA_DIRECTORY_MAX];
 
 	if (!tree && strncmp(key, FS_KINDS_PREFIX, strlen(FS_KINDS_PREFIX)) != 0)
 		return false;
@@ -179,15 +180,17 @@ int fs_place_path(struct fs *fs, const char *key, struct buf *out)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	struct fs_commit_target t;
-	char ns[FS_NS_SIZE];
+	char ns[FS_NS_SIZE], kinds[SCHEMA_DIRECTORY_MAX];
 	int r = fs_place_of_key(key, ns, &t) ? 0 : -ENOENT;
 
+	if (r == 0 && t.kind)
+		schema_kind_directory(t.kind, kinds);
 	if (r == 0 && !t.kind)
 		r = tree_path(fs, key + strlen(FS_TREE_PREFIX), &path);
 	else if (r == 0 && (strcmp(t.ns, "default") == 0 || !t.kind->namespaced))
-		buf_printf(&path, "%s/%s", t.kind->plural, strrchr(key, '/') + 1);
+		buf_printf(&path, "%s/%s", kinds, strrchr(key, '/') + 1);
 	else if (r == 0)
-		buf_printf(&path, "namespaces/%s/%s/%s", t.ns, t.kind->plural, strrchr(key, '/') + 1);
+		buf_printf(&path, "namespaces/%s/%s/%s", t.ns, kinds, strrchr(key, '/') + 1);
 	if (r == 0 && buf_failed(&path))
 		r = -ENOMEM;
 	if (r == 0)

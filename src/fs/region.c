@@ -6,6 +6,7 @@
 #include "fs/folder.h"
 #include "fs/images.h"
 #include "fs/info.h"
+#include "fs/other.h"
 #include "fs/podfiles.h"
 #include "fs/rejected.h"
 #include "fs/stream.h"
@@ -20,6 +21,7 @@ const struct fs_region fs_regions[] = {
 	{ .name = "logs", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_logs_ops },
 	{ .name = "manifests", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_manifests_ops },
 	{ .name = "metrics", .type = S_IFREG, .ops = &fs_metrics_ops },
+	{ .name = "other", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_other_ops },
 	{ .name = "rejected", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_rejected_ops },
 	{ .name = "table", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_tables_ops },
 	{ .name = "version", .type = S_IFREG, .ops = &fs_version_ops },

@@ -20,7 +20,7 @@ bool fs_region_is_root(const struct fs_node *n)
 
 static bool kind_has_place(const struct schema_kind *kind, bool in_root)
 {
-	return kind->has_directory && (in_root || kind->namespaced);
+	return kind->has_directory && !kind->is_custom && (in_root || kind->namespaced); /* custom ones are below other/ */
 }
 
 static const struct fs_region *find_region(const char *name, bool in_root)

@@ -43,14 +43,14 @@ static void report_unknown_kind(struct admit *ad, const struct value *version, c
 	}
 	if (near) {
 		report_error(ad, AT(NULL, "apiVersion"), value_mark(version),
-			     "no kind \"%s\" in version \"%.253s\"; it is in \"%s\"", near->kind, value_str(version),
+			     "no matches for kind \"%s\" in version \"%.253s\"; it is in \"%s\"", near->kind, value_str(version),
 			     near->api_version);
 		return;
 	}
 	for (size_t i = 0; i < n && i < ARRAY_SIZE(names); i++)
 		names[i] = all[i]->kind;
 	guess = nearest(value_str(kind), names, n < ARRAY_SIZE(names) ? n : ARRAY_SIZE(names));
-	report_error(ad, AT(NULL, "kind"), value_mark(kind), "no kind \"%.253s\" in version \"%.253s\"%s%s%s",
+	report_error(ad, AT(NULL, "kind"), value_mark(kind), "no matches for kind \"%.253s\" in version \"%.253s\"%s%s%s",
 		     value_str(kind), value_str(version), guess ? "; did you mean \"" : "", guess ? guess : "",
 		     guess ? "\"?" : "");
 }
@@ -110,8 +110,9 @@ static void convert(struct admit *ad, struct value *root)
 
 	if (!old)
 		return;
-	report_warning(ad, AT(NULL, "apiVersion"), mark, "%s %s is deprecated; use %s", old->api_version,
-		       ad->ops->kind.kind, ad->ops->kind.api_version);
+	if (!old->is_served)
+		report_warning(ad, AT(NULL, "apiVersion"), mark, "%s %s is deprecated; use %s", old->api_version,
+			       ad->ops->kind.kind, ad->ops->kind.api_version);
 	if (old->convert)
 		old->convert(ad, root);
 	now = value_new_str(ad->arena, ad->ops->kind.api_version);

@@ -79,7 +79,7 @@ static const struct {
 	{ "policy", "PodSecurityPolicy" },
 };
 
-const struct schema_kind *const *schema_kinds(size_t *ret_n)
+const struct schema_kind *const *schema_builtin_kinds(size_t *ret_n)
 {
 	*ret_n = ARRAY_SIZE(kinds);
 	return kinds;
@@ -92,9 +92,20 @@ const struct schema_kind_ops *schema_kind_ops(const struct schema_kind *kind)
 
 const struct schema_kind *schema_kind_by_plural(const char *plural)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i]->plural, plural) == 0)
-			return kinds[i];
+	size_t n, lo = 0, hi;
+	const struct schema_kind *const *all = schema_kinds(&n);
+
+	for (hi = n; lo < hi;) {
+		size_t mid = lo + (hi - lo) / 2;
+		int order = strcmp(plural, all[mid]->plural);
+
+		if (order == 0)
+			return all[mid];
+		if (order < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
 	return NULL;
 }
 
@@ -110,21 +121,24 @@ const struct schema_old_version *schema_old_version(const struct schema_kind *ki
 
 const struct schema_kind *schema_kind_find(const char *api_version, const char *kind)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const struct schema_kind *k = kinds[i];
+	size_t n;
+	const struct schema_kind *const *all = schema_kinds(&n);
 
-		if (strcmp(k->kind, kind) == 0 &&
-		    (strcmp(k->api_version, api_version) == 0 || schema_old_version(k, api_version)))
-			return k;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i]->kind, kind) == 0 &&
+		    (strcmp(all[i]->api_version, api_version) == 0 || schema_old_version(all[i], api_version)))
+			return all[i];
 	return NULL;
 }
 
 const struct schema_kind *schema_kind_by_name(const char *kind)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i]->kind, kind) == 0)
-			return kinds[i];
+	size_t n;
+	const struct schema_kind *const *all = schema_kinds(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i]->kind, kind) == 0)
+			return all[i];
 	return NULL;
 }
 

@@ -67,6 +67,9 @@ extern const struct schema_kind_ops kind_validating_webhook_configuration;
 extern const struct schema_kind_ops kind_volume_attachment;
 extern const struct schema_kind_ops kind_volume_attributes_class;
 
+/* All of them, sorted by plural; schema_kinds() has custom kinds, too. */
+const struct schema_kind *const *schema_builtin_kinds(size_t *ret_n);
+
 /* Old apiVersions of an entry: OLD({ "apps/v1beta2" }, …). */
 #define OLD(...) ((const struct schema_old_version[]){ __VA_ARGS__, { NULL } })
 

@@ -108,6 +108,10 @@ static void read_struct(struct reader *r, const struct schema_type *t, struct va
 		const struct schema_field *f = schema_field_find(t, value_key_at(v, i));
 		struct value *member = value_at(v, i);
 
+		if (!f && t->open) {
+			i++;
+			continue;
+		}
 		if (!f) {
 			unknown_field(r, t, v, i++, at);
 			continue;

@@ -3,7 +3,8 @@
  * What every kind is, written once as tables: fields, types, defaults, limits, merge keys, what may change.
  * Validation, defaulting, the field files, three-way merge and the reference manual all come from them.
  *
- * Everything here is pure: no I/O, no clock, no global state but constant tables. Any thread may call it.
+ * Everything here is pure: no I/O, no clock, no global state but constant tables and the list of custom kinds
+ * (schema/custom.h). Any thread may call it.
  */
 #ifndef PODFS_SCHEMA_SCHEMA_H
 #define PODFS_SCHEMA_SCHEMA_H
@@ -46,12 +47,13 @@ struct schema_kind {
 	bool has_generation;	/* metadata.generation counts changes of spec */
 	bool acted_on;		/* a controller or the node agent acts on it; else one warning says that nothing does */
 	bool has_directory;	/* false for Event */
+	bool is_custom;		/* of a CustomResourceDefinition: schema/custom.h */
 	const struct schema_type *type;
 };
 
 /* --- finding kinds --- */
 
-/* All kinds, sorted by plural. */
+/* All kinds, custom ones too, sorted by plural; the list is good for ever, and does not change. */
 const struct schema_kind *const *schema_kinds(size_t *ret_n);
 /* By its directory's name, or NULL. */
 const struct schema_kind *schema_kind_by_plural(const char *plural);

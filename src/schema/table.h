@@ -48,6 +48,8 @@ struct schema_type {
 	size_t n_fields;
 	const char *const *keys;   /* lists: server-side apply's or the strategic merge's keys, NULL-terminated */
 	bool is_set;		   /* lists of scalars that are sets */
+	bool open;		   /* structs: other members are kept as they are */
+	const struct value *json;  /* of custom kinds: its node of the definition's schema */
 	const char *const *values; /* strings: all that is allowed, NULL-terminated */
 	const char *unsupported;   /* what is said of another, as an "Invalid value"; NULL: the list of values */
 	const char *required;	   /* what "Required value" adds where a REQUIRED member of this type is absent */
@@ -145,6 +147,7 @@ struct schema_old_version {
 	void (*convert)(struct admit *ad, struct value *root); /* its defaults; NULL: only the name has changed */
 	/* Brings fields of another shape to today's, before they are read: values are as they were written. */
 	void (*reshape)(struct admit *ad, struct value *root);
+	bool is_served; /* a custom kind's that is as good as the current one: no warning */
 };
 
 /* What a kind does beyond its type; in kinds.c, one for each. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schema/walk.h"
 
+#include "schema/json_rules.h"
+
 static void default_field(struct admit *ad, const struct schema_field *f, struct value *v)
 {
 	struct value *made;
@@ -26,6 +28,8 @@ static void default_struct(struct admit *ad, const struct schema_type *t, struct
 {
 	if (t->defaults)
 		t->defaults(ad, v);
+	if (t->json)
+		json_defaults(ad, t->json, v);
 	for (size_t i = 0; i < t->n_fields; i++)
 		if (t->fields[i].def || t->fields[i].flags & ALWAYS)
 			default_field(ad, &t->fields[i], v);
@@ -102,4 +106,6 @@ void schema_check(struct admit *ad, const struct schema_type *t, const struct va
 	}
 	if (t->check)
 		t->check(ad, v, at);
+	if (t->json)
+		json_check(ad, t->json, v, at);
 }

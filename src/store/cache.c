@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "schema/custom.h"
 #include "store/object-internal.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -206,6 +207,51 @@ static void count_node(struct cache *c, struct node *n)
 		n->ns_count->n++;
 }
 
+/* A CustomResourceDefinition makes its kind known, so that the next change may be of it. */
+static int follow_definition(const struct object *old, const struct object *now)
+{
+	const struct object *o = now ? now : old;
+
+	if (!o || strcmp(object_kind(o)->plural, "customresourcedefinitions") != 0)
+		return 0;
+	if (now)
+		return schema_custom_define(object_root(now));
+	schema_custom_remove(object_name(old));
+	return 0;
+}
+
+/* Objects of custom kinds come before their definitions: those are looked for first. */
+static int load_definitions(struct cache *c, const struct store_list *list)
+{
+	static const char prefix[] = "/objects/customresourcedefinitions/";
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->n; i++) {
+		_cleanup_object_ struct object *o = NULL;
+
+		if (strncmp(store_entry_key(list->items[i]), prefix, strlen(prefix)) != 0)
+			continue;
+		r = object_from_entry(list->items[i], &o);
+		if (r == 0)
+			r = follow_definition(NULL, o);
+	}
+	return r;
+}
+
+/* Whether it is of a custom kind whose definition is gone: it waits in the store until that returns. */
+static bool is_undefined(const struct store_entry *e)
+{
+	const char *plural = store_entry_key(e) + strlen("/objects/");
+	char name[320];
+	size_t n = strcspn(plural, "/");
+
+	if (n >= sizeof(name) || !memchr(plural, '.', n))
+		return false;
+	memcpy(name, plural, n);
+	name[n] = '\0';
+	return !schema_kind_by_plural(name);
+}
+
 /* Applies one change; *ret_old and *ret_now are new references or NULL. Called with dispatch held. */
 static int apply(struct cache *c, const struct store_change *change, struct object **ret_old, struct object **ret_now)
 {
@@ -255,6 +301,8 @@ static void on_change(void *arg, const struct store_change *change)
 
 	pthread_mutex_lock(&c->dispatch);
 	r = apply(c, change, &old, &now);
+	if (r == 0)
+		r = follow_definition(old, now);
 	if (r < 0)
 		log_error("cache: %s at revision %llu: %s", store_entry_key(change->now ? change->now : change->old),
 			  (unsigned long long)change->rev, strerrordesc_np(-r));
@@ -283,10 +331,16 @@ int cache_new(struct store *s, struct cache **ret, struct error *err)
 	pthread_mutex_init(&c->dispatch, NULL);
 	pthread_rwlock_init(&c->lock, NULL);
 	r = store_list(s, "/objects/", &list);
+	if (r == 0)
+		r = load_definitions(c, &list);
+	if (r < 0)
+		error_errno(err, r, "cache: custom kinds");
 	for (size_t i = 0; r == 0 && i < list.n; i++) {
 		_cleanup_object_ struct object *old = NULL, *now = NULL;
 		struct store_change change = { .rev = store_entry_mod_rev(list.items[i]), .now = list.items[i] };
 
+		if (is_undefined(list.items[i]))
+			continue;
 		r = apply(c, &change, &old, &now);
 		if (r == -EPROTO)
 			error_set(err, r, "cache: %s was written by a newer podfs", store_entry_key(list.items[i]));

@@ -202,7 +202,7 @@ struct key_parts {
 
 static int parse_key(const char *key, struct key_parts *ret)
 {
-	char plural[64];
+	char plural[320]; /* a custom kind's has its group, too */
 	const char *p, *slash;
 
 	if (strncmp(key, objects_prefix, sizeof(objects_prefix) - 1))

@@ -446,6 +446,19 @@ static bool mark_deleting(struct txn *t, const struct object *old, struct value 
 	return true;
 }
 
+/* What goes takes along what cannot be without it: a CustomResourceDefinition its kind's objects. */
+static int remove_object(struct txn *t, const struct object *o)
+{
+	const struct schema_kind *kind =
+		strcmp(object_kind(o)->plural, "customresourcedefinitions") ? NULL : schema_kind_by_plural(object_name(o));
+	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+	int r = kind && kind->is_custom ? cache_list(t->registry->cache, kind, NULL, &list) : 0;
+
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		r = txn_remove(t, object_key(list.items[i]), object_revision(list.items[i]));
+	return r < 0 ? r : txn_remove(t, object_key(o), object_revision(o));
+}
+
 int txn_delete(struct txn *t, const struct object *old, const struct delete_options *opts)
 {
 	static const struct delete_options defaults = { .grace_seconds = -1, .propagation = PROPAGATE_BACKGROUND };
@@ -464,7 +477,7 @@ int txn_delete(struct txn *t, const struct object *old, const struct delete_opti
 		changed = add_finalizer(t->arena, meta,
 					opts->propagation == PROPAGATE_ORPHAN ? "orphan" : "foregroundDeletion");
 	if (!grace && !value_len(value_get(meta, "finalizers")) && !strategy_has_spec_finalizers(root))
-		return txn_remove(t, object_key(old), object_revision(old));
+		return remove_object(t, old);
 	changed |= mark_deleting(t, old, meta, grace);
 	if (strategy_has_spec_finalizers(root))
 		value_set_str(t->arena, value_set_map(t->arena, root, "status"), "phase", "Terminating");

@@ -165,7 +165,7 @@ static void lists_are_taken_apart(void **state)
 
 	assert_int_equal(r.status, 1);
 	assert_string_equal(buf_str(&r.err),
-			    "stdin:6:9: error: kind: no kind \"Pood\" in version \"v1\"; did you mean \"Pod\"?\n");
+			    "stdin:6:9: error: kind: no matches for kind \"Pood\" in version \"v1\"; did you mean \"Pod\"?\n");
 }
 
 static void text_that_is_no_yaml_is_placed(void **state)
