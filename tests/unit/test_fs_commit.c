@@ -221,6 +221,87 @@ static void test_removal_waits(void **state)
 	assert_true(fs_prune_pending(w->fs, key));
 }
 
+static size_t count(struct world *w, const char *prefix)
+{
+	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
+
+	assert_int_equal(store_list(w->store, prefix, &list), 0);
+	return list.n;
+}
+
+/* A file of several objects is kept once, however many of them wait, and no longer than one of them does. */
+static void test_removal_of_several(void **state)
+{
+	struct world *w = *state;
+	char key[STORE_KEY_MAX + 1], other[STORE_KEY_MAX + 1];
+
+	assert_int_equal(put(w, "m.yaml", CM("a", "x: 'a'") "---\n" CM("b", "x: 'b'") "---\n" CM("c", "x: 'c'")), 0);
+	assert_int_equal(put(w, "m.yaml", CM("b", "x: 'b', y: 'b'")), 0); /* a and c are left out */
+	assert_int_equal(fs_prune_find(w->store, "/objects/configmaps/default/a", key), 0);
+	assert_int_equal(fs_prune_find(w->store, "/objects/configmaps/default/c", other), 0);
+	assert_int_equal(fs_prune_find(w->store, "/objects/configmaps/default/b", other), -ENOENT);
+	assert_string_equal(key, other);
+	assert_int_equal(strncmp(key, FS_PRUNE_TEXTS, strlen(FS_PRUNE_TEXTS)), 0);
+	assert_int_equal(count(w, FS_PRUNE_TEXTS), 1);
+	fs_session_free(w->fs);
+	open_fs(w);
+	assert_int_equal(drop(w, "m.yaml"), 0); /* b, of a file that declared only it, has its own text */
+	assert_int_equal(fs_prune_find(w->store, "/objects/configmaps/default/b", key), 0);
+	assert_int_equal(strncmp(key, FS_PRUNE_PREFIX "/", strlen(FS_PRUNE_PREFIX "/")), 0);
+	assert_int_equal(count(w, FS_PRUNE_TEXTS), 1);
+	assert_int_equal(put(w, "a.yaml", CM("a", "z: '1'")), 0);
+	assert_data(w, "a", "x", NULL); /* merged with what the text said of it */
+	assert_int_equal(count(w, FS_PRUNE_TEXTS), 1); /* c waits with it still */
+	assert_int_equal(put(w, "c.yaml", CM("c", "z: '1'")), 0);
+	assert_data(w, "c", "x", NULL);
+	fs_loop_drain(w->fs);
+	assert_int_equal(count(w, FS_PRUNE_TEXTS), 0);
+	assert_true(fs_prune_pending(w->fs, "/objects/configmaps/default/b"));
+	assert_int_equal(put(w, "b.yaml", CM("b", "")), 0);
+	assert_data(w, "b", "y", NULL);
+	assert_int_equal(count(w, FS_PRUNE_PREFIX "/"), 0);
+}
+
+/* A text that a crash left without anybody who waits is removed at the next start; one that is damaged harms nothing. */
+static void test_texts_that_are_left(void **state)
+{
+	struct world *w = *state;
+	const struct store_op ops[] = {
+		{ .type = STORE_PUT, .key = FS_PRUNE_TEXTS "00000000000000aa", .value = "x", .len = 1, .expect = STORE_ANY },
+		{ .type = STORE_PUT, .key = FS_PRUNE_PREFIX "/objects/configmaps/default/odd", .value = "\0nonsense", .len = 9,
+		  .expect = STORE_ANY },
+	};
+
+	fs_session_free(w->fs);
+	assert_int_equal(store_commit(w->store, ops, ARRAY_SIZE(ops), 0, NULL), 0);
+	open_fs(w);
+	fs_loop_drain(w->fs);
+	assert_int_equal(count(w, FS_PRUNE_TEXTS), 0);
+	assert_true(fs_prune_pending(w->fs, "/objects/configmaps/default/odd"));
+	assert_int_equal(put(w, "odd.yaml", CM("odd", "x: '1'")), 0);
+	assert_data(w, "odd", "x", "1");
+	assert_int_equal(count(w, FS_PRUNE_PREFIX "/"), 0);
+}
+
+/* Each of many documents is compared with what the version before said of it, in whatever order they come. */
+static void test_order_of_documents(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(put(w, "m.yaml", CM("a", "x: 'a'") "---\n" CM("b", "x: 'b'") "---\n" CM("c", "x: 'c'")), 0);
+	assert_int_equal(put(w, "m.yaml", CM("c", "z: 'c'") "---\n" CM("a", "z: 'a'") "---\n" CM("d", "z: 'd'") "---\n"
+			     CM("b", "z: 'b'")), 0);
+	for (const char *name = "abc"; *name; name++) {
+		const char one[] = { *name, '\0' };
+
+		assert_data(w, one, "z", one);
+		assert_data(w, one, "x", NULL);
+	}
+	assert_int_equal(put(w, "m.yaml", CM("c", "") "---\n" CM("a", "") "---\n" CM("c", "")), -EINVAL);
+	assert_non_null(strstr(w->error, "declares ConfigMap c twice"));
+	assert_data(w, "c", "z", "c");
+}
+
 static void test_two_files(void **state)
 {
 	struct world *w = *state;
@@ -298,6 +379,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_removal_waits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_removal_of_several, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_texts_that_are_left, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_order_of_documents, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_terminating, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_large, set_up, tear_down),
