@@ -27,6 +27,7 @@ export top_srcdir top_builddir
 # Deadlines only end what hangs, so they are generous: machines are shared, and a build with sanitizers is many times slower.
 is_sanitized() { grep -q '^SAN_CFLAGS = .' "$top_builddir/Makefile" 2>/dev/null; }
 [ -n "${PODFS_TEST_SLOWNESS:-}" ] || PODFS_TEST_SLOWNESS=$(is_sanitized && echo 10 || echo 3)
+PODFS_TEST_TIMEOUT=${PODFS_TEST_TIMEOUT:-$((PODFS_TEST_SLOWNESS < 8 ? 900 : PODFS_TEST_SLOWNESS * 120))} # seconds, of a whole test
 export PODFS_TEST_SLOWNESS
 
 # --- outside: make the namespaces, run the test in them, clear up after a test that was killed ---
@@ -45,10 +46,10 @@ run_inside() {
 	(
 		trap - PIPE
 		PODFS_TEST_INSIDE=$base CGROUP=podfs-test-$test_name-${base##*.} \
-			exec timeout -k 10 "${PODFS_TEST_TIMEOUT:-900}" "${unshare[@]}" "$BASH" "$test_script" "$@"
+			exec timeout -k 10 "$PODFS_TEST_TIMEOUT" "${unshare[@]}" "$BASH" "$test_script" "$@"
 	) || status=$?
 	if [ $status = 124 ] || [ $status = 137 ]; then
-		echo "# $test_name was killed after ${PODFS_TEST_TIMEOUT:-900} s"
+		echo "# $test_name was killed after $PODFS_TEST_TIMEOUT s"
 		show_logs "$base/log"
 	fi
 	cgroup_left "podfs-test-$test_name-${base##*.}" | while IFS= read -r dir; do
