@@ -717,7 +717,15 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, st
 
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
 {
-	(void)fuse_reply_err(req, EOPNOTSUPP);
+	struct fs_handle *h = find_handle(req, fi);
+	struct fs_req *r = h ? begin(req, ino, h) : NULL;
+
+	if (!r)
+		return;
+	if (h->ops->fallocate && fs_handle_writes(h))
+		h->ops->fallocate(r, h, mode, (uint64_t)off, (uint64_t)len);
+	else
+		fs_reply_err(r, -EOPNOTSUPP);
 }
 
 const struct fuse_lowlevel_ops fs_fuse_ops = {

@@ -145,6 +145,27 @@ enum fs_ignore_verdict fs_ignore_judge(const char *text, size_t len, const char 
 
 /* --- folders --- */
 
+/* Appends the text of a folder's file, if it has one. Most have none, which is remembered. */
+static void read_file(struct fs_node *dir, struct buf *text)
+{
+	struct fs *fs = dir->fs;
+	uint64_t number = fs_folder_number(dir);
+	size_t slot = (number ^ (uintptr_t)dir->ns >> 4) % ARRAY_SIZE(fs->unignored);
+
+	if (fs->unignored[slot].ns == dir->ns && fs->unignored[slot].number == number)
+		return;
+	if (fs_scratch_text(dir, IGNORE_FILE, FS_IGNORE_BYTES, text) != -ENOENT)
+		return;
+	fs->unignored[slot].ns = dir->ns;
+	fs->unignored[slot].number = number;
+}
+
+void fs_ignored_changed(struct fs *fs, const char *name)
+{
+	if (strcmp(name, IGNORE_FILE) == 0)
+		memset(fs->unignored, 0, sizeof(fs->unignored));
+}
+
 /* What the files of `dir` and of the folders above it say of a path below dir; the nearest that says something decides. */
 static enum fs_ignore_verdict judge_up(struct fs_node *dir, const char *name, bool is_dir)
 {
@@ -155,7 +176,8 @@ static enum fs_ignore_verdict judge_up(struct fs_node *dir, const char *name, bo
 		_cleanup_buf_ struct buf text = BUF_INIT, longer = BUF_INIT;
 		enum fs_ignore_verdict v = FS_IGNORE_SILENT;
 
-		if (fs_scratch_text(dir, IGNORE_FILE, FS_IGNORE_BYTES, &text) == 0)
+		read_file(dir, &text);
+		if (text.len)
 			v = fs_ignore_judge(buf_str(&text), text.len, buf_str(&path), is_dir);
 		if (v != FS_IGNORE_SILENT || !fs_folder_number(dir))
 			return v;

@@ -19,4 +19,7 @@ bool fs_ignore_match(const char *pattern, size_t len, const char *path);
  * in. */
 bool fs_ignored(struct fs_node *dir, const char *name, bool is_dir);
 
+/* A name came or went on disk: what is remembered of folders without the file is forgotten if it is that. */
+void fs_ignored_changed(struct fs *fs, const char *name);
+
 #endif

@@ -48,6 +48,7 @@ struct fs_datascratch;
 struct fs_images;
 struct fs_dirs;
 struct fs_session;
+struct fs_sfile;
 struct fs_loop;
 struct fuse_pollhandle;
 struct fs_keep;
@@ -81,6 +82,7 @@ enum fs_set {
 
 struct fs_ops {
 	const char *region; /* for messages and traces */
+	bool cached;	    /* all handles on it are as h->cached says of one */
 
 	/* --- any node --- */
 	/* Fills in *a, which holds zeros and ttl FS_TTL. -ENOENT (-ESTALE): it is gone. Required. */
@@ -133,6 +135,8 @@ struct fs_ops {
 	/* A descriptor was closed; `same_process`: by the process that opened it. Missing: 0. */
 	void (*flush)(struct fs_req *r, struct fs_handle *h, bool same_process);
 	void (*fsync)(struct fs_req *r, struct fs_handle *h);
+	/* fallocate(2). Missing: EOPNOTSUPP. */
+	void (*fallocate)(struct fs_req *r, struct fs_handle *h, int mode, uint64_t off, uint64_t len);
 	/* The last descriptor went: free h->data. Nobody sees a result. */
 	void (*release)(struct fs_handle *h);
 	/* Which of POLLIN | POLLOUT … hold. When none of `wanted` does and ph is not NULL, the region keeps ph until it
@@ -389,10 +393,15 @@ struct fs {
 	struct fs_datascratch *datascratch; /* fs/datascratch.c; NULL: none yet */
 	struct fs_images *images;
 	struct fs_dirs *dirs;	 /* attributes of directories: fs/dirattr.c */
+	struct fs_sfile *scratch_files; /* those that are open: fs/scratch_file.c */
 	struct fs_quota *quota;	 /* fs/quota.c; NULL: nobody has any */
 	struct fs_session *session; /* fs/session.c */
 	void *pending;		 /* manifests that are being made: fs/manifest.c */
 	unsigned made;		 /* how many were: for their numbers */
+	struct {
+		const char *ns;
+		uint64_t number;
+	} unignored[64];	 /* some folders that have no .podfsignore: fs/ignored.c */
 };
 
 #endif

@@ -278,7 +278,7 @@ void fs_reply_entry(struct fs_req *r, struct fs_node *n)
 
 void fs_fill_open(const struct fs_handle *h, struct fuse_file_info *fi)
 {
-	*fi = (struct fuse_file_info){ .flags = h->flags, .fh = h->number, .direct_io = !h->cached,
+	*fi = (struct fuse_file_info){ .flags = h->flags, .fh = h->number, .direct_io = !h->cached && !h->ops->cached,
 				       .nonseekable = h->stream, .noflush = !fs_handle_writes(h) };
 }
 

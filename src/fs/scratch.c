@@ -4,7 +4,7 @@
  * follows no link (openat2). A file's number is made of what the disk says about it (device, inode, time of birth), unless
  * an attribute of the file carries the number of the manifest that it was.
  */
-#include "fs/scratch.h"
+#include "fs/scratch-internal.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -14,22 +14,11 @@
 
 #include "base/clock.h"
 #include "fs/files.h"
-#include "fs/keep.h"
+#include "fs/ignored.h"
 #include "fs/place.h"
 #include "fs/quota.h"
 
-#define INO_XATTR "user.podfs.ino"
-
-struct sfile {
-	int fd; /* owned */
-};
-
-/* What is kept of a handle: where the last write to the end of the file began, since it may come again. */
-struct kept {
-	uint64_t unique, at;
-};
-
-static int open_below(struct fs *fs, const char *path, int flags, mode_t mode)
+int fs_scratch_open(struct fs *fs, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW), .mode = mode,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
@@ -71,14 +60,14 @@ static int open_dir(struct fs_node *dir, bool make)
 
 	if (r < 0)
 		return r;
-	fd = open_below(dir->fs, path.data, O_RDONLY | O_DIRECTORY, 0);
+	fd = fs_scratch_open(dir->fs, path.data, O_RDONLY | O_DIRECTORY, 0);
 	if (fd != -ENOENT || !make || dir->ops == &fs_scratch_ops)
 		return fd;
 	r = make_place(dir->fs, path.data);
-	return r < 0 ? r : open_below(dir->fs, path.data, O_RDONLY | O_DIRECTORY, 0);
+	return r < 0 ? r : fs_scratch_open(dir->fs, path.data, O_RDONLY | O_DIRECTORY, 0);
 }
 
-static int node_path(const struct fs_node *n, struct buf *out)
+int fs_scratch_path(const struct fs_node *n, struct buf *out)
 {
 	int r = dir_path(n->parent, out);
 
@@ -87,7 +76,12 @@ static int node_path(const struct fs_node *n, struct buf *out)
 	return r < 0 ? r : buf_failed(out) ? -ENOMEM : 0;
 }
 
-/* --- numbers and attributes --- */
+/* --- numbers --- */
+
+int64_t fs_timespec_ns(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * NSEC_PER_SEC + t->tv_nsec;
+}
 
 static uint64_t number_of(struct fs *fs, int dir, const char *name)
 {
@@ -100,7 +94,7 @@ static uint64_t number_of(struct fs *fs, int dir, const char *name)
 		return 0;
 	if (S_ISREG(st.stx_mode)) {
 		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-		n = getxattr(link, INO_XATTR, value, sizeof(value) - 1);
+		n = getxattr(link, FS_SCRATCH_INO_XATTR, value, sizeof(value) - 1);
 		if (n > 0) {
 			uint64_t ino = strtoull(value, NULL, 16);
 
@@ -111,56 +105,6 @@ static uint64_t number_of(struct fs *fs, int dir, const char *name)
 	(void)snprintf(id, sizeof(id), "%x:%x/%llu/%lld.%u", st.stx_dev_major, st.stx_dev_minor,
 		       (unsigned long long)st.stx_ino, (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
 	return fs_ino(fs, "/scratch", id);
-}
-
-static int64_t to_ns(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * NSEC_PER_SEC + t->tv_nsec;
-}
-
-static int op_getattr(struct fs_node *n, struct fs_attr *a)
-{
-	_cleanup_buf_ struct buf path = BUF_INIT;
-	struct stat st;
-	int r = node_path(n, &path);
-
-	if (r < 0)
-		return r;
-	if (fstatat(n->fs->state_fd, path.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	*a = (struct fs_attr){ .mode = st.st_mode, .uid = st.st_uid, .gid = st.st_gid, .size = (uint64_t)st.st_size,
-			       .nlink = (uint32_t)st.st_nlink, .mtime = to_ns(&st.st_mtim), .ctime = to_ns(&st.st_ctim),
-			       .ttl = FS_TTL };
-	return 0;
-}
-
-static void op_setattr(struct fs_req *r, struct fs_node *n, const struct fs_attr *a, unsigned set, struct fs_handle *h)
-{
-	_cleanup_buf_ struct buf path = BUF_INIT;
-	int err = node_path(n, &path), dir = n->fs->state_fd;
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)(a->mtime / NSEC_PER_SEC),
-								  .tv_nsec = (long)(a->mtime % NSEC_PER_SEC) } };
-
-	if (err == 0 && set & FS_SET_SIZE) {
-		_cleanup_close_ int fd = open_below(n->fs, path.data, O_WRONLY, 0);
-
-		err = fd < 0 ? fd : ftruncate(fd, (off_t)a->size) < 0 ? -errno : 0;
-	}
-	if (err == 0 && set & (FS_SET_UID | FS_SET_GID) &&
-	    fchownat(dir, path.data, set & FS_SET_UID ? a->uid : (uid_t)-1, set & FS_SET_GID ? a->gid : (gid_t)-1,
-		     AT_SYMLINK_NOFOLLOW) < 0)
-		err = -errno;
-	if (err == 0 && set & FS_SET_MODE) { /* through a descriptor, since a link must not be followed */
-		_cleanup_close_ int fd = open_below(n->fs, path.data, O_RDONLY, 0);
-
-		err = fd < 0 ? fd : fchmod(fd, a->mode & 0777) < 0 ? -errno : 0;
-	}
-	if (err == 0 && set & FS_SET_MTIME && utimensat(dir, path.data, times, AT_SYMLINK_NOFOLLOW) < 0)
-		err = -errno;
-	if (err < 0)
-		fs_reply_err(r, err);
-	else
-		fs_reply_attr(r, n);
 }
 
 /* --- names --- */
@@ -211,9 +155,10 @@ void fs_scratch_create(struct fs_req *r, struct fs_node *dir, const char *name, 
 	_cleanup_fs_node_ struct fs_node *n = NULL;
 	_cleanup_close_ int fd = open_dir(dir, true), file = -1;
 	struct writer who = fs_req_writer(r);
-	struct sfile *f = calloc(1, sizeof(*f));
-	int err = fd < 0 ? fd : f ? fs_quota_scratch(dir->fs, who.uid, FS_QUOTA_FILE) : -ENOMEM;
+	int err = fd < 0 ? fd : fs_quota_scratch(dir->fs, who.uid, FS_QUOTA_FILE);
+	struct fs_sfile *f = NULL;
 
+	fs_ignored_changed(dir->fs, name);
 	if (err == 0) {
 		file = openat(fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (fs_req_flags(r) & (O_EXCL | O_TRUNC)),
 			      0600);
@@ -222,13 +167,14 @@ void fs_scratch_create(struct fs_req *r, struct fs_node *dir, const char *name, 
 	}
 	if (err == 0)
 		err = fs_scratch_lookup(dir, name, &n);
-	if (err < 0) {
-		free(f);
-		fs_reply_err(r, err);
-		return;
+	if (err == 0) {
+		f = fs_sfile_new(n, steal_fd(&file), true);
+		err = f ? 0 : -ENOMEM;
 	}
-	f->fd = steal_fd(&file);
-	fs_reply_create(r, n, f);
+	if (err < 0)
+		fs_reply_err(r, err);
+	else
+		fs_reply_create(r, n, f);
 }
 
 void fs_scratch_mkdir(struct fs_req *r, struct fs_node *dir, const char *name, mode_t mode)
@@ -254,6 +200,7 @@ static void remove_name(struct fs_req *r, struct fs_node *dir, const char *name,
 	_cleanup_close_ int fd = open_dir(dir, false);
 	int err = fd < 0 ? fd : unlinkat(fd, name, flags) < 0 ? -errno : 0;
 
+	fs_ignored_changed(dir->fs, name);
 	fs_reply_err(r, err);
 }
 
@@ -297,6 +244,7 @@ void fs_scratch_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir
 	_cleanup_fs_node_ struct fs_node *made = NULL;
 	int err = from < 0 ? from : to < 0 ? to : 0;
 
+	fs_ignored_changed(n->fs, newname);
 	if (err == 0 && linkat(from, n->name, to, newname, 0) < 0)
 		err = -errno;
 	if (err == 0)
@@ -320,126 +268,16 @@ void fs_scratch_rename(struct fs_req *r, struct fs_node *dir, const char *name, 
 		err = -errno;
 	if (err == 0 && n)
 		err = fs_node_move(n, newdir, newname);
+	fs_ignored_changed(dir->fs, name);
+	fs_ignored_changed(dir->fs, newname);
 	fs_reply_err(r, err);
-}
-
-/* --- files --- */
-
-static void op_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h)
-{
-	_cleanup_buf_ struct buf path = BUF_INIT;
-	struct sfile *f = malloc(sizeof(*f));
-	int err = f ? node_path(n, &path) : -ENOMEM;
-
-	if (err == 0) {
-		f->fd = open_below(n->fs, path.data, (fs_handle_writes(h) ? O_RDWR : O_RDONLY) | (h->flags & O_TRUNC), 0);
-		err = f->fd < 0 ? f->fd : 0;
-	}
-	if (err < 0) {
-		free(f);
-		fs_reply_err(r, err);
-		return;
-	}
-	h->data = f;
-	fs_reply_open(r, h);
-}
-
-static void op_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t off)
-{
-	const struct sfile *f = h->data;
-	_cleanup_free_ char *b = malloc(size);
-	ssize_t n = b ? pread(f->fd, b, size, (off_t)off) : -1;
-
-	if (n < 0)
-		fs_reply_err(r, b ? -errno : -ENOMEM);
-	else
-		fs_reply_buf(r, b, (size_t)n);
-}
-
-/* Where a write to the end of the file is to begin: a second time at the same place, whatever was written by then. */
-static uint64_t append_at(struct fs_req *r, struct fs_handle *h, uint64_t end)
-{
-	uint8_t state[FS_KEEP_STATE] = { 0 };
-	struct kept k;
-
-	if (!h->kept)
-		return end;
-	memcpy(&k, fs_keep_version(h->kept)->state, sizeof(k));
-	if (fs_req_unique(r) & FS_KEEP_RESEND && k.unique == (fs_req_unique(r) & ~FS_KEEP_RESEND))
-		return k.at;
-	k = (struct kept){ .unique = fs_req_unique(r) & ~FS_KEEP_RESEND, .at = end };
-	memcpy(state, &k, sizeof(k));
-	fs_keep_state(h->fs->keep, h->kept, state);
-	return end;
-}
-
-static void op_keep(struct fs_handle *h)
-{
-	h->kept->region = FS_KEPT_SCRATCH;
-}
-
-int fs_scratch_restore(struct fs_handle *h, const struct fs_takeover_place *at)
-{
-	struct fs_node *n = fs_takeover_node(h->fs, at->ino);
-	_cleanup_buf_ struct buf path = BUF_INIT;
-	_cleanup_close_ int fd = -1;
-	struct sfile *f;
-	int r = n && n->ops == &fs_scratch_ops ? node_path(n, &path) : -ESTALE;
-
-	if (r < 0)
-		return r;
-	fd = open_below(n->fs, path.data, fs_handle_writes(h) ? O_RDWR : O_RDONLY, 0);
-	if (fd < 0)
-		return fd;
-	f = malloc(sizeof(*f));
-	if (!f)
-		return -ENOMEM;
-	f->fd = steal_fd(&fd);
-	h->data = f;
-	h->ops = n->ops;
-	h->node = fs_node_ref(n);
-	return 0;
-}
-
-static void op_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
-{
-	const struct sfile *f = h->data;
-	struct stat st;
-	int err = fs_quota_scratch(h->fs, h->uid, size);
-	ssize_t n;
-
-	if (err < 0) {
-		fs_reply_err(r, err);
-		return;
-	}
-	if (h->flags & O_APPEND)
-		off = append_at(r, h, fstat(f->fd, &st) == 0 ? (uint64_t)st.st_size : off);
-	n = pwrite(f->fd, data, size, (off_t)off);
-	if (n < 0)
-		fs_reply_err(r, -errno);
-	else
-		fs_reply_write(r, (size_t)n);
-}
-
-/* Scratch is never applied, and a rename copies its bytes into the store: nothing waits for this disk. */
-static void op_fsync(struct fs_req *r, struct fs_handle *h)
-{
-	fs_reply_err(r, 0);
-}
-
-static void op_release(struct fs_handle *h)
-{
-	struct sfile *f = h->data;
-
-	close_fdp(&f->fd);
-	free(f);
 }
 
 static int op_readlink(struct fs_node *n, struct buf *out)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	char target[PATH_MAX];
-	int r = node_path(n, &path);
+	int r = fs_scratch_path(n, &path);
 	ssize_t len = r < 0 ? -1 : readlinkat(n->fs->state_fd, path.data, target, sizeof(target));
 
 	if (len < 0)
@@ -500,7 +338,7 @@ int fs_scratch_read(struct fs_node *dir, const char *name, struct fs_blob **ret,
 		return -EFBIG;
 	read_xattrs(fd, xattrs);
 	*attr = (struct fs_record){ .ino = number_of(dir->fs, d, name), .mode = st.st_mode & 07777, .uid = st.st_uid,
-				    .gid = st.st_gid, .mtime = to_ns(&st.st_mtim), .ctime = to_ns(&st.st_ctim),
+				    .gid = st.st_gid, .mtime = fs_timespec_ns(&st.st_mtim), .ctime = fs_timespec_ns(&st.st_ctim),
 				    .xattrs = xattrs->data, .xattrs_len = xattrs->len };
 	return read_all(fd, (size_t)st.st_size, ret);
 }
@@ -517,7 +355,7 @@ int fs_scratch_text(struct fs_node *dir, const char *name, size_t max, struct bu
 	buf_puts(&path, name);
 	if (r < 0 || buf_failed(&path))
 		return r < 0 ? r : -ENOMEM;
-	fd = open_below(dir->fs, path.data, O_RDONLY | O_NONBLOCK, 0);
+	fd = fs_scratch_open(dir->fs, path.data, O_RDONLY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return fd;
 	while (out->len < max && (n = read(fd, part, max - out->len < sizeof(part) ? max - out->len : sizeof(part))) > 0)
@@ -566,7 +404,7 @@ int fs_scratch_write(struct fs_node *dir, const char *name, const struct fs_reco
 		(void)unlinkat(d, name, 0); /* ignoring: the write's failure is told */
 		return r < 0 ? r : -ENOSPC;
 	}
-	(void)fsetxattr(fd, INO_XATTR, ino, (size_t)n, 0); /* ignoring: the number changes then, which few notice */
+	(void)fsetxattr(fd, FS_SCRATCH_INO_XATTR, ino, (size_t)n, 0); /* ignoring: the number changes then, which few notice */
 	return 0;
 }
 
@@ -580,8 +418,13 @@ void fs_scratch_adopt(struct fs_node *n)
 
 const struct fs_ops fs_scratch_ops = {
 	.region = "scratch",
-	.getattr = op_getattr,
-	.setattr = op_setattr,
+	.cached = true,
+	.getattr = fs_sfile_op_getattr,
+	.setattr = fs_sfile_op_setattr,
+	.getxattr = fs_sfile_op_getxattr,
+	.listxattr = fs_sfile_op_listxattr,
+	.setxattr = fs_sfile_op_setxattr,
+	.removexattr = fs_sfile_op_removexattr,
 	.lookup = fs_scratch_lookup,
 	.readdir = fs_scratch_readdir,
 	.create = fs_files_create,
@@ -592,10 +435,11 @@ const struct fs_ops fs_scratch_ops = {
 	.symlink = fs_scratch_symlink,
 	.link = fs_files_link,
 	.readlink = op_readlink,
-	.open = op_open,
-	.read = op_read,
-	.write = op_write,
-	.fsync = op_fsync,
-	.release = op_release,
-	.keep = op_keep,
+	.open = fs_sfile_op_open,
+	.read = fs_sfile_op_read,
+	.write = fs_sfile_op_write,
+	.fsync = fs_sfile_op_fsync,
+	.fallocate = fs_sfile_op_fallocate,
+	.release = fs_sfile_op_release,
+	.keep = fs_sfile_op_keep,
 };
