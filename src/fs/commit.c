@@ -241,7 +241,6 @@ static int seal(struct job *j)
 
 	rec.text = j->q.text->data;
 	rec.text_len = j->q.text->len;
-	rec.ctime = now;
 	rec.writer_uid = j->q.who.uid;
 	rec.writer_gid = j->apply.has_via ? j->apply.via : j->q.who.gid;
 	if (j->same_text) {

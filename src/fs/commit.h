@@ -26,7 +26,7 @@ struct fs_commit_target {
 struct fs_commit_request {
 	struct fs_commit_target target;
 	struct fs_blob *text;	 /* a reference is taken */
-	struct fs_record attr;	 /* ino, mode, uid, gid, mtime, xattrs of the new record */
+	struct fs_record attr;	 /* ino, mode, uid, gid, times, xattrs of the new record */
 	const char *remove_key;	 /* the record that this one replaces (rename), or NULL */
 	struct writer who;
 	struct fs_access *access; /* a reference is taken: what who may write; NULL: as for root */

@@ -225,6 +225,7 @@ static void apply_as(struct name_change *c, struct fs_blob *text, const struct f
 	fs_child_path(c->newdir, c->newname, &path);
 	q.target = (struct fs_commit_target){ .key = key, .path = buf_str(&path) };
 	fs_place_target(c->newdir, &q.target);
+	q.attr.ctime = registry_now(c->dir->fs->registry);
 	fs_req_park(c->r, NULL, NULL);
 	fs_commit_start(c->dir->fs, &q, on_applied, c);
 }
@@ -477,6 +478,7 @@ void fs_files_link(struct fs_req *r, struct fs_node *n, struct fs_node *newdir, 
 		return;
 	}
 	fs_child_path(newdir, newname, &path);
+	attr.ctime = registry_now(newdir->fs->registry);
 	attr.ino = fs_ino(newdir->fs, key, "link"); /* the scratch file keeps its own */
 	q = (struct fs_commit_request){ .text = text, .attr = attr, .who = fs_req_writer(r), .req = r,
 					.access = access };

@@ -22,6 +22,7 @@ struct fs_manifest {
 	struct buf xattrs;	   /* of the first record to be */
 	struct fs_attr over;	   /* attributes set while a handle is written: they go with its commit */
 	unsigned over_set;	   /* enum fs_set */
+	int64_t wrote;		   /* when a handle was last written to; 0: it is committed */
 	char *error;		   /* owned: why the last write was refused; NULL */
 	bool gone;		   /* unlinked, or refused when it was new */
 	int64_t touched;	   /* of a folder: its time, while that is on its way to the store; else 0 */

@@ -18,7 +18,8 @@ struct fs_record fs_manifest_next_attr(const struct fs_manifest *m)
 	rec.mode = m->over_set & FS_SET_MODE ? (rec.mode & S_IFMT) | (m->over.mode & 07777) : rec.mode;
 	rec.uid = m->over_set & FS_SET_UID ? m->over.uid : rec.uid;
 	rec.gid = m->over_set & FS_SET_GID ? m->over.gid : rec.gid;
-	rec.mtime = m->over_set & FS_SET_MTIME ? m->over.mtime : registry_now(m->fs->registry);
+	rec.ctime = m->wrote ? m->wrote : registry_now(m->fs->registry);
+	rec.mtime = m->over_set & FS_SET_MTIME ? m->over.mtime : rec.ctime;
 	if (!m->entry) {
 		rec.xattrs = m->xattrs.data;
 		rec.xattrs_len = m->xattrs.len;
@@ -49,8 +50,13 @@ int fs_manifest_op_getattr(struct fs_node *n, struct fs_attr *a)
 			continue;
 		if (m->entry || w->blob->len)
 			a->ttl = FS_TTL_NONE;
-		if (n->fs->asking && of_process(w->pid, n->fs->asking))
-			a->size = w->blob->len;
+		if (!n->fs->asking || !of_process(w->pid, n->fs->asking))
+			continue;
+		a->size = w->blob->len;
+		if (m->wrote) { /* what the commit will say too: git remembers what it saw before its close(2) */
+			a->mtime = rec.mtime;
+			a->ctime = rec.ctime;
+		}
 	}
 	return 0;
 }

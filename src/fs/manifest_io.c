@@ -47,6 +47,7 @@ static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *r
 	m->error = result->error ? strdup(result->error) : NULL; /* ignoring lack of memory: it is in `errors` */
 	if (result->code == 0) {
 		m->over_set = 0;
+		m->wrote = 0;
 		if (result->now && !m->gone)
 			(void)fs_manifest_set_entry(m, result->now); /* ignoring: it was read a moment ago */
 	} else if (w && w->state == FS_H_CLEAN) {
@@ -175,6 +176,8 @@ void fs_manifest_op_release(struct fs_handle *h)
 			commit_text(m, h->node->parent, w->blob, NULL, NULL, &who, h->access, false);
 		else
 			vanish_if_refused(m);
+		if (LIST_EMPTY(&m->writers))
+			m->wrote = 0;
 		if (LIST_EMPTY(&m->writers) && m->entry && action != FS_H_QUIET)
 			m->over_set = 0;
 	}
@@ -278,6 +281,7 @@ void fs_whandle_wrote(struct fs_whandle *w)
 		(void)fs_hstate_next(&w->state, FS_H_EMPTY); /* nor does this */
 	(void)fs_hstate_next(&w->state, FS_H_WRITE); /* it asks for nothing */
 	w->m->over_set &= ~(unsigned)FS_SET_MTIME;
+	w->m->wrote = registry_now(w->m->fs->registry);
 	fs_whandle_count(w);
 }
 
