@@ -80,6 +80,15 @@ static void finish(struct job *j, int code, struct store_entry *now, const char 
 	free_job(j);
 }
 
+static void finish_dry(struct job *j, int code)
+{
+	struct fs_commit_result result = { .code = code, .txn = code == 0 ? j->apply.txn : NULL,
+					   .diags = &j->apply.diags, .same = j->same_text };
+
+	j->done(j->fs, j->arg, &result);
+	free_job(j);
+}
+
 /* In manifests/ any document may be a Secret, whose text is told to nobody: better too few lines than one too many. */
 static bool may_hold_secret(const struct job *j)
 {
@@ -94,6 +103,10 @@ static void refuse(struct job *j, int code)
 	struct diag_list *diags = &j->apply.diags;
 	char comm[16] = "?";
 
+	if (j->q.dry) {
+		finish_dry(j, code);
+		return;
+	}
 	if (!diags->errors)
 		diag_add(diags, DIAG_ERROR, code, (struct value_mark){ 0 }, "",
 			 code == -EAGAIN ? "the objects changed again and again meanwhile" : "%s", strerror(-code));
@@ -290,6 +303,10 @@ static void prepared(struct fs *fs, void *arg)
 	}
 	if (r == 0)
 		r = seal(j);
+	if (r == 0 && j->q.dry) {
+		finish_dry(j, 0);
+		return;
+	}
 	if (r == 0)
 		r = fs_txn_submit_for(fs, j->apply.txn, 0, answered_at_once(j), on_committed, j);
 	if (r < 0)

@@ -32,6 +32,7 @@ struct fs_commit_request {
 	struct fs_access *access; /* a reference is taken: what who may write; NULL: as for root */
 	const struct fs_req *req; /* who asks, for `errors`; stays until done is called; NULL: nobody */
 	struct fs_req *answer;	 /* the same where success means no more than an answer of 0: it is given sooner; or NULL */
+	bool dry;		 /* nothing is committed, nor noted anywhere: the result says what would be */
 	bool force;		 /* also when the bytes are those in force: sets all that they state again */
 };
 
@@ -39,6 +40,10 @@ struct fs_commit_result {
 	int code;		/* 0 or a negative errno */
 	struct store_entry *now; /* the record in force; borrowed; NULL after a failure */
 	const char *error;	/* what `errors` says, for user.podfs.error; borrowed; NULL when all is well */
+	/* Of a dry one, borrowed; txn NULL after a refusal. */
+	const struct txn *txn;
+	const struct diag_list *diags;
+	bool same; /* the bytes are those in force */
 };
 
 typedef void (*fs_commit_fn)(struct fs *fs, void *arg, const struct fs_commit_result *result);

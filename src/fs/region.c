@@ -8,6 +8,7 @@
 #include "fs/info.h"
 #include "fs/other.h"
 #include "fs/podfiles.h"
+#include "fs/preview.h"
 #include "fs/rejected.h"
 #include "fs/stream.h"
 #include "fs/tables.h"
@@ -25,6 +26,7 @@ const struct fs_region fs_regions[] = {
 	{ .name = "rejected", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_rejected_ops },
 	{ .name = "table", .type = S_IFDIR, .in_namespaces = true, .ops = &fs_tables_ops },
 	{ .name = "version", .type = S_IFREG, .ops = &fs_version_ops },
+	{ .name = "preview", .type = S_IFREG, .unlisted = true, .ops = &fs_preview_ops },
 	{ .name = "watch", .type = S_IFREG, .in_namespaces = true, .unlisted = true, .ops = &fs_watch_ops },
 	{ 0 },
 };

@@ -10,6 +10,8 @@
  */
 #include "store/object.h"
 
+#include "store/entry.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -275,6 +277,16 @@ int object_from_entry(struct store_entry *e, struct object **ret)
 	o->create_revision = store_entry_create_rev(e);
 	*ret = o;
 	return 0;
+}
+
+int object_decode(const char *key, const void *value, size_t len, struct object **ret)
+{
+	_cleanup_store_entry_ struct store_entry *e = store_entry_new(key, strlen(key), len);
+
+	if (!e)
+		return -ENOMEM;
+	memcpy(store_entry_data(e), value, len);
+	return object_from_entry(e, ret);
 }
 
 /* The controller's uid among the owner references ("" if none); says whether there are others. */

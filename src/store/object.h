@@ -75,6 +75,9 @@ int object_list_add(struct object_list *l, const struct object *o);
  * for a newer format. */
 int object_from_entry(struct store_entry *e, struct object **ret);
 
+/* The same of a key and bytes that are in no store (yet): of no revision. -ENOMEM too. */
+int object_decode(const char *key, const void *value, size_t len, struct object **ret);
+
 /* Encodes a tree (kind, namespace, name, uid and owner are read from it) as a store value. */
 int object_encode(const struct value *root, uid_t writer, struct buf *out);
 

@@ -94,6 +94,9 @@ int txn_check(struct txn *t, const char *key, uint64_t expect);
 
 /* Whether the transaction puts that key. */
 bool txn_puts(const struct txn *t, const char *key);
+/* The operations so far, which are its own: for who shows what would be done. */
+size_t txn_operations(const struct txn *t, const struct store_op **ret);
+
 /* Whether there is nothing to commit. */
 bool txn_empty(const struct txn *t);
 

@@ -98,6 +98,12 @@ int txn_check(struct txn *t, const char *key, uint64_t expect)
 	return add_op(t, STORE_CHECK, key, NULL, 0, expect);
 }
 
+size_t txn_operations(const struct txn *t, const struct store_op **ret)
+{
+	*ret = t->ops;
+	return t->n;
+}
+
 bool txn_empty(const struct txn *t)
 {
 	return !t->n;
