@@ -160,7 +160,7 @@ static void test_stop(void **state)
 	ev = wait_for(sb, SANDBOX_EXITED);
 	assert_int_equal(ev.exit_code, 137);
 	assert_int_equal(ev.signal, SIGKILL);
-	assert_in_range((clock_monotonic() - began) / NSEC_PER_MSEC, 190, 5000);
+	assert_in_range((clock_monotonic() - began) / NSEC_PER_MSEC, 190, 30000);
 
 	plan(&p, "deaf", "trap '' TERM; echo up; while :; do sleep 0.01; done");
 	start(sb, &p);
@@ -170,7 +170,7 @@ static void test_stop(void **state)
 	stop(sb, "deaf", 0); /* shortens */
 	ev = wait_for(sb, SANDBOX_EXITED);
 	assert_int_equal(ev.exit_code, 137);
-	assert_in_range((clock_monotonic() - began) / NSEC_PER_MSEC, 0, 5000);
+	assert_in_range((clock_monotonic() - began) / NSEC_PER_MSEC, 0, 30000);
 
 	assert_int_equal(sandbox_stop_container(sb, "deaf", 0, 0, NULL), 0);
 	assert_int_equal(wait_for(sb, SANDBOX_ERROR).code, -ENOENT);

@@ -50,11 +50,12 @@ static char *slurp(const char *name, size_t *ret_len)
 	return n < 0 ? NULL : buf_steal(&b, ret_len);
 }
 
+/* Of the processor: others on this machine are no fault of ours. */
 static double seconds(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -74,6 +75,12 @@ static void clear_reading(struct reading *r)
 	*r = (struct reading){ .a = NULL };
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SECONDS_MAX = 15 };
+#else
+enum { SECONDS_MAX = 1 };
+#endif
+
 /* Reads a file of the corpus, which may take a second at most. */
 static void read_file(const char *name, struct reading *r)
 {
@@ -87,7 +94,7 @@ static void read_file(const char *name, struct reading *r)
 		fail_msg("cannot read %s", name);
 	start = seconds();
 	r->rc = yaml_read(text, len, NULL, r->a, &r->docs, &r->n, &r->err, &r->where);
-	if (seconds() - start > 1)
+	if (seconds() - start > SECONDS_MAX)
 		fail_msg("%s took %.1f s", name, seconds() - start);
 }
 
