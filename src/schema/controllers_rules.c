@@ -230,6 +230,17 @@ void daemon_set_from_extensions(struct admit *ad, struct value *root)
 	default_to(ad, value_set_map(ad->arena, spec, "updateStrategy"), "type", value_new_str(ad->arena, "OnDelete"));
 }
 
+void daemon_set_from_beta(struct admit *ad, struct value *root)
+{
+	struct value *spec = value_get(root, "spec"), *generation = value_get(spec, "templateGeneration");
+
+	if (value_type(generation) != VALUE_INT || value_type(value_get(root, "metadata")) != VALUE_MAP)
+		return;
+	if (value_int(generation, 0) > 0)
+		set_generation(ad->arena, root, value_int(generation, 0));
+	(void)value_remove(spec, "templateGeneration");
+}
+
 /* --- ControllerRevision --- */
 
 void controller_revision_check(struct admit *ad, const struct value *v, const struct schema_path *at)

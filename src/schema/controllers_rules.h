@@ -32,5 +32,7 @@ void controller_revision_check_update(struct admit *ad, const struct value *old,
 /* Old versions whose defaults differed. */
 void stateful_set_from_apps_v1beta1(struct admit *ad, struct value *root);
 void daemon_set_from_extensions(struct admit *ad, struct value *root);
+/* Its template's generation was a field. */
+void daemon_set_from_beta(struct admit *ad, struct value *root);
 
 #endif

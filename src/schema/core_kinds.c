@@ -15,6 +15,8 @@ const struct schema_kind_ops kind_config_map = {
 const struct schema_kind_ops kind_event = {
 	.kind = { .kind = "Event", .plural = "events", .singular = "event", .short_names = NAMES("ev"), .group = "",
 		  .api_version = "v1", .namespaced = true, .acted_on = true, .type = &schema_event },
+	.old_versions = OLD({ "events.k8s.io/v1", .reshape = event_from_events },
+			    { "events.k8s.io/v1beta1", .reshape = event_from_events }),
 	.name_format = format_dns_subdomain,
 };
 

@@ -5,6 +5,7 @@
 
 #include "schema/format.h"
 
+enum { EVENT_MESSAGE_MAX = 1024 };
 enum { CONFIG_MAP_MAX = 1024 * 1024 }; /* bytes of all values: core.MaxSecretSize */
 
 /* --- Namespace --- */
@@ -85,11 +86,59 @@ void node_check_update(struct admit *ad, const struct value *old, const struct v
 
 void event_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
+	static const struct {
+		const char *member;
+		size_t max;
+	} texts[] = { { "reportingInstance", 128 }, { "action", 128 }, { "reason", 128 } };
 	const struct value *about = value_path(v, "involvedObject", "namespace");
-	const struct value *ns = value_path(v, "metadata", "namespace");
+	const struct value *ns = value_path(v, "metadata", "namespace"), *reporter = value_get(v, "reportingComponent");
 
 	if (value_len(about) && value_len(ns) && !value_equal(about, ns))
 		report_invalid(ad, AT(AT(at, "involvedObject"), "namespace"), about, "does not match event.namespace");
+	if (!value_len(value_get(v, "eventTime")))
+		return;
+	/* those with a time of their own: K8S:pkg/apis/core/validation, legacyValidateEvent */
+	if (!value_len(reporter))
+		report_required(ad, AT(at, "reportingComponent"), v, "%s", "");
+	else if (format_qualified_name(value_str_or(reporter, ""), value_len(reporter)))
+		report_invalid(ad, AT(at, "reportingComponent"), reporter, "%s",
+			       format_qualified_name(value_str_or(reporter, ""), value_len(reporter)));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		const struct value *member = value_get(v, texts[i].member);
+
+		if (!value_len(member))
+			report_required(ad, AT(at, texts[i].member), v, "%s", "");
+		else if (value_len(member) > texts[i].max)
+			report_invalid(ad, AT(at, texts[i].member), member, "can have at most %zu characters", texts[i].max);
+	}
+	if (value_len(value_get(v, "message")) > EVENT_MESSAGE_MAX)
+		report_invalid(ad, AT(at, "message"), value_get(v, "message"), "can have at most %d characters",
+			       EVENT_MESSAGE_MAX);
+}
+
+/* Moves a member under another name, unless that one is there. */
+static void move_member(struct admit *ad, struct value *v, const char *from, const char *to)
+{
+	struct value *member = value_get(v, from);
+
+	if (!member || value_get(v, to))
+		return;
+	value_set(ad->arena, v, to, member);
+	(void)value_remove(v, from);
+}
+
+void event_from_events(struct admit *ad, struct value *root)
+{
+	static const char *const moved[][2] = { { "note", "message" },
+						{ "regarding", "involvedObject" },
+						{ "reportingController", "reportingComponent" },
+						{ "deprecatedCount", "count" },
+						{ "deprecatedFirstTimestamp", "firstTimestamp" },
+						{ "deprecatedLastTimestamp", "lastTimestamp" },
+						{ "deprecatedSource", "source" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(moved); i++)
+		move_member(ad, root, moved[i][0], moved[i][1]);
 }
 
 /* --- ConfigMap --- */

@@ -13,6 +13,8 @@ void node_spec_defaults(struct admit *ad, struct value *v);
 void node_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void node_status_defaults(struct admit *ad, struct value *v);
 void node_check_update(struct admit *ad, const struct value *old, const struct value *new_root);
+/* events.k8s.io, whose fields have other names. */
+void event_from_events(struct admit *ad, struct value *root);
 void event_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void config_keys_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void config_map_check(struct admit *ad, const struct value *v, const struct schema_path *at);

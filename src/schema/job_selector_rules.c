@@ -59,6 +59,9 @@ static void check_generated(struct admit *ad, const struct value *root, const st
 	const char *uid = named_uid(spec);
 	struct selector *compiled = NULL;
 
+	if (*name && format_label_value(name, strlen(name))) /* the name is a label of the pods */
+		report_invalid(ad, AT(AT(AT(AT(NULL, "spec"), "template"), "metadata"), "labels"),
+			       value_path(root, "metadata", "name"), "%s", format_label_value(name, strlen(name)));
 	for (size_t i = 0; i < ARRAY_SIZE(name_labels); i++) {
 		if (*name)
 			check_label(ad, spec, name_labels[i], name);

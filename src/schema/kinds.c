@@ -74,7 +74,6 @@ static const struct {
 	const char *names; /* separated by spaces */
 } elsewhere[] = {
 	{ "", "Binding ComponentStatus" },
-	{ "events.k8s.io", "Event" },
 	{ "extensions", "PodSecurityPolicy" },
 	{ "policy", "PodSecurityPolicy" },
 };

@@ -47,6 +47,6 @@ const struct schema_kind_ops kind_runtime_class = {
 	.kind = { .kind = "RuntimeClass", .plural = "runtimeclasses", .singular = "runtimeclass",
 		  .group = "node.k8s.io", .api_version = "node.k8s.io/v1", .has_directory = true,
 		  .type = &schema_runtime_class },
-	.old_versions = OLD({ "node.k8s.io/v1beta1" }),
+	.old_versions = OLD({ "node.k8s.io/v1beta1" }, { "node.k8s.io/v1alpha1", .reshape = runtime_class_from_alpha }),
 	.name_format = format_dns_subdomain,
 };

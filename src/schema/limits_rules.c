@@ -74,6 +74,25 @@ void priority_class_check_update(struct admit *ad, const struct value *old, cons
 
 /* --- RuntimeClass --- */
 
+void runtime_class_from_alpha(struct admit *ad, struct value *root)
+{
+	static const char *const moved[][2] = { { "runtimeHandler", "handler" },
+						{ "overhead", "overhead" },
+						{ "scheduling", "scheduling" } };
+	struct value *spec = value_get(root, "spec");
+
+	for (size_t i = 0; i < ARRAY_SIZE(moved); i++) {
+		struct value *member = value_get(spec, moved[i][0]);
+
+		if (!member || value_get(root, moved[i][1]))
+			continue;
+		value_set(ad->arena, root, moved[i][1], member);
+		(void)value_remove(spec, moved[i][0]);
+	}
+	if (value_type(spec) == VALUE_MAP && !value_len(spec))
+		(void)value_remove(root, "spec");
+}
+
 void overhead_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	struct value *limits = value_new_map(ad->arena);

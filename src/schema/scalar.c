@@ -53,7 +53,8 @@ static void check_count_or_percent(struct admit *ad, const struct value *v, cons
 		return;
 	}
 	if (n < 2 || strspn(s, "0123456789") != n - 1 || s[n - 1] != '%')
-		report_invalid(ad, at, v, "must be a count (1) or a percentage (\"5%%\")");
+		report_invalid(ad, at, v, "a valid percent string must be a numeric string followed by an ending '%%' (e.g. '1%%', or "
+			       "'93%%'); a count is written without quotes");
 }
 
 const struct schema_type schema_count_or_percent = { .form = SCHEMA_INT_OR_STRING, .check = check_count_or_percent };

@@ -128,12 +128,32 @@ static void classes_and_leases(void **state)
 		{ RUNTIME("handler: a, overhead: {podFixed: {cpus: 1}}"), "Invalid value: \"cpus\"" },
 		{ RUNTIME("handler: a, scheduling: {tolerations: [{key: a, operator: Exists}, {key: a, operator: Exists}]}"),
 		  "scheduling.tolerations[1]: Duplicate value" },
+		{ "{apiVersion: node.k8s.io/v1alpha1, kind: RuntimeClass, metadata: {name: r}, spec: {runtimeHandler: runc}}", NULL },
+		{ "{apiVersion: node.k8s.io/v1alpha1, kind: RuntimeClass, metadata: {name: r}, spec: {handler: runc}}",
+		  "unknown field \"spec\"" },
 		{ LEASE("holderIdentity: me, leaseDurationSeconds: 15, renewTime: '2024-01-01T00:00:00.000000Z'"), NULL },
 		{ LEASE("leaseDurationSeconds: 0"), "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0" },
 		{ LEASE("leaseTransitions: -1"), "spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0" },
 		{ LEASE("strategy: Best"), "spec.strategy: Unsupported value: \"Best\"" },
 		{ LEASE("preferredHolder: a"), "spec.preferredHolder: Forbidden: may only be specified if `strategy` is defined" },
 		{ LEASE("renewTime: yesterday"), "spec.renewTime: Invalid value: \"yesterday\"" },
+	};
+
+	assert_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void events(void **state)
+{
+	static const struct rule_case cases[] = {
+		{ "{apiVersion: v1, kind: Event, metadata: {name: e, namespace: a}, involvedObject: {namespace: b}}",
+		  "involvedObject.namespace: Invalid value: \"b\": does not match event.namespace" },
+		{ "{apiVersion: events.k8s.io/v1, kind: Event, metadata: {name: e}, eventTime: '2024-01-01T00:00:00.000000Z', note: hi, "
+		  "regarding: {kind: Pod, name: p}, reason: Started, action: Start, reportingController: example.com/c, "
+		  "reportingInstance: c-1, type: Normal}",
+		  NULL },
+		{ "{apiVersion: events.k8s.io/v1, kind: Event, metadata: {name: e}, eventTime: '2024-01-01T00:00:00.000000Z', "
+		  "reason: Started, action: Start, reportingInstance: c-1}",
+		  "reportingComponent: Required value" },
 	};
 
 	assert_cases(cases, ARRAY_SIZE(cases));
@@ -160,6 +180,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quotas),	      cmocka_unit_test(limit_ranges),	 cmocka_unit_test(budgets),
 		cmocka_unit_test(classes_and_leases), cmocka_unit_test(what_may_change),
+		cmocka_unit_test(events),
 	};
 
 	return cmocka_run_group_tests_name("limit rules", tests, NULL, NULL);

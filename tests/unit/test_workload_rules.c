@@ -36,6 +36,9 @@ static void jobs(void **state)
 {
 	static const struct rule_case cases[] = {
 		{ JOB("parallelism: 2"), NULL },
+		{ "{apiVersion: batch/v1, kind: Job, metadata: {name: "
+		  "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn}, spec: {template: {spec: " POD_SPEC "}}}",
+		  "spec.template.metadata.labels: Invalid value" },
 		{ JOB("parallelism: -1"), "spec.parallelism: Invalid value: -1: must be greater than or equal to 0" },
 		{ JOB("completions: -1"), "spec.completions: Invalid value: -1: must be greater than or equal to 0" },
 		{ JOB("activeDeadlineSeconds: -1"), "spec.activeDeadlineSeconds: Invalid value: -1" },
@@ -80,6 +83,17 @@ static void jobs(void **state)
 
 #define FAILURE(rule) JOB("podFailurePolicy: {rules: [" rule "]}")
 #define CODES(more) FAILURE("{action: FailJob, onExitCodes: {operator: In, " more "}}")
+
+/* An old DaemonSet was replaced by hand, and counted its templates in a field. */
+static void old_daemon_sets_become_today_s(void **state)
+{
+	static const char old[] = "{apiVersion: extensions/v1beta1, kind: DaemonSet, metadata: {name: d}, spec: {templateGeneration: 3, "
+				  "template: {metadata: {labels: {a: b}}, spec: " ALWAYS_SPEC "}}}";
+
+	assert_becomes(old, "spec", "updateStrategy", "{\"type\":\"OnDelete\"}");
+	assert_becomes(old, "spec", "selector", "{\"matchLabels\":{\"a\":\"b\"}}");
+	assert_becomes(old, "metadata", "annotations", "{\"deprecated.daemonset.template.generation\":\"3\"}");
+}
 
 static void pod_failure_policies(void **state)
 {
@@ -208,7 +222,10 @@ static void daemon_sets_and_replication_controllers(void **state)
 		{ ROLLING("maxSurge: 1"), "maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero" },
 		{ ROLLING("maxUnavailable: 0"), "maxUnavailable: Required value: cannot be 0 when maxSurge is 0" },
 		{ ROLLING("maxUnavailable: 150%"), "maxUnavailable: Invalid value: \"150%\": must not be greater than 100%" },
-		{ ROLLING("maxUnavailable: few"), "maxUnavailable: Invalid value: \"few\"" },
+		{ ROLLING("maxUnavailable: few"), "maxUnavailable: Invalid value: \"few\": a valid percent string must be" },
+		{ "{apiVersion: extensions/v1beta1, kind: DaemonSet, metadata: {name: d}, spec: {templateGeneration: 3, template: "
+		  "{metadata: {labels: {a: b}}, spec: " ALWAYS_SPEC "}}}",
+		  NULL },
 		{ DAEMON("updateStrategy: {type: Recreate}, "), "updateStrategy.type: Unsupported value: \"Recreate\"" },
 		{ DAEMON("replicas: 1, "), "unknown field \"spec.replicas\"" },
 		{ "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: d, annotations: "
@@ -364,6 +381,7 @@ int main(void)
 		cmocka_unit_test(cron_jobs),
 		cmocka_unit_test(stateful_sets),
 		cmocka_unit_test(daemon_sets_and_replication_controllers),
+		cmocka_unit_test(old_daemon_sets_become_today_s),
 		cmocka_unit_test(autoscalers),
 		cmocka_unit_test(old_autoscalers_become_today_s),
 		cmocka_unit_test(what_may_change),
