@@ -7,6 +7,7 @@
 #include "fs/commit.h"
 #include "fs/decl.h"
 #include "fs/edit.h"
+#include "fs/evict.h"
 #include "fs/objlinks.h"
 
 enum { ACTION_MAX = 256 }; /* bytes of what is written */
@@ -57,6 +58,7 @@ struct deletion {
 	struct delete_options opts;
 	size_t size;
 	unsigned tries;
+	bool evict; /* only if disruption budgets allow it */
 	char uid[OBJECT_UID_SIZE];
 };
 
@@ -85,14 +87,15 @@ int fs_delete_parse(const char *text, size_t len, struct delete_options *ret)
 
 static void try_delete(struct deletion *d);
 
-static void end_delete(struct deletion *d, int result)
+static void end_delete(struct deletion *d, int result, const char *why)
 {
 	struct fs_node *n = fs_node_find(d->dir->fs, fs_ino(d->dir->fs, d->uid, ""));
 
 	if (result == 0 && n && n->parent) /* the kernel may keep its name for a second */
 		fs_notify_entry(d->dir->fs, n->parent->ino, n->name);
 	if (result < 0)
-		fs_refuse(d->r, result, d->dir, d->name, "cannot be deleted: %s", strerror(-result));
+		fs_refuse(d->r, result, d->dir, d->name, "cannot be %s: %s", d->evict ? "evicted" : "deleted",
+			  why && *why ? why : strerror(-result));
 	else if (d->size)
 		fs_reply_write(d->r, d->size);
 	else
@@ -109,7 +112,7 @@ static void on_deleted(struct fs *fs, void *arg, int result, uint64_t rev)
 	if (result == -ESTALE && ++d->tries < FS_EDIT_RETRIES)
 		try_delete(d);
 	else
-		end_delete(d, result == -ESTALE ? -EAGAIN : result);
+		end_delete(d, result == -ESTALE ? -EAGAIN : result, NULL);
 }
 
 static void try_delete(struct deletion *d)
@@ -118,20 +121,23 @@ static void try_delete(struct deletion *d)
 	struct writer who = fs_req_writer(d->r);
 	_cleanup_object_ struct object *o = fs_live_get(fs, d->uid);
 	_cleanup_txn_ struct txn *t = o ? txn_new(fs->registry, &who) : NULL;
-	int r = t ? txn_delete(t, o, &d->opts) : o ? -ENOMEM : 0;
+	_cleanup_buf_ struct buf why = BUF_INIT;
+	int r = t && d->evict ? fs_evict_admit(fs, t, o, &why) : 0;
 
+	if (r == 0)
+		r = t ? txn_delete(t, o, &d->opts) : o ? -ENOMEM : 0;
 	if (r == 0 && (!t || txn_empty(t))) { /* it is gone, or going, already */
-		end_delete(d, 0);
+		end_delete(d, 0, NULL);
 		return;
 	}
 	if (r == 0)
 		r = fs_txn_submit(fs, t, 0, on_deleted, d);
 	if (r < 0)
-		end_delete(d, r);
+		end_delete(d, r, buf_str(&why));
 }
 
-void fs_object_delete(struct fs_req *r, struct fs_node *dir, const char *uid, const char *name,
-		      const struct delete_options *opts, size_t size)
+static void start_delete(struct fs_req *r, struct fs_node *dir, const char *uid, const char *name,
+			 const struct delete_options *opts, size_t size, bool evict)
 {
 	struct deletion *d = calloc(1, sizeof(*d));
 
@@ -146,9 +152,26 @@ void fs_object_delete(struct fs_req *r, struct fs_node *dir, const char *uid, co
 	d->dir = fs_node_ref(dir);
 	d->opts = *opts;
 	d->size = size;
+	d->evict = evict;
 	(void)snprintf(d->uid, sizeof(d->uid), "%s", uid);
 	fs_req_park(r, NULL, NULL);
 	try_delete(d);
+}
+
+void fs_object_delete(struct fs_req *r, struct fs_node *dir, const char *uid, const char *name,
+		      const struct delete_options *opts, size_t size)
+{
+	start_delete(r, dir, uid, name, opts, size, false);
+}
+
+static void evict_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
+{
+	struct delete_options opts;
+
+	if (fs_delete_parse(data, size, &opts) < 0)
+		refuse(r, h->node, -EINVAL, "expected grace=SECONDS, or an empty line");
+	else
+		start_delete(r, h->node->parent, fs_obj_uid(h->node), h->node->name, &opts, size, true);
 }
 
 static void delete_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
@@ -308,6 +331,7 @@ static void reapply_write(struct fs_req *r, struct fs_handle *h, const char *dat
 
 #define ACTION(fn) { .region = "action", .getattr = file_getattr, .render = file_render, .write = (fn) }
 const struct fs_ops fs_delete_ops = ACTION(delete_write);
+const struct fs_ops fs_evict_ops = ACTION(evict_write);
 const struct fs_ops fs_reapply_ops = ACTION(reapply_write);
 const struct fs_ops fs_rollback_ops = ACTION(rollback_write);
 const struct fs_ops fs_restart_ops = ACTION(restart_write);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that do something when they are written to: delete, reapply, rollback, restart, pause, resume. They read as empty. */
+/* Files that do something when they are written to: delete, evict, reapply, rollback, restart, pause, resume. They read as empty. */
 #ifndef PODFS_FS_ACTIONS_H
 #define PODFS_FS_ACTIONS_H
 
 #include "fs/objdir.h"
 
+extern const struct fs_ops fs_evict_ops;
 extern const struct fs_ops fs_delete_ops, fs_reapply_ops, fs_rollback_ops, fs_restart_ops, fs_pause_ops, fs_resume_ops;
 
 /* Deletes an object for a request on dir's child `name` and answers it: with the size of a write(2), or 0. */

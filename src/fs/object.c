@@ -36,6 +36,7 @@ const struct fs_objfile fs_objfiles[] = {
 	{ "restart", S_IFREG, &fs_restart_ops, "deployments" },
 	{ "pause", S_IFREG, &fs_pause_ops, "deployments" },
 	{ "resume", S_IFREG, &fs_resume_ops, "deployments" },
+	{ "evict", S_IFREG, &fs_evict_ops, "pods" },
 	{ "logs", S_IFDIR, &fs_podlogs_ops, "pods" },
 	{ "containers", S_IFDIR, &fs_containers_ops, "pods" },
 	{ "wait", S_IFDIR, &fs_wait_dir_ops, .unlisted = true },
