@@ -30,7 +30,8 @@ int ns_open(void)
 
 int fresh_host(void **state)
 {
-	return unshare(CLONE_NEWNET);
+	/* A new namespace has the first one's ip_forward. */
+	return unshare(CLONE_NEWNET) < 0 || net_forward_set(0) < 0 ? -1 : 0;
 }
 
 int pod_ns(void)
