@@ -63,7 +63,7 @@ static enum owner_state state_of(struct controller *c, const struct value *ref, 
 	_cleanup_object_ struct object *owner =
 		cache_get_uid(controller_cache(c), value_str_or(value_get(ref, "uid"), ""));
 
-	if (!owner)
+	if (!owner || (*object_namespace(owner) && strcmp(object_namespace(owner), ns) != 0)) /* none across namespaces */
 		return is_gone(c, ref, ns) ? OWNER_DANGLING : OWNER_SOLID;
 	return object_is_deleting(owner) && has_finalizer(owner, foreground) ? OWNER_WAITING : OWNER_SOLID;
 }

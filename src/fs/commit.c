@@ -14,6 +14,7 @@
 #include "fs/keyset.h"
 #include "fs/place.h"
 #include "fs/prune.h"
+#include "fs/quota.h"
 #include "fs/rejected.h"
 #include "fs/waiting.h"
 #include "store/event.h"
@@ -273,6 +274,8 @@ static int seal(struct job *j)
 	if (buf_failed(&bytes))
 		return -ENOMEM;
 	r = txn_put(t, j->q.target.key, bytes.data, bytes.len, j->old ? store_entry_mod_rev(j->old) : STORE_ABSENT);
+	if (r == 0)
+		r = fs_quota_record(fs, rec.writer_uid, bytes.len);
 	if (r == 0 && j->removed)
 		r = txn_remove(t, j->q.remove_key, store_entry_mod_rev(j->removed));
 	for (const char *k = NULL; r == 0 && (k = fs_record_next_declared(&rec, k));)
@@ -389,7 +392,12 @@ void fs_commit_start(struct fs *fs, const struct fs_commit_request *q, fs_commit
 		return;
 	}
 	j->q.attr.xattrs = steal_ptr(xattrs);
-	start_job(j);
+	if (!j->q.access && q->who.uid) /* never more than what is known of them */
+		j->q.access = fs_access_recorded(q->who.uid, q->who.gid);
+	if (j->q.access || !q->who.uid)
+		start_job(j);
+	else
+		refuse(j, -ENOMEM);
 }
 
 /* --- applying again what another file says --- */

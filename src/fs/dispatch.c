@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "fs/access.h"
+#include "fs/quota.h"
 
 enum {
 	MAX_WRITE = 256 * 1024, /* one request's data: it bounds the loop's only buffer */
@@ -581,6 +582,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct fs_node *n;
 	struct fs_handle *h;
+	int err;
 
 	if (fs_takeover_opened(req, session_fs(req), false))
 		return;
@@ -590,9 +592,10 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	h = fs_handle_new(session_fs(req), n, fuse_req_ctx(req), O_DIRECTORY);
 	if (h)
 		h->listing = calloc(1, sizeof(*h->listing));
-	if (!h || !h->listing) {
+	err = h && h->listing ? fs_quota_read(h, 0) : -ENOMEM;
+	if (err < 0) {
 		fs_handle_unref(h);
-		(void)fuse_reply_err(req, ENOMEM);
+		(void)fuse_reply_err(req, -err);
 		return;
 	}
 	fi->fh = h->number;
@@ -612,6 +615,10 @@ static int fill_listing(struct fs_handle *h)
 		r = fs_listing_add(h->listing, "..", S_IFDIR, dir->parent ? dir->parent->ino : dir->ino);
 	if (r == 0)
 		r = dir->ops->readdir ? dir->ops->readdir(dir, h->listing) : -ENOTDIR;
+	if (r == 0)
+		r = fs_quota_read(h, h->listing->names.len + h->listing->cap * sizeof(*h->listing->entries));
+	if (r < 0)
+		fs_listing_clear(h->listing);
 	h->listing->filled = r == 0;
 	return r;
 }

@@ -271,6 +271,7 @@ static void change_xattr(struct fs_req *r, struct fs_node *n, const char *name, 
 	start_attr_change(c);
 }
 
+enum { XATTRS_PENDING_MAX = 4096 }; /* of a user's file that is not committed yet and so charged to nobody */
 enum { XATTRS_MAX = 65536 }; /* of one file: as much as ext4 and btrfs give a value, xattr(7) */
 
 void fs_manifest_op_setxattr(struct fs_req *r, struct fs_node *n, const char *name, const void *value, size_t size,
@@ -287,8 +288,11 @@ void fs_manifest_op_setxattr(struct fs_req *r, struct fs_node *n, const char *na
 		fs_reply_err(r, -EEXIST);
 	else if (flags & XATTR_REPLACE && !there)
 		fs_reply_err(r, -ENODATA);
-	else if (len + size > XATTRS_MAX)
+	else if (len + strlen(name) + size > XATTRS_MAX ||
+		 (!m->entry && fs_req_writer(r).uid && len + strlen(name) + size > XATTRS_PENDING_MAX))
 		fs_reply_err(r, -ENOSPC);
+	else if (fs_quota_record(n->fs, m->entry ? m->rec.writer_uid : 0, size) < 0)
+		fs_reply_err(r, -EDQUOT);
 	else
 		change_xattr(r, n, name, value ? value : "", size);
 }

@@ -234,6 +234,7 @@ struct fs_handle {
 	bool stream;	      /* set in open(): no seeking */
 	uint64_t number;
 	struct fs_kept *kept; /* fs/keep.h; NULL: it is not */
+	size_t read;	      /* bytes that it holds to read from, charged likewise */
 	size_t held;	      /* bytes of a buffer, charged to uid: fs/quota.c */
 	unsigned refs;	      /* the kernel's, and those of parked requests */
 	struct fs_handle *hash_next;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "fs/blob.h"
+#include "fs/record.h"
 
 enum { LOOK_EVERY = 100 * 1000 * 1000 }; /* ns */
 
@@ -13,6 +14,9 @@ struct fs_quota {
 	struct fs_quota *next;
 	uid_t uid;
 	size_t buffers;
+	size_t reading;
+	uint64_t records; /* as scratch */
+	int64_t records_looked;
 	uint64_t scratch; /* at the last look, and what was added since */
 	int64_t looked;	  /* monotonic ns; 0: never */
 };
@@ -53,6 +57,80 @@ int fs_quota_hold(struct fs_handle *h, size_t bytes)
 	return 0;
 }
 
+int fs_quota_read(struct fs_handle *h, size_t bytes)
+{
+	struct fs_quota *all, *q;
+	size_t more;
+
+	bytes += FS_QUOTA_HANDLE;
+	more = bytes > h->read ? bytes - h->read : 0;
+	if (h->uid == 0 || !more)
+		return 0;
+	q = find(h->fs, h->uid, true);
+	all = find(h->fs, (uid_t)-1, true); /* nobody has this number: the sum */
+	if (!q || !all)
+		return -ENOMEM;
+	if (q->reading + more > FS_QUOTA_READ || all->reading + more > FS_QUOTA_READ_ALL)
+		return -EMFILE;
+	q->reading += more;
+	all->reading += more;
+	h->read = bytes;
+	return 0;
+}
+
+static void drop_read(struct fs_handle *h)
+{
+	struct fs_quota *q = h->read ? find(h->fs, h->uid, false) : NULL;
+	struct fs_quota *all = h->read ? find(h->fs, (uid_t)-1, false) : NULL;
+
+	if (q)
+		q->reading -= h->read;
+	if (all)
+		all->reading -= h->read;
+	h->read = 0;
+}
+
+/* The bytes of a user's manifests. */
+static uint64_t look_at_records(struct fs *fs, uid_t uid)
+{
+	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
+	uint64_t sum = 0;
+
+	if (store_list(fs->store, FS_MANIFESTS_PREFIX, &list) < 0)
+		return UINT64_MAX;
+	for (size_t i = 0; i < list.n; i++) {
+		struct fs_record rec;
+		size_t len;
+		const void *value = store_entry_value(list.items[i], &len);
+
+		if (fs_record_decode(value, len, &rec) == 0 && rec.writer_uid == uid)
+			sum += len + FS_QUOTA_HANDLE;
+	}
+	return sum;
+}
+
+int fs_quota_record(struct fs *fs, uid_t uid, size_t bytes)
+{
+	struct fs_quota *q;
+
+	if (uid == 0)
+		return 0;
+	q = find(fs, uid, true);
+	if (!q)
+		return -ENOMEM;
+	bytes += FS_QUOTA_HANDLE;
+	if (q->records + bytes > FS_QUOTA_RECORDS) {
+		if (q->records_looked && clock_monotonic() - q->records_looked < LOOK_EVERY)
+			return -EDQUOT;
+		q->records = look_at_records(fs, uid);
+		q->records_looked = clock_monotonic();
+		if (q->records > FS_QUOTA_RECORDS - bytes)
+			return -EDQUOT;
+	}
+	q->records += bytes;
+	return 0;
+}
+
 void fs_quota_drop(struct fs_handle *h)
 {
 	struct fs_quota *q = h->held ? find(h->fs, h->uid, false) : NULL;
@@ -60,6 +138,7 @@ void fs_quota_drop(struct fs_handle *h)
 	if (q)
 		q->buffers -= h->held;
 	h->held = 0;
+	drop_read(h);
 }
 
 /* The bytes on disk of a user's scratch. */

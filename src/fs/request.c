@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "fs/quota.h"
+
 enum { REQ_POOL = 64 };
 
 uint64_t fs_req_current(struct fs *fs)
@@ -338,9 +340,15 @@ void fs_reply_attr(struct fs_req *r, struct fs_node *n)
 void fs_reply_open(struct fs_req *r, struct fs_handle *h)
 {
 	struct fuse_file_info fi;
+	int err;
 
 	if (!wanted(r)) {
 		req_free(r);
+		return;
+	}
+	err = fs_quota_read(h, h->snap.len);
+	if (err < 0) {
+		fs_reply_err(r, err);
 		return;
 	}
 	if (r->as_create) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "schema/baseline.h"
 #include "store/limit_range.h"
 #include "store/registry-internal.h"
@@ -49,6 +50,25 @@ static int check_security(const struct object *ns, const struct value *root, str
 	return r;
 }
 
+/* What blocks the deletion of an owner that is root's would be a user's veto. */
+static int check_owners(const struct value *root, struct diag_list *diags)
+{
+	const struct value *refs = value_path(root, "metadata", "ownerReferences");
+
+	for (size_t i = 0; i < value_len(refs); i++) {
+		const struct value *ref = value_at(refs, i);
+		const struct schema_kind *kind = schema_kind_find(value_str_or(value_get(ref, "apiVersion"), ""),
+								  value_str_or(value_get(ref, "kind"), ""));
+
+		if (kind && admission_is_roots(kind) && value_bool(value_get(ref, "blockOwnerDeletion"), false)) {
+			diag_add(diags, DIAG_ERROR, -EPERM, value_mark(ref), "metadata.ownerReferences",
+				 "Forbidden: only root may set blockOwnerDeletion for an owner of kind %s", kind->kind);
+			return -EPERM;
+		}
+	}
+	return 0;
+}
+
 int admission_check_user(struct registry *reg, const struct writer *who, const struct schema_kind *kind, const char *ns,
 			 const struct value *old, const struct value *root, struct diag_list *diags)
 {
@@ -62,6 +82,8 @@ int admission_check_user(struct registry *reg, const struct writer *who, const s
 		return -EPERM;
 	}
 	r = schema_check_root_only(old, root, diags);
+	if (r == 0)
+		r = check_owners(root, diags);
 	o = cache_get(reg->cache, schema_kind_by_plural("namespaces"), NULL, ns);
 	if (r == 0)
 		r = check_security(o, root, diags);
@@ -71,6 +93,71 @@ int admission_check_user(struct registry *reg, const struct writer *who, const s
 bool admission_is_roots(const struct schema_kind *kind)
 {
 	return !kind->namespaced || strcmp(kind->plural, "resourcequotas") == 0 || strcmp(kind->plural, "limitranges") == 0;
+}
+
+/* --- how much a user has --- */
+
+enum { LOOK_EVERY = 100 * 1000 * 1000 }; /* ns */
+
+/* There are few users who write: a list will do. Called with users_lock held. */
+static struct registry_user *find_user(struct registry *reg, uid_t uid)
+{
+	struct registry_user *u = reg->users;
+
+	while (u && u->uid != uid)
+		u = u->next;
+	if (u)
+		return u;
+	u = calloc(1, sizeof(*u));
+	if (u) {
+		*u = (struct registry_user){ .next = reg->users, .uid = uid };
+		reg->users = u;
+	}
+	return u;
+}
+
+static size_t count_objects(struct registry *reg, uid_t uid)
+{
+	const struct schema_kind *const *kinds;
+	size_t n, sum = 0;
+
+	kinds = schema_kinds(&n);
+	for (size_t k = 0; k < n; k++) {
+		_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+
+		if (cache_list(reg->cache, kinds[k], NULL, &list) < 0)
+			return SIZE_MAX;
+		for (size_t i = 0; i < list.n; i++)
+			sum += object_writer(list.items[i]) == uid;
+	}
+	return sum;
+}
+
+int admission_count_user(struct registry *reg, uid_t uid, struct diag_list *diags)
+{
+	struct registry_user *u;
+	int r = 0;
+
+	if (uid == 0)
+		return 0;
+	(void)pthread_mutex_lock(&reg->users_lock);
+	u = find_user(reg, uid);
+	if (u && u->objects >= ADMISSION_OBJECTS_MAX && clock_monotonic() - u->looked >= LOOK_EVERY) {
+		u->objects = count_objects(reg, uid);
+		u->looked = clock_monotonic();
+	}
+	if (!u)
+		r = -ENOMEM;
+	else if (u->objects >= ADMISSION_OBJECTS_MAX)
+		r = -EDQUOT;
+	else
+		u->objects++;
+	(void)pthread_mutex_unlock(&reg->users_lock);
+	if (r == -EDQUOT)
+		diag_add(diags, DIAG_ERROR, r, (struct value_mark){ 0 }, "",
+			 "Forbidden: uid %u has %d objects, and a user other than root may not have more", (unsigned)uid,
+			 ADMISSION_OBJECTS_MAX);
+	return r;
 }
 
 /* --- what is added to a new object --- */

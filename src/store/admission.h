@@ -21,6 +21,14 @@ int admission_check_user(struct registry *reg, const struct writer *who, const s
 int admission_complete(struct registry *reg, const struct schema_kind *kind, const char *ns, struct arena *a,
 		       struct value *root, struct diag_list *diags);
 
+enum { ADMISSION_OBJECTS_MAX = 10000 }; /* of one user other than root: what they wrote and what is made of it */
+
+/*
+ * A user is about to have one more object. What is made is summed; all objects are looked at only when the sum passes the
+ * limit, and not more than ten times a second. -EDQUOT with the reason in diags.
+ */
+int admission_count_user(struct registry *reg, uid_t uid, struct diag_list *diags);
+
 /* Whether the kind is root's, also in a namespace that is somebody's: what is in no namespace, and what limits its user. */
 bool admission_is_roots(const struct schema_kind *kind);
 

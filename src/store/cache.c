@@ -453,6 +453,33 @@ static int list_bucket(struct cache *c, const char *name, struct object_list *re
 	return r;
 }
 
+/* Whether an object can be owned by what has that uid: not across namespaces. An owner that is gone is not judged. Called
+ * with the lock held. */
+static bool can_own(const struct cache *c, const char *uid, const struct object *o)
+{
+	const struct node *owner;
+
+	HASH_FIND_STR(c->by_uid, uid, owner);
+	return !owner || !*object_namespace(owner->object) ||
+	       strcmp(object_namespace(owner->object), object_namespace(o)) == 0;
+}
+
+/* Adds what a bucket has of a uid that can own it. Called with the lock held. */
+static int list_controlled(struct cache *c, const char *uid, struct object_list *ret)
+{
+	size_t at = ret->n;
+	int r = list_bucket(c, uid, ret);
+
+	for (size_t i = at; i < ret->n; i++) {
+		if (can_own(c, uid, ret->items[i]))
+			ret->items[at++] = ret->items[i];
+		else
+			object_unref(ret->items[i]);
+	}
+	ret->n = at;
+	return r;
+}
+
 int cache_list_controlled(struct cache *c, const char *controller_uid, struct object_list *ret)
 {
 	int r;
@@ -460,7 +487,7 @@ int cache_list_controlled(struct cache *c, const char *controller_uid, struct ob
 	if (!*controller_uid)
 		return 0;
 	pthread_rwlock_rdlock(&c->lock);
-	r = list_bucket(c, controller_uid, ret);
+	r = list_controlled(c, controller_uid, ret);
 	pthread_rwlock_unlock(&c->lock);
 	return r;
 }
@@ -492,9 +519,9 @@ int cache_list_owned(struct cache *c, const char *owner_uid, struct object_list 
 	if (!*owner_uid)
 		return 0;
 	pthread_rwlock_rdlock(&c->lock);
-	r = list_bucket(c, owner_uid, ret);
+	r = list_controlled(c, owner_uid, ret);
 	LIST_FOREACH(n, &c->others, in_others)
-		if (r == 0 && names_owner(n->object, owner_uid))
+		if (r == 0 && names_owner(n->object, owner_uid) && can_own(c, owner_uid, n->object))
 			r = object_list_add(ret, n->object);
 	pthread_rwlock_unlock(&c->lock);
 	return r;

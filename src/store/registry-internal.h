@@ -14,6 +14,16 @@ struct registry {
 	struct cache *cache;
 	int64_t (*now)(void);
 	struct event_log *events;
+	pthread_mutex_t users_lock;
+	struct registry_user *users; /* owned; protected by users_lock; NULL: nobody but root has written */
+};
+
+/* How many objects a user has, at least as far as is known: admission.c. */
+struct registry_user {
+	struct registry_user *next;
+	uid_t uid;
+	size_t objects;
+	int64_t looked; /* monotonic ns; 0: never */
 };
 
 /* --- event.c --- */

@@ -12,7 +12,9 @@ int registry_new(struct store *s, struct cache *c, int64_t (*now)(void), struct 
 	if (!r)
 		return -ENOMEM;
 	*r = (struct registry){ .store = s, .cache = c, .now = now ? now : clock_realtime };
-	e = event_log_new(r, &r->events);
+	e = -pthread_mutex_init(&r->users_lock, NULL);
+	if (e == 0)
+		e = event_log_new(r, &r->events);
 	if (e < 0) {
 		free(r);
 		return e;
@@ -26,6 +28,13 @@ void registry_free(struct registry *r)
 	if (!r)
 		return;
 	event_log_free(r->events);
+	while (r->users) {
+		struct registry_user *u = r->users;
+
+		r->users = u->next;
+		free(u);
+	}
+	(void)pthread_mutex_destroy(&r->users_lock);
 	free(r);
 }
 

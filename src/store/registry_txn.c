@@ -274,6 +274,7 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 {
 	_cleanup_diag_list_ struct diag_list own = DIAG_LIST_INIT;
 	const struct schema_kind *kind = NULL;
+	uid_t writer = inherit_from ? object_writer(inherit_from) : t->who.uid;
 	const char *ns = NULL;
 	char key[STORE_KEY_MAX + 1];
 	struct value *meta;
@@ -311,10 +312,12 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 	strategy_prepare_create(kind, t->arena, root);
 	r = schema_finish_create(kind, root, t->arena, diags ? diags : &own);
 	if (r == 0)
+		r = admission_count_user(t->registry, writer, diags ? diags : &own);
+	if (r == 0)
 		r = charges_add(&t->charges, t->registry, t->arena, kind, NULL, root, diags ? diags : &own);
 	if (r < 0)
 		return r;
-	return put_object(t, key, root, inherit_from ? object_writer(inherit_from) : t->who.uid, STORE_ABSENT, diags);
+	return put_object(t, key, root, writer, STORE_ABSENT, diags);
 }
 
 /* Takes status from one side: TXN_STATUS keeps everything of `old` but the status, else the status of `old`. */
