@@ -104,7 +104,7 @@ static uint64_t look_at_records(struct fs *fs, uid_t uid)
 		const void *value = store_entry_value(list.items[i], &len);
 
 		if (fs_record_decode(value, len, &rec) == 0 && rec.writer_uid == uid)
-			sum += len + FS_QUOTA_HANDLE;
+			sum += len + FS_QUOTA_NAME;
 	}
 	return sum;
 }
@@ -118,7 +118,7 @@ int fs_quota_record(struct fs *fs, uid_t uid, size_t bytes)
 	q = find(fs, uid, true);
 	if (!q)
 		return -ENOMEM;
-	bytes += FS_QUOTA_HANDLE;
+	bytes += FS_QUOTA_NAME;
 	if (q->records + bytes > FS_QUOTA_RECORDS) {
 		if (q->records_looked && clock_monotonic() - q->records_looked < LOOK_EVERY)
 			return -EDQUOT;

@@ -13,7 +13,8 @@ enum {
 	FS_QUOTA_BUFFERS_ROOT = 512 << 20,
 	FS_QUOTA_READ = 64 << 20,	   /* bytes that a user other than root may hold open for reading */
 	FS_QUOTA_READ_ALL = 256 << 20,	   /* and all of them together */
-	FS_QUOTA_HANDLE = 1024,		   /* what a handle counts for by itself */
+	FS_QUOTA_HANDLE = 8192,		   /* what a handle counts for by itself: a user has 8192, all have 32768 */
+	FS_QUOTA_NAME = 1024,		   /* what a manifest counts for beside its bytes */
 	FS_QUOTA_RECORDS = 64 << 20,	   /* bytes of manifests of a user other than root, with what the files have */
 	FS_QUOTA_SCRATCH = 64 << 20,	   /* bytes on disk of a user other than root */
 	FS_QUOTA_FILE = 4096,		   /* what a name of scratch counts for */

@@ -178,12 +178,26 @@ static void fill_ahead(struct lmdb *l)
 				      l->map_size);
 }
 
+/*
+ * Whether so much address space is to be had. LMDB gives up the old mapping before it asks for the new one, and is left
+ * without any when that is refused: every later access would be to nowhere.
+ */
+static bool can_map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	(void)munmap(p, size); /* cannot fail for what was just mapped */
+	return true;
+}
+
 static int grow(struct lmdb *l)
 {
 	size_t size = l->map_size * 2;
 	int rc;
 
-	if (l->map_size > MAP_LIMIT / 2)
+	if (l->map_size > MAP_LIMIT / 2 || !can_map(size))
 		return -ENOSPC;
 	rc = mdb_env_set_mapsize(l->env, size);
 	if (rc)

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -316,6 +317,60 @@ static void test_grows_ahead(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_true(st.st_size < AHEAD_BYTES);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they need address space of their own */
+static rlim_t address_space(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A full map that may not grow: the writer gets ENOSPC, and nothing that was acknowledged is lost. */
+static void test_growth_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before, little;
+	_cleanup_free_ char *big = malloc(200001);
+	unsigned n = 0;
+	char key[16];
+	int r = 0;
+
+	assert_non_null(big);
+	memset(big, 'b', 200000);
+	big[200000] = '\0';
+	fixture_close(f);
+	f->s = open_small(f->dir, 16 << 20, NULL);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	little = (struct rlimit){ .rlim_cur = address_space() + (24 << 20), .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_AS, &little), 0);
+	while (r == 0 && n < 1000) {
+		(void)snprintf(key, sizeof(key), "/%u", n);
+		r = put(f->s, key, big, STORE_ABSENT, NULL);
+		n += r == 0;
+	}
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	if (r != -ENOSPC && r != -ENOMEM)
+		fail_msg("%u puts and then %d", n, r);
+	assert_in_range(n, 10, 200);
+	assert_value(f->s, "/0", big, 0);
+	fixture_close(f);
+	fixture_open(f);
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(key, sizeof(key), "/%u", i);
+		assert_value(f->s, key, big, 0);
+	}
+	assert_int_equal(put(f->s, key, "x", STORE_ANY, NULL), 0); /* and it goes on where there is room */
+}
+#else
+static void test_growth_refused(void **state)
+{
+	skip();
+}
+#endif
 
 /* --- lazy transactions --- */
 
@@ -637,6 +692,7 @@ int main(void)
 		DISK(test_refuses_others),
 		cmocka_unit_test(test_refuses_garbage),
 		DISK(test_grows),
+		DISK(test_growth_refused),
 		DISK(test_grows_ahead),
 		DISK(test_lazy),
 		DISK(test_idle_writes_nothing),
