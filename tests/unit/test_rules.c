@@ -11,67 +11,8 @@
 
 #include <cmocka.h>
 
-#include "schema/manifest.h"
-#include "schema/schema.h"
-
-struct row {
-	const char *from, *to; /* of the manifest */
-	const char *field, *words;
-};
-
-static int admit(const char *text, struct buf *said)
-{
-	_cleanup_arena_ struct arena *a = arena_new(0);
-	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
-	struct schema_manifest_object *objects = NULL;
-	const struct schema_kind *kind;
-	size_t n = 0;
-	int r = schema_manifest_read(text, strlen(text), a, &diags, &objects, &n);
-
-	if (r == 0 && n == 1)
-		r = schema_admit(objects[0].root, a, &diags, &kind);
-	diag_format(&diags, NULL, said);
-	return r;
-}
-
-/* Whether a line of the refusal names the field and has the words. */
-static bool has_line(const char *said, const char *field, const char *words)
-{
-	while (*said) {
-		const char *end = strchrnul(said, '\n');
-		const char *at = memmem(said, (size_t)(end - said), field, strlen(field));
-
-		if (at && memmem(at, (size_t)(end - at), words, strlen(words)))
-			return true;
-		said = *end ? end + 1 : end;
-	}
-	return false;
-}
-
-static void judge(const char *manifest, const struct row *rows, size_t n)
-{
-	_cleanup_buf_ struct buf good = BUF_INIT;
-	bool failed = false;
-
-	if (admit(manifest, &good) < 0)
-		fail_msg("the manifest itself is refused: %s", buf_str(&good));
-	for (size_t i = 0; i < n; i++) {
-		_cleanup_buf_ struct buf text = BUF_INIT, said = BUF_INIT;
-		const char *at = strstr(manifest, rows[i].from);
-
-		if (!at)
-			fail_msg("no \"%s\" in the manifest", rows[i].from);
-		buf_append(&text, manifest, (size_t)(at - manifest));
-		buf_puts(&text, rows[i].to);
-		buf_puts(&text, at + strlen(rows[i].from));
-		if (admit(buf_str(&text), &said) >= 0 || !has_line(buf_str(&said), rows[i].field, rows[i].words)) {
-			print_error("\"%s\" for \"%s\": expected %s: %s in: %s\n", rows[i].to, rows[i].from, rows[i].field,
-				    rows[i].words, buf_str(&said));
-			failed = true;
-		}
-	}
-	assert_false(failed);
-}
+#include "base/cleanup.h"
+#include "rules.h"
 
 static void webhooks(void **state)
 {
@@ -89,7 +30,7 @@ static void webhooks(void **state)
 		"  sideEffects: None\n"
 		"  admissionReviewVersions: [v1beta1, v1]\n"
 		"  clientConfig: {url: 'https://example.com/check'}\n";
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ "a.example.com", "example.com", "webhooks[0].name", "at least three segments" },
 		{ "a.example.com", "A.example.com", "webhooks[0].name", "RFC 1123" },
 		{ "a.example.com", "b.example.com", "webhooks[1].name", "Duplicate value" },
@@ -128,7 +69,7 @@ static void webhooks(void **state)
 		{ "resources: [pods]", "resources: ['*', pods]", "rules[0].resources", "without subresources" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 static void definitions(void **state)
@@ -162,7 +103,7 @@ static void definitions(void **state)
 		"                items: {type: object, required: [name], properties: {name: {type: string}}}\n"
 		"              either: {type: string, anyOf: [{pattern: '^a'}, {pattern: '^b'}]}\n";
 #define SPEC "openAPIV3Schema.properties[spec].properties"
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ "things.example.com", "thing.example.com", "metadata.name", "must be spec.names.plural" },
 		{ "scope: Namespaced", "scope: Local", "spec.scope", "Namespaced" },
 		{ "storage: true", "storage: false", "spec.versions", "storage" },
@@ -213,7 +154,7 @@ static void definitions(void **state)
 		  "must be undefined to be structural" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 static void flow_schemas(void **state)
@@ -228,7 +169,7 @@ static void flow_schemas(void **state)
 		"    resourceRules: [{verbs: [get], apiGroups: [''], resources: [pods], namespaces: [ns]}]\n"
 		"    nonResourceRules: [{verbs: [get], nonResourceURLs: [/healthz]}]\n";
 #define RULE "spec.rules[0]."
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ ": 500", ": 0", "spec.matchingPrecedence", "must be a positive value" },
 		{ ": 500", ": 10001", "spec.matchingPrecedence", "must not be greater than 10000" },
 		{ ": 500", ": 1", "spec.matchingPrecedence", "only the schema named 'exempt'" },
@@ -253,7 +194,7 @@ static void flow_schemas(void **state)
 		{ "/healthz", "'/a b'", RULE "nonResourceRules[0].nonResourceURLs[0]", "white-space" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 static void priority_levels(void **state)
@@ -264,7 +205,7 @@ static void priority_levels(void **state)
 		"  type: Limited\n"
 		"  limited: {limitResponse: {type: Queue, queuing: {queues: 64, handSize: 6, queueLengthLimit: 50}}}\n";
 #define RESPONSE "spec.limited.limitResponse."
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ "type: Limited", "type: Exempt", "spec.type", "if and only if `name` is 'exempt'" },
 		{ "type: Limited", "type: Exempt", "spec.limited", "must be nil if the type is not Limited" },
 		{ "type: Limited", "type: Some", "spec.type", "\"Exempt\"" },
@@ -279,7 +220,7 @@ static void priority_levels(void **state)
 		{ "handSize: 6", "handSize: 11", RESPONSE "queuing.handSize", "required entropy bits of deckSize 64 and handSize 11" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 static void admission_policies(void **state)
@@ -293,7 +234,7 @@ static void admission_policies(void **state)
 		"  variables: [{name: v, expression: '1'}]\n"
 		"  validations: [{expression: 'true', message: too many, reason: Forbidden}]\n"
 		"  auditAnnotations: [{key: k, valueExpression: '1'}]\n";
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ "example.com/v1,", "Example/v1,", "spec.paramKind.apiVersion", "Invalid value" },
 		{ "example.com/v1,", "example.com/,", "spec.paramKind.apiVersion", "version must be specified" },
 		{ "kind: Limit", "kind: Li_mit", "spec.paramKind.kind", "may have mixed case" },
@@ -312,7 +253,7 @@ static void admission_policies(void **state)
 		  "  auditAnnotations: [{key: k, valueExpression: '1'}]\n", "", "spec.validations", "at least one item" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 static void policy_bindings(void **state)
@@ -323,7 +264,7 @@ static void policy_bindings(void **state)
 		"  policyName: p.example.com\n"
 		"  validationActions: [Deny]\n"
 		"  paramRef: {name: r, parameterNotFoundAction: Deny}\n";
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ "p.example.com", "P", "spec.policyName", "RFC 1123" },
 		{ "[Deny]", "[]", "spec.validationActions", "at least one validation action" },
 		{ "[Deny]", "[Deny, Deny]", "spec.validationActions[1]", "Duplicate value" },
@@ -335,7 +276,7 @@ static void policy_bindings(void **state)
 		{ "NotFoundAction: Deny", "NotFoundAction: Stop", "spec.paramRef.parameterNotFoundAction", "\"Allow\"" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 static void api_services(void **state)
@@ -348,7 +289,7 @@ static void api_services(void **state)
 		"  groupPriorityMinimum: 100\n"
 		"  versionPriority: 10\n"
 		"  service: {name: s, namespace: ns}\n";
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ "v1.example.com", "v2.example.com", "metadata.name", "v1.example.com" },
 		{ ": 100\n", ": 20001\n", "spec.groupPriorityMinimum", "less than 20000" },
 		{ ": 10\n", ": 1001\n", "spec.versionPriority", "less than 1000" },
@@ -360,7 +301,7 @@ static void api_services(void **state)
 		  "caBundle is present" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 static void devices(void **state)
@@ -375,7 +316,7 @@ static void devices(void **state)
 		"    constraints: [{requests: [a, b/x], matchAttribute: d.example.com/numa}]\n"
 		"    config: [{requests: [a], opaque: {driver: d.example.com, parameters: {v: 1}}}]\n";
 #define DEVICES "spec.devices."
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ "{name: a,", "{name: A,", DEVICES "requests[0].name", "Invalid value" },
 		{ "{name: a,", "{name: b,", DEVICES "requests[1].name", "Duplicate value" },
 		{ "count: 2", "count: -1", DEVICES "requests[0].exactly.count", "must be greater than zero" },
@@ -392,7 +333,7 @@ static void devices(void **state)
 		{ "parameters: {v: 1}", "parameters: [1]", DEVICES "config[0].opaque.parameters", "" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 static void resource_slices(void **state)
@@ -404,7 +345,7 @@ static void resource_slices(void **state)
 		"  nodeName: n1\n"
 		"  pool: {name: p, generation: 1, resourceSliceCount: 1}\n"
 		"  devices: [{name: d0}, {name: d1}]\n";
-	static const struct row rows[] = {
+	static const struct rule_row rows[] = {
 		{ "nodeName: n1", "nodeName: N1", "spec.nodeName", "RFC 1123" },
 		{ "  nodeName: n1\n", "", "spec", "Required value: exactly one of `nodeName`" },
 		{ "  nodeName: n1\n", "  allNodes: false\n", "spec", "Required value: exactly one of `nodeName`" },
@@ -413,7 +354,7 @@ static void resource_slices(void **state)
 		{ "driver: d.example.com", "driver: '-'", "spec.driver", "Invalid value" },
 	};
 
-	judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
 int main(void)
