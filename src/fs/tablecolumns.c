@@ -100,27 +100,24 @@ static void service_selector(struct buf *out, const struct value *root)
 static void endpoints(struct buf *out, const struct value *root)
 {
 	const struct value *subsets = value_get(root, "subsets");
-	size_t shown = 0, more = 0;
+	size_t shown = 0, total = 0;
 
 	for (size_t i = 0; i < value_len(subsets); i++) {
 		const struct value *addresses = value_get(value_at(subsets, i), "addresses");
 		const struct value *ports = value_get(value_at(subsets, i), "ports");
 		size_t n = value_len(ports) ? value_len(ports) : 1;
 
-		for (size_t k = 0; k < value_len(addresses) * n; k++) {
+		total += value_len(addresses) * n;
+		for (size_t k = 0; k < value_len(addresses) * n && shown < 3; k++) {
 			const struct value *port = value_get(value_at(ports, k % n), "port");
 
-			if (shown == 3) {
-				more++;
-				continue;
-			}
 			buf_printf(out, "%s%s", shown++ ? "," : "", value_str_or(value_get(value_at(addresses, k / n), "ip"), ""));
 			if (port)
 				buf_printf(out, ":%" PRId64, value_int(port, 0));
 		}
 	}
-	if (more)
-		buf_printf(out, " + %zu more...", more);
+	if (total > shown)
+		buf_printf(out, " + %zu more...", total - shown);
 }
 
 static void slice_ports(struct buf *out, const struct value *root)

@@ -27,6 +27,14 @@ static const struct value *envelope_string(struct admit *ad, const struct value 
 	return v;
 }
 
+/* Whether the group is one that only a definition can bring: Kubernetes' own have no dot, or end in k8s.io. */
+static bool is_custom_group(const char *version)
+{
+	size_t n = strcspn(version, "/");
+
+	return version[n] && memchr(version, '.', n) && !(n > 7 && strncmp(version + n - 7, ".k8s.io", 7) == 0);
+}
+
 static void report_unknown_kind(struct admit *ad, const struct value *version, const struct value *kind)
 {
 	const struct schema_kind *near = schema_kind_by_name(value_str(kind));
@@ -39,6 +47,12 @@ static void report_unknown_kind(struct admit *ad, const struct value *version, c
 		report_error(ad, AT(NULL, "kind"), value_mark(kind),
 			     "kind \"%.253s\" (%.253s) is one of Kubernetes' that this version of podfs does not know",
 			     value_str(kind), value_str(version));
+		return;
+	}
+	if (is_custom_group(value_str(version))) {
+		report_error(ad, AT(NULL, "kind"), value_mark(kind),
+			     "no matches for kind \"%.253s\" in version \"%.253s\"; its CustomResourceDefinition must be there "
+			     "first", value_str(kind), value_str(version));
 		return;
 	}
 	if (near) {

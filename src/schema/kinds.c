@@ -68,14 +68,22 @@ static const struct schema_kind *const kinds[] = {
 	&kind_volume_attributes_class.kind,
 };
 
-/* Kinds that Kubernetes 1.36 serves and these tables do not have yet. */
+/* Kinds that Kubernetes 1.36 has and these tables have not: requests that nobody keeps, and what is off by default. */
 static const struct {
 	const char *group;
 	const char *names; /* separated by spaces */
 } elsewhere[] = {
 	{ "", "Binding ComponentStatus" },
-	{ "extensions", "PodSecurityPolicy" },
-	{ "policy", "PodSecurityPolicy" },
+	{ "authentication.k8s.io", "SelfSubjectReview TokenRequest TokenReview" },
+	{ "authorization.k8s.io", "LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview "
+				  "SubjectAccessReview" },
+	{ "certificates.k8s.io", "ClusterTrustBundle PodCertificateRequest" },
+	{ "coordination.k8s.io", "LeaseCandidate" },
+	{ "internal.apiserver.k8s.io", "StorageVersion" },
+	{ "policy", "Eviction" },
+	{ "resource.k8s.io", "DeviceTaintRule ResourcePoolStatusRequest" },
+	{ "scheduling.k8s.io", "PodGroup Workload" },
+	{ "storagemigration.k8s.io", "StorageVersionMigration" },
 };
 
 const struct schema_kind *const *schema_builtin_kinds(size_t *ret_n)

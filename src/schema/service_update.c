@@ -3,6 +3,7 @@
  * What happens to a Service's fields when it is updated: what belonged to its old type goes with it, what was
  * allocated stays. Facts: K8S:pkg/registry/core/service/{strategy,storage/alloc}.go and ValidateServiceUpdate.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "schema/check.h"
@@ -26,15 +27,22 @@ static void drop_same(const struct value *old, struct value *now, const char *ke
 		value_remove(now, key);
 }
 
-static void drop_node_ports(const struct value *old, struct value *now)
+/* Ports that were there before, wherever they stand now. A map, since lists may be hostile. */
+static void drop_node_ports(struct admit *ad, const struct value *old, struct value *now)
 {
 	const struct value *was = value_get(old, "ports");
-	struct value *is = value_get(now, "ports");
+	struct value *is = value_get(now, "ports"), *seen = value_new_map(ad->arena);
+	char text[32];
 
-	for (size_t i = 0; i < value_len(is); i++)
-		for (size_t k = 0; k < value_len(was); k++)
-			if (same_value(value_get(value_at(is, i), "nodePort"), value_get(value_at(was, k), "nodePort")))
-				value_remove(value_at(is, i), "nodePort");
+	for (size_t i = 0; i < value_len(was); i++) {
+		(void)snprintf(text, sizeof(text), "%lld", (long long)value_int(value_get(value_at(was, i), "nodePort"), 0));
+		value_set_bool(ad->arena, seen, text, true);
+	}
+	for (size_t i = 0; i < value_len(is); i++) {
+		(void)snprintf(text, sizeof(text), "%lld", (long long)value_int(value_get(value_at(is, i), "nodePort"), 0));
+		if (value_get(seen, text))
+			value_remove(value_at(is, i), "nodePort");
+	}
 }
 
 static void keep(struct admit *ad, const struct value *old, struct value *now, const char *key)
@@ -71,7 +79,7 @@ void service_prepare_update(struct admit *ad, const struct value *old, struct va
 	if (!has_cluster_ip(was) && has_cluster_ip(is))
 		drop_same(was, is, "externalName");
 	if (has_node_ports(was) && !has_node_ports(is))
-		drop_node_ports(was, is);
+		drop_node_ports(ad, was, is);
 	if (service_is_reachable_from_outside(was) && !service_is_reachable_from_outside(is))
 		drop_same(was, is, "externalTrafficPolicy");
 	if (service_needs_health_check(was) && !service_needs_health_check(is))
