@@ -239,6 +239,7 @@ int schema_admit(struct value *root, struct arena *a, struct diag_list *diags, c
 
 	if (kind) {
 		ad.ops = schema_kind_ops(kind);
+		ad.root = root;
 		admit(&ad, root);
 	}
 	if (arena_failed(a))

@@ -74,11 +74,29 @@ static bool is_told(const struct admit *ad, const char *path)
 	return false;
 }
 
+/* Walks a path; *mark becomes that of the last value on it that stands in the file. */
+static const struct value *walk(const struct value *root, const struct schema_path *at, struct value_mark *mark)
+{
+	const struct value *v;
+
+	if (!at) {
+		v = root;
+	} else {
+		v = walk(root, at->up, mark);
+		v = at->key ? value_get(v, at->key) : value_at(v, at->index);
+	}
+	if (value_mark(v).line)
+		*mark = value_mark(v);
+	return v;
+}
+
 static void add(struct admit *ad, enum diag_severity severity, int code, const struct schema_path *at,
 		struct value_mark mark, const struct buf *message)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 
+	if (!mark.line && ad->root)
+		(void)walk(ad->root, at, &mark); /* what is at the path's end was made by defaults */
 	schema_path_format(at, &path);
 	if (is_told(ad, buf_str(&path)))
 		return;

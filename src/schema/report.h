@@ -18,6 +18,7 @@ struct admit {
 	struct arena *arena;
 	struct diag_list *diags;
 	const struct schema_kind_ops *ops;
+	const struct value *root; /* the document, to find a place for what defaults have made; NULL: none is looked for */
 	bool has_unknown_fields;
 	size_t n_told; /* the first so many of diags are errors of reading: nothing more is said of their places */
 	const struct value *claims; /* of a StatefulSet: its claim templates, which are volumes of its pods; else NULL */

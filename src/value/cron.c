@@ -370,14 +370,21 @@ static bool day_matches(const struct cron *c, const struct civil *t)
 	return c->dom_any || c->dow_any ? dom && dow : dom || dow;
 }
 
+/* False for a time beyond what nanoseconds reach, the year 2262. */
+static bool in_nanoseconds(int64_t seconds, int64_t *ret)
+{
+	if (seconds > INT64_MAX / NSEC_PER_SEC)
+		return false;
+	*ret = seconds * NSEC_PER_SEC;
+	return true;
+}
+
 bool cron_next(const struct cron *c, const struct zone *zone, int64_t after, int64_t *ret)
 {
 	int64_t t = after / NSEC_PER_SEC - (after % NSEC_PER_SEC < 0), last_year;
 
-	if (c->every) {
-		*ret = (t + c->every) * NSEC_PER_SEC;
-		return true;
-	}
+	if (c->every)
+		return in_nanoseconds(t + c->every, ret);
 	if (!c->minute || !c->hour || !c->month || !(c->dom || c->dow))
 		return false;
 	t++;
@@ -401,6 +408,5 @@ bool cron_next(const struct cron *c, const struct zone *zone, int64_t after, int
 			break;
 		t = next > t ? next : t + 60; /* on through whatever a zone's file says */
 	}
-	*ret = t * NSEC_PER_SEC;
-	return true;
+	return in_nanoseconds(t, ret);
 }

@@ -131,11 +131,12 @@ static void activations_follow_the_calendar(void **state)
 
 static void a_day_that_never_comes_ends_the_search(void **state)
 {
-	struct cron never = parse("0 0 30 2 *"), none = parse(", * * * *");
+	struct cron never = parse("0 0 30 2 *"), none = parse(", * * * *"), beyond = parse("@every 2540400h");
 	int64_t t = 7;
 
 	assert_false(cron_next(&never, NULL, at("2024-01-01T00:00:00Z"), &t));
 	assert_false(cron_next(&none, NULL, at("2024-01-01T00:00:00Z"), &t));
+	assert_false(cron_next(&beyond, NULL, at("2024-01-01T00:00:00Z"), &t));
 	assert_int_equal(t, 7);
 }
 

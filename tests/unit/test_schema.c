@@ -154,6 +154,19 @@ static void wrong_types_are_told(void **state)
 	assert_said(&d, "spec.containers[0].ports[0].containerPort: Invalid value: \"three\": must be an integer\n");
 }
 
+/* An error below what only defaults have made is at the nearest place that the file has. */
+static void what_is_missing_has_a_place(void **state)
+{
+	_cleanup_doc_ struct doc d = admit("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec:\n  selector:\n"
+					   "    matchLabels: {a: b}\n");
+	_cleanup_doc_ struct doc hpa = admit("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: a}\n"
+					     "spec:\n  maxReplicas: 1\n  scaleTargetRef: {apiVersion: a/b, kind: C, name: d}\n"
+					     "  behavior:\n    scaleUp:\n      policies:\n      - {type: Pods, periodSeconds: 5}\n");
+
+	assert_said(&d, "5:3: error: spec.template.spec.containers: Required value\n");
+	assert_said(&hpa, "10:9: error: spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero\n");
+}
+
 static void fields_nobody_acts_on_give_a_warning(void **state)
 {
 	_cleanup_doc_ struct doc d = admit(POD "  priorityClassName: high\n  dnsPolicy: ClusterFirst\n");
@@ -459,6 +472,7 @@ int main(void)
 		cmocka_unit_test(a_misspelt_field_is_named),
 		cmocka_unit_test(a_misplaced_field_is_shown_its_place),
 		cmocka_unit_test(wrong_types_are_told),
+		cmocka_unit_test(what_is_missing_has_a_place),
 		cmocka_unit_test(fields_nobody_acts_on_give_a_warning),
 		cmocka_unit_test(null_is_absent),
 		cmocka_unit_test(what_the_system_writes_is_dropped),
