@@ -125,12 +125,16 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 	if (r < 0 && LIST_EMPTY(&d->writers))
 		return -ENOENT;
 	if (r == 0 && d->memo.rev != object_revision(o)) {
-		_cleanup_buf_ struct buf text = BUF_INIT;
+		_cleanup_buf_ struct buf text = BUF_INIT, path = BUF_INIT;
+		int64_t changed = 0;
 
 		field_text(&f, &text);
-		if (buf_failed(&text))
+		fs_obj_path(n, &path);
+		if (buf_failed(&text) || buf_failed(&path))
 			return -ENOMEM;
-		fs_memo_set(n->fs, &d->memo, object_revision(o), &text, fs_live_changed(n->fs, o));
+		if (!fs_memo_is(n->fs, &d->memo, &text))
+			changed = fs_live_field_changed(n->fs, o, buf_str(&path), &text);
+		fs_memo_set(n->fs, &d->memo, object_revision(o), &text, changed);
 	}
 	fs_attr_file(n, a, S_IFREG | (r == 0 && f.read_only ? 0444 : 0644),
 		     r == 0 ? d->memo.mtime : registry_now(n->fs->registry));

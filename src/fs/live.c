@@ -6,11 +6,21 @@
 
 #include "base/clock.h"
 #include "fs/eventlog.h"
+#include "fs/fieldpath.h"
 #include "fs/revert.h"
 
 enum { VIEWS = 8 }; /* decoded objects kept: a reader of a tree stays in one object for a while */
 
+/* The object whose fields were last looked at, as it was: what changed, and when. */
+struct past {
+	char uid[OBJECT_UID_SIZE];
+	uint64_t rev;
+	struct object **items; /* owned, decoded privately, newest first */
+	size_t n;
+};
+
 struct fs_live {
+	struct past past;
 	struct object *views[VIEWS]; /* owned, the last used first */
 	struct store_watch *watch;
 	pthread_mutex_t lock; /* guards times; nothing is called with it held */
@@ -87,10 +97,19 @@ int fs_live_new(struct fs *fs, struct error *err)
 	return r < 0 ? error_errno(err, r, "cannot watch the store") : 0;
 }
 
+static void forget_past(struct past *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		object_unref(p->items[i]);
+	free(p->items);
+	*p = (struct past){ .rev = 0 };
+}
+
 void fs_live_free(struct fs_live *l)
 {
 	if (!l)
 		return;
+	forget_past(&l->past);
 	fs_live_stop(l);
 	for (size_t i = 0; i < VIEWS; i++)
 		object_unref(l->views[i]);
@@ -191,4 +210,48 @@ int64_t fs_live_changed(struct fs *fs, const struct object *o)
 	if (!t)
 		(void)clock_parse_rfc3339(value_str_or(object_path(o, "metadata", "creationTimestamp"), ""), &t);
 	return t;
+}
+
+/* Ignoring lack of memory: then nothing is known of what was. */
+static const struct past *past_of(struct fs *fs, const struct object *o)
+{
+	_cleanup_store_list_ struct store_list list = STORE_LIST_INIT;
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	struct past *p = &fs->live->past;
+
+	if (p->rev == object_revision(o) && strcmp(p->uid, object_uid(o)) == 0)
+		return p;
+	forget_past(p);
+	(void)snprintf(p->uid, sizeof(p->uid), "%s", object_uid(o));
+	p->rev = object_revision(o);
+	if (store_get(fs->store, object_key(o), &e) < 0 || store_entry_mod_rev(e) != p->rev ||
+	    store_versions(fs->store, e, &list) < 0 || !list.n)
+		return p;
+	p->items = calloc(list.n, sizeof(struct object *));
+	for (size_t i = 0; p->items && i < list.n; i++) {
+		if (object_from_entry(list.items[i], &p->items[p->n]) < 0)
+			break;
+		p->n++;
+	}
+	return p;
+}
+
+int64_t fs_live_field_changed(struct fs *fs, const struct object *o, const char *path, const struct buf *text)
+{
+	const struct past *p = past_of(fs, o);
+	const struct object *since = o;
+
+	for (size_t i = 0; i < p->n; i++) {
+		_cleanup_buf_ struct buf was = BUF_INIT;
+		struct field f;
+
+		if (strcmp(object_uid(p->items[i]), object_uid(o)) != 0 ||
+		    field_find(object_kind(o), object_root(p->items[i]), path, &f) < 0 || f.folder)
+			break;
+		field_text(&f, &was);
+		if (was.len != text->len || (was.len && memcmp(was.data, text->data, was.len) != 0))
+			break;
+		since = p->items[i];
+	}
+	return fs_live_changed(fs, since);
 }

@@ -23,6 +23,8 @@ struct object *fs_live_get(struct fs *fs, const char *uid);
 struct object *fs_live_decode(struct fs *fs, const struct object *o);
 /* When an object was last changed, ns since 1970; when it was made, if that was before the mount. */
 int64_t fs_live_changed(struct fs *fs, const struct object *decoded);
+/* When the field at that path below NAME/, which has that text now, got it; as far as the store remembers what was. */
+int64_t fs_live_field_changed(struct fs *fs, const struct object *decoded, const char *path, const struct buf *text);
 
 /* Pure, for tests: revisions and their times, the oldest thinned out when it is full. */
 struct fs_times {

@@ -40,6 +40,8 @@ struct fs_memo {
 	uint64_t size, hash;
 	int64_t mtime;
 };
+/* Whether it is of that text. */
+bool fs_memo_is(struct fs *fs, const struct fs_memo *m, const struct buf *text);
 /* Brings it up to date with a text that belongs to that revision; the mtime changes when the text does. */
 void fs_memo_set(struct fs *fs, struct fs_memo *m, uint64_t rev, const struct buf *text, int64_t changed);
 

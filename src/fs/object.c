@@ -110,6 +110,11 @@ void fs_obj_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 	fs_reply_err(r, 0);
 }
 
+bool fs_memo_is(struct fs *fs, const struct fs_memo *m, const struct buf *text)
+{
+	return m->rev && m->size == text->len && m->hash == fs_siphash(fs->seed, text->data ? text->data : "", text->len);
+}
+
 void fs_memo_set(struct fs *fs, struct fs_memo *m, uint64_t rev, const struct buf *text, int64_t changed)
 {
 	uint64_t hash = fs_siphash(fs->seed, text->data ? text->data : "", text->len);

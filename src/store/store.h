@@ -161,6 +161,10 @@ void store_unwatch(struct store_watch *w);
 uint64_t store_cursor(struct store *s);
 int store_next(struct store *s, uint64_t *cursor, struct store_change *ret);
 void store_change_clear(struct store_change *c);
+
+/* The versions of a key before that entry, newest first, as far as they are remembered and found without a long search.
+ * ret->rev is 0. -ENOMEM. */
+int store_versions(struct store *s, const struct store_entry *e, struct store_list *ret);
 #define _cleanup_store_change_ _cleanup_(store_change_clear)
 
 /* --- figures, for metrics --- */

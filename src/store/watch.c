@@ -105,6 +105,36 @@ int store_next(struct store *s, uint64_t *cursor, struct store_change *ret)
 	return r;
 }
 
+int store_versions(struct store *s, const struct store_entry *e, struct store_list *ret)
+{
+	enum { SEARCH_MAX = 2048, VERSIONS_MAX = 16 };
+	_cleanup_store_list_ struct store_list l = STORE_LIST_INIT;
+	uint64_t seq = 0, mod = store_entry_mod_rev(e);
+
+	*ret = STORE_LIST_INIT;
+	if (store_entry_create_rev(e) == mod)
+		return 0;
+	l.items = calloc(VERSIONS_MAX, sizeof(struct store_entry *));
+	if (!l.items)
+		return -ENOMEM;
+	pthread_rwlock_rdlock(&s->table_lock);
+	if (history_seek(&s->history, mod + 1, &seq) == 0) {
+		for (unsigned i = 0; i < SEARCH_MAX && seq > s->history.head && l.n < VERSIONS_MAX; i++) {
+			const struct store_change *c = history_at(&s->history, --seq);
+
+			if (!c->now || strcmp(store_entry_key(c->now), store_entry_key(e)) != 0)
+				continue;
+			if (!c->old)
+				break;
+			l.items[l.n++] = store_entry_ref(c->old);
+		}
+	}
+	pthread_rwlock_unlock(&s->table_lock);
+	*ret = l;
+	l = STORE_LIST_INIT;
+	return 0;
+}
+
 void store_change_clear(struct store_change *c)
 {
 	store_entry_unref(c->old);

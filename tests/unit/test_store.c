@@ -242,6 +242,89 @@ static void test_compaction(void **state)
 	store_unwatch(w);
 }
 
+static void test_list_after(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	static const char *const keys[] = { "/a", "/b/1", "/b/2", "/b/3", "/c" };
+	char after[16] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		assert_int_equal(put(s, keys[i], "v", STORE_ABSENT, NULL), 0);
+	for (unsigned i = 0; i < 4; i++) { /* one by one, past one that is not there any more */
+		_cleanup_store_list_ struct store_list l = STORE_LIST_INIT;
+
+		assert_int_equal(store_list_after(s, "/b/", after, 1, &l), 0);
+		assert_int_equal(l.n, i < 3);
+		if (!l.n)
+			break;
+		assert_string_equal(store_entry_key(l.items[0]), keys[i + 1]);
+		(void)snprintf(after, sizeof(after), "%s", store_entry_key(l.items[0]));
+		if (i == 1)
+			assert_int_equal(del(s, after, STORE_ANY, NULL), 0);
+	}
+}
+
+static void assert_next(struct store *s, uint64_t *cursor, const char *key, uint64_t rev, bool had, bool has)
+{
+	_cleanup_store_change_ struct store_change c = { 0 };
+
+	assert_int_equal(store_next(s, cursor, &c), 1);
+	assert_int_equal(c.rev, rev);
+	assert_int_equal(c.old != NULL, had);
+	assert_int_equal(c.now != NULL, has);
+	assert_string_equal(store_entry_key(c.now ? c.now : c.old), key);
+}
+
+static void test_cursor(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	struct store_change c = { 0 };
+	uint64_t cursor, old;
+
+	assert_int_equal(put(s, "/a", "1", STORE_ANY, NULL), 0);
+	old = cursor = store_cursor(s);
+	assert_int_equal(store_next(s, &cursor, &c), 0);
+	assert_int_equal(put(s, "/a", "2", STORE_ANY, NULL), 0);
+	assert_int_equal(put(s, "/b", "1", STORE_ANY, NULL), 0);
+	assert_int_equal(del(s, "/a", STORE_ANY, NULL), 0);
+	assert_next(s, &cursor, "/a", 2, true, true);
+	assert_next(s, &cursor, "/b", 3, false, true);
+	assert_next(s, &cursor, "/a", 4, true, false);
+	assert_int_equal(store_next(s, &cursor, &c), 0);
+	for (unsigned i = 0; i < 10100; i++)
+		assert_int_equal(put_lazy(s, "/c", "x", NULL), 0);
+	assert_int_equal(put(s, "/d", "x", STORE_ANY, NULL), 0);
+	assert_int_equal(store_next(s, &old, &c), -ESTALE);
+	assert_null(c.now);
+}
+
+static void test_versions(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	_cleanup_store_list_ struct store_list none = STORE_LIST_INIT, l = STORE_LIST_INIT, many = STORE_LIST_INIT;
+	_cleanup_store_entry_ struct store_entry *first = NULL, *third = NULL, *last = NULL;
+	size_t len;
+
+	assert_int_equal(put(s, "/a", "1", STORE_ANY, NULL), 0);
+	assert_int_equal(store_get(s, "/a", &first), 0);
+	assert_int_equal(store_versions(s, first, &none), 0);
+	assert_int_equal(none.n, 0);
+	assert_int_equal(put(s, "/b", "x", STORE_ANY, NULL), 0);
+	assert_int_equal(put(s, "/a", "2", STORE_ANY, NULL), 0);
+	assert_int_equal(put(s, "/a", "3", STORE_ANY, NULL), 0);
+	assert_int_equal(store_get(s, "/a", &third), 0);
+	assert_int_equal(put(s, "/a", "4", STORE_ANY, NULL), 0);
+	assert_int_equal(store_versions(s, third, &l), 0); /* those before that one */
+	assert_int_equal(l.n, 2);
+	assert_memory_equal(store_entry_value(l.items[0], &len), "2", 1);
+	assert_memory_equal(store_entry_value(l.items[1], &len), "1", 1);
+	for (unsigned i = 0; i < 40; i++)
+		assert_int_equal(put(s, "/a", "n", STORE_ANY, NULL), 0);
+	assert_int_equal(store_get(s, "/a", &last), 0);
+	assert_int_equal(store_versions(s, last, &many), 0);
+	assert_int_equal(many.n, 16);
+}
+
 /* --- callbacks --- */
 
 struct order {
@@ -622,6 +705,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(test_revisions),	 BOTH(test_expectations),     BOTH(test_whole_or_not),	BOTH(test_list),
+		BOTH(test_list_after),	 BOTH(test_cursor),	      BOTH(test_versions),
 		BOTH(test_limits),	 BOTH(test_watch),	      BOTH(test_compaction),	BOTH(test_submit_order),
 		BOTH(test_from_callback), BOTH(test_close_settles),   BOTH(test_compare_and_swap), BOTH(test_snapshots),
 		BOTH(test_unwatch_race), BOTH(test_unwatch_waits),    BOTH(test_mirror),	      cmocka_unit_test(test_open_errors),
