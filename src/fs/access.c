@@ -196,6 +196,10 @@ bool fs_access_place(const struct fs_node *n, const char **ret_ns, const struct 
 	*ret_kind = NULL;
 	if (!below[0])
 		return true;
+	if (strcmp(below[0]->name, "other") == 0) { /* custom kinds: GROUP/PLURAL/ has the kind */
+		*ret_kind = n->kind;
+		return n->kind && !admission_is_roots(n->kind);
+	}
 	if (!below[0]->kind)
 		return strcmp(below[0]->name, "manifests") == 0;
 	if (below[0]->kind->namespaced) {
@@ -211,10 +215,10 @@ bool fs_access_place(const struct fs_node *n, const char **ret_ns, const struct 
 		return true;
 	if (strcmp(below[2]->name, "self") == 0) /* the Namespace object, which is in no namespace */
 		return false;
-	if (!below[2]->kind || !below[2]->kind->namespaced)
+	if (!n->kind || !n->kind->namespaced)
 		return true;
-	*ret_kind = below[2]->kind;
-	return !admission_is_roots(below[2]->kind);
+	*ret_kind = n->kind;
+	return !admission_is_roots(n->kind);
 }
 
 bool fs_kind_is_secret(const struct schema_kind *kind)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of entries in memory. Each belongs to a namespace, whose own `errors` shows it; the root's shows all.
+ * The last entries, in memory, oldest first. Each belongs to a namespace, whose own `errors` shows it; the root's shows all.
  */
 #include "fs/errors.h"
 
@@ -13,13 +13,14 @@
 
 struct entry {
 	const char *ns; /* interned */
+	uid_t uid;	/* whose call was refused; (uid_t)-1: nobody's */
 	int64_t time;
 	char *text; /* owned */
 };
 
 struct fs_errors {
-	struct entry ring[FS_ERRORS_MAX];
-	size_t next, n;
+	struct entry entries[FS_ERRORS_MAX];
+	size_t n;
 };
 
 int fs_errors_new(struct fs_errors **ret)
@@ -32,8 +33,8 @@ void fs_errors_free(struct fs_errors *e)
 {
 	if (!e)
 		return;
-	for (size_t i = 0; i < FS_ERRORS_MAX; i++)
-		free(e->ring[i].text);
+	for (size_t i = 0; i < e->n; i++)
+		free(e->entries[i].text);
 	free(e);
 }
 
@@ -211,11 +212,29 @@ static void cut(struct buf *b)
 	buf_puts(b, "  …\n");
 }
 
+/* Drops the oldest entry where there are as many as may be, of that user or of all. */
+static void make_room(struct fs_errors *e, uid_t uid)
+{
+	size_t oldest = e->n, same = 0;
+
+	for (size_t i = e->n; uid && i-- > 0;)
+		if (e->entries[i].uid == uid) {
+			oldest = i;
+			same++;
+		}
+	if (same < FS_ERRORS_USER || uid == (uid_t)-1)
+		oldest = e->n < FS_ERRORS_MAX ? e->n : 0;
+	if (oldest == e->n)
+		return;
+	free(e->entries[oldest].text);
+	e->n--;
+	memmove(&e->entries[oldest], &e->entries[oldest + 1], (e->n - oldest) * sizeof(e->entries[0]));
+}
+
 /* Takes the text. Ignoring lack of memory: the errno of the refused call is still right. */
-static void add_entry(struct fs *fs, const char *ns, int64_t now, struct buf *text)
+static void add_entry(struct fs *fs, const char *ns, uid_t uid, int64_t now, struct buf *text)
 {
 	struct fs_errors *e = fs->errors;
-	struct entry *slot = &e->ring[e->next];
 
 	cut(text);
 	char *bytes = buf_steal(text, NULL);
@@ -224,11 +243,8 @@ static void add_entry(struct fs *fs, const char *ns, int64_t now, struct buf *te
 		free(bytes);
 		return;
 	}
-	free(slot->text);
-	*slot = (struct entry){ .ns = ns, .time = now, .text = bytes };
-	e->next = (e->next + 1) % FS_ERRORS_MAX;
-	if (e->n < FS_ERRORS_MAX)
-		e->n++;
+	make_room(e, uid);
+	e->entries[e->n++] = (struct entry){ .ns = ns, .uid = uid, .time = now, .text = bytes };
 }
 
 void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const char *path, const char *fmt, ...)
@@ -252,7 +268,7 @@ void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const 
 	if (n > 0)
 		fs_escape(&b, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, false);
 	buf_putc(&b, '\n');
-	add_entry(fs, ns, now, &b);
+	add_entry(fs, ns, who.uid, now, &b);
 }
 
 char *fs_errors_diags(struct fs *fs, const struct writer *who, const char *comm, const char *ns, const char *path,
@@ -269,7 +285,7 @@ char *fs_errors_diags(struct fs *fs, const struct writer *who, const char *comm,
 	cut(&body);
 	fs_errors_format_head(&b, now, who, comm, path);
 	buf_append(&b, buf_str(&body), body.len);
-	add_entry(fs, ns, now, &b);
+	add_entry(fs, ns, who ? who->uid : (uid_t)-1, now, &b);
 	return buf_steal(&body, NULL);
 }
 
@@ -297,14 +313,10 @@ static bool shows(const struct fs_node *n, const struct entry *e)
 static int render(struct fs_node *n, struct buf *out)
 {
 	const struct fs_errors *e = n->fs->errors;
-	size_t first = (e->next + FS_ERRORS_MAX - e->n) % FS_ERRORS_MAX;
 
-	for (size_t i = 0; i < e->n; i++) {
-		const struct entry *entry = &e->ring[(first + i) % FS_ERRORS_MAX];
-
-		if (shows(n, entry))
-			buf_puts(out, entry->text);
-	}
+	for (size_t i = 0; i < e->n; i++)
+		if (shows(n, &e->entries[i]))
+			buf_puts(out, e->entries[i].text);
 	return 0;
 }
 
@@ -314,8 +326,8 @@ static int getattr(struct fs_node *n, struct fs_attr *a)
 	int64_t mtime = n->fs->started;
 
 	for (size_t i = 0; i < e->n; i++)
-		if (shows(n, &e->ring[i]) && e->ring[i].time > mtime)
-			mtime = e->ring[i].time;
+		if (shows(n, &e->entries[i]) && e->entries[i].time > mtime)
+			mtime = e->entries[i].time;
 	a->ttl = FS_TTL_NONE; /* the reason must be there within the refused call */
 	return fs_attr_render(n, a, fs_region_is_root(n) ? 0400 : 0440, mtime);
 }

@@ -7,6 +7,7 @@
 
 enum {
 	FS_ERRORS_MAX = 200,	      /* entries kept */
+	FS_ERRORS_USER = 50,	      /* of them of one user other than root, who else could push out all others' */
 	FS_ERRORS_ENTRY_MAX = 8192,   /* bytes of one; the rest is cut at a line's end */
 	FS_ERRORS_LINE_MAX = 120,     /* of a quoted line; the part around the column is shown */
 };

@@ -31,14 +31,34 @@ static int is_file(const struct dirent *d)
 	return d->d_name[0] != '.' && strchr(d->d_name, '_');
 }
 
-static void drop_oldest(int dir)
+static bool is_of(int dir, const char *name, uid_t uid)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == uid;
+}
+
+/* Keeps the newest, and of a user other than root no more than their share. */
+static void drop_oldest(int dir, uid_t uid)
 {
 	struct dirent **list = NULL;
-	int n = scandirat(dir, ".", &list, is_file, compare);
+	int n = scandirat(dir, ".", &list, is_file, compare), left = n, same = 0;
 
-	for (int i = 0; i < n; i++) {
-		if (i < n - FS_REJECTED_MAX)
+	for (int i = n - 1; i >= 0; i--) {
+		bool his = uid && is_of(dir, list[i]->d_name, uid);
+
+		same += his;
+		if (his && same > FS_REJECTED_USER) {
 			(void)unlinkat(dir, list[i]->d_name, 0); /* ignoring: one too many is no harm */
+			left--;
+			list[i]->d_name[0] = '\0';
+		}
+	}
+	for (int i = 0; i < n; i++) {
+		if (left > FS_REJECTED_MAX && list[i]->d_name[0]) {
+			(void)unlinkat(dir, list[i]->d_name, 0); /* ignoring: as above */
+			left--;
+		}
 		free(list[i]);
 	}
 	free(list);
@@ -64,7 +84,7 @@ void fs_rejected_save(struct fs *fs, const struct writer *who, const char *ns, c
 	if (write(fd, data, len) != (ssize_t)len ||
 	    fchown(fd, who->uid == (uid_t)-1 ? 0 : who->uid, who->gid == (gid_t)-1 ? 0 : who->gid) < 0)
 		(void)unlinkat(dir, name, 0); /* ignoring: half a draft, or one that its writer could not read, helps nobody */
-	drop_oldest(dir);
+	drop_oldest(dir, who->uid == (uid_t)-1 ? 0 : who->uid);
 }
 
 /* The name on disk of what the directory shows as `name`. */

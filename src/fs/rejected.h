@@ -5,7 +5,10 @@
 
 #include "fs/node.h"
 
-enum { FS_REJECTED_MAX = 50 };
+enum {
+	FS_REJECTED_MAX = 50,
+	FS_REJECTED_USER = 15, /* of them of one user other than root, who else could push out all others' drafts */
+};
 
 extern const struct fs_ops fs_rejected_ops;
 
