@@ -442,6 +442,8 @@ struct simple {
 	void *arg;
 	struct store_entry *old, *target; /* owned: the record, the one that a move replaces */
 	char *key, *newkey; /* owned; newkey NULL: removal */
+	struct writer who;
+	unsigned tries;
 	bool attr_only;
 };
 
@@ -470,12 +472,18 @@ static int decode(const struct store_entry *e, struct fs_record *ret)
 	return fs_record_decode(value, len, ret);
 }
 
+static void start_simple(struct fs *fs, struct simple *s);
+
 static void on_simple(struct fs *fs, void *arg, int result, uint64_t rev)
 {
 	struct simple *s = arg;
 	struct fs_record old, target;
 	bool had_target = s->target && decode(s->target, &target) == 0;
 
+	if (result == -ESTALE && !s->attr_only && ++s->tries < FS_COMMIT_RETRIES) { /* its record has changed meanwhile */
+		start_simple(fs, s);
+		return;
+	}
 	if (result == 0 && !s->attr_only && decode(s->old, &old) == 0) {
 		(void)fs_decl_replace(fs->decl, s->key, &old, NULL);
 		if (s->newkey)
@@ -503,64 +511,69 @@ static struct simple *new_simple(const char *key, const char *newkey, void (*fn)
 	return NULL;
 }
 
-void fs_commit_remove(struct fs *fs, const struct writer *who, const char *key,
-		      void (*fn)(struct fs *fs, void *arg, int result), void *arg)
+static int put_removal(struct fs *fs, struct txn *t, struct simple *s)
 {
-	_cleanup_txn_ struct txn *t = txn_new(fs->registry, who);
-	struct simple *s = new_simple(key, NULL, fn, arg);
 	struct fs_record old;
-	int r;
+	int r = read_record(fs, s->key, &s->old, &old);
 
-	if (!s || !t) {
-		free_simple(s);
-		fn(fs, arg, -ENOMEM);
-		return;
-	}
-	r = read_record(fs, key, &s->old, &old);
 	if (r == 0 && !s->old)
 		r = -ENOENT;
 	if (r == 0)
-		r = txn_remove(t, key, store_entry_mod_rev(s->old));
+		r = txn_remove(t, s->key, store_entry_mod_rev(s->old));
+	return r < 0 ? r : put_prunes(fs, t, &old, NULL, s->key, NULL);
+}
+
+static int put_move(struct fs *fs, struct txn *t, struct simple *s)
+{
+	struct fs_record old, target;
+	const void *value;
+	size_t len;
+	int r = read_record(fs, s->key, &s->old, &old);
+
 	if (r == 0)
-		r = put_prunes(fs, t, &old, NULL, key, NULL);
+		r = read_record(fs, s->newkey, &s->target, &target);
+	if (r == 0 && !s->old)
+		r = -ENOENT;
+	if (r < 0)
+		return r;
+	value = store_entry_value(s->old, &len);
+	r = txn_put(t, s->newkey, value, len, s->target ? store_entry_mod_rev(s->target) : STORE_ABSENT);
+	if (r == 0)
+		r = txn_remove(t, s->key, store_entry_mod_rev(s->old));
+	if (r == 0 && s->target)
+		r = put_prunes(fs, t, &target, &old, s->key, s->newkey);
+	return r;
+}
+
+/* A removal or a move. */
+static void start_simple(struct fs *fs, struct simple *s)
+{
+	_cleanup_txn_ struct txn *t = txn_new(fs->registry, &s->who);
+	int r = !t ? -ENOMEM : s->newkey ? put_move(fs, t, s) : put_removal(fs, t, s);
+
 	if (r == 0)
 		r = fs_txn_submit(fs, t, 0, on_simple, s);
 	if (r < 0)
 		end_simple(fs, s, r);
 }
 
+void fs_commit_remove(struct fs *fs, const struct writer *who, const char *key,
+		      void (*fn)(struct fs *fs, void *arg, int result), void *arg)
+{
+	fs_commit_move(fs, who, key, NULL, fn, arg);
+}
+
 void fs_commit_move(struct fs *fs, const struct writer *who, const char *key, const char *newkey,
 		    void (*fn)(struct fs *fs, void *arg, int result), void *arg)
 {
-	_cleanup_txn_ struct txn *t = txn_new(fs->registry, who);
 	struct simple *s = new_simple(key, newkey, fn, arg);
-	struct fs_record old, target;
-	const void *value;
-	size_t len;
-	int r;
 
-	if (!s || !t) {
-		free_simple(s);
+	if (!s) {
 		fn(fs, arg, -ENOMEM);
 		return;
 	}
-	r = read_record(fs, key, &s->old, &old);
-	if (r == 0)
-		r = read_record(fs, newkey, &s->target, &target);
-	if (r == 0 && !s->old)
-		r = -ENOENT;
-	if (r == 0) {
-		value = store_entry_value(s->old, &len);
-		r = txn_put(t, newkey, value, len, s->target ? store_entry_mod_rev(s->target) : STORE_ABSENT);
-	}
-	if (r == 0)
-		r = txn_remove(t, key, store_entry_mod_rev(s->old));
-	if (r == 0 && s->target)
-		r = put_prunes(fs, t, &target, &old, key, newkey);
-	if (r == 0)
-		r = fs_txn_submit(fs, t, 0, on_simple, s);
-	if (r < 0)
-		end_simple(fs, s, r);
+	s->who = *who;
+	start_simple(fs, s);
 }
 
 void fs_commit_attr(struct fs *fs, const struct writer *who, const char *key, const struct store_entry *old,

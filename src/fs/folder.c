@@ -116,7 +116,8 @@ struct change {
 	struct fs_node *dir, *newdir; /* owned references; the same unless it moves */
 	struct fs_node *n;	      /* owned reference; NULL: being made */
 	struct fs_node *target;	      /* owned reference: the empty folder that a rename replaces, or NULL */
-	char *name;		      /* owned: in newdir */
+	char *name, *from;	      /* owned: in newdir; in dir, of what moves */
+	unsigned tries;
 };
 
 static void free_change(struct change *c)
@@ -126,6 +127,7 @@ static void free_change(struct change *c)
 	fs_node_unref(c->n);
 	fs_node_unref(c->target);
 	free(c->name);
+	free(c->from);
 	free(c);
 }
 
@@ -266,11 +268,17 @@ static void op_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 		fs_reply_err(r, err);
 }
 
+static void start_move(struct change *c);
+
 static void on_moved(struct fs *fs, void *arg, int result, uint64_t rev)
 {
 	struct change *c = arg;
 	char key[STORE_KEY_MAX + 1];
 
+	if (result == -ESTALE && ++c->tries < FS_COMMIT_RETRIES) { /* its time was written meanwhile */
+		start_move(c);
+		return;
+	}
 	if (result == 0 && fs_place_key(c->newdir, c->name, key) == 0) {
 		if (c->target)
 			fs_manifest_gone(c->target);
@@ -284,14 +292,25 @@ static void on_moved(struct fs *fs, void *arg, int result, uint64_t rev)
 	free_change(c);
 }
 
-static int prepare_move(struct change *c, struct txn *t, const char *name)
+/* The record of a folder as the store has it by now. */
+static int refresh(struct fs_manifest *m)
+{
+	_cleanup_store_entry_ struct store_entry *e = NULL;
+	int err = store_get(m->fs->store, m->key, &e);
+
+	return err < 0 ? err : fs_manifest_set_entry(m, e);
+}
+
+static int prepare_move(struct change *c, struct txn *t)
 {
 	char newkey[STORE_KEY_MAX + 1];
 	const struct fs_manifest *m;
 	const void *value;
 	size_t len;
-	int err = fs_manifest_lookup(c->dir, name, &c->n);
+	int err = fs_manifest_lookup(c->dir, c->from, &c->n);
 
+	if (err == 0)
+		err = refresh(c->n->data);
 	if (err == 0)
 		err = fs_place_key(c->newdir, c->name, newkey);
 	if (err == 0 && fs_manifest_is_folder(c->newdir, c->name) == 1) {
@@ -311,15 +330,27 @@ static int prepare_move(struct change *c, struct txn *t, const char *name)
 	return err < 0 ? err : put_back_pointer(t, c->n->ino, newkey);
 }
 
+static void start_move(struct change *c)
+{
+	struct fs *fs = c->dir->fs;
+	struct writer who = fs_req_writer(c->r);
+	_cleanup_txn_ struct txn *t = txn_new(fs->registry, &who);
+	int err;
+
+	fs_node_unref(steal_ptr(c->n));
+	fs_node_unref(steal_ptr(c->target));
+	err = t ? prepare_move(c, t) : -ENOMEM;
+	if (err == 0)
+		err = fs_txn_submit(fs, t, 0, on_moved, c);
+	if (err < 0)
+		on_moved(fs, c, err == -ESTALE ? -EAGAIN : err, 0);
+}
+
 void fs_folder_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
 		      const char *newname)
 {
-	struct fs *fs = dir->fs;
-	struct writer who = fs_req_writer(r);
 	enum fs_name_class class = fs_place_class_dir(newdir, newname);
-	_cleanup_txn_ struct txn *t = NULL;
 	struct change *c;
-	int err;
 
 	if (class == FS_NAME_BAD) {
 		fs_refuse(r, -EBADMSG, newdir, newname, "a name is UTF-8 text without control characters");
@@ -330,16 +361,16 @@ void fs_folder_rename(struct fs_req *r, struct fs_node *dir, const char *name, s
 		return;
 	}
 	c = new_change(r, dir, newdir, newname);
-	t = txn_new(fs->registry, &who);
-	err = c && t ? prepare_move(c, t, name) : -ENOMEM;
 	if (c)
-		fs_req_park(r, NULL, NULL);
-	if (err == 0)
-		err = fs_txn_submit(fs, t, 0, on_moved, c);
-	if (err < 0 && c)
-		on_moved(fs, c, err, 0);
-	else if (err < 0)
-		fs_reply_err(r, err);
+		c->from = strdup(name);
+	if (!c || !c->from) {
+		if (c)
+			free_change(c);
+		fs_reply_err(r, -ENOMEM);
+		return;
+	}
+	fs_req_park(r, NULL, NULL);
+	start_move(c);
 }
 
 #define FOLDER_OPS                                                                                               \

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define LAYOUT 0x706f646673000001 /* another number whenever anything here changes its place or sense */
+#define LAYOUT 0x706f646673000002 /* another number whenever anything here changes its place or sense */
 
 enum {
 	INIT_MAX = 1024,
@@ -54,6 +54,7 @@ struct header {
 	uint32_t left, unused; /* left: by fs_keep_leave() */
 	uint32_t nodes, handles; /* how many of the tables' records were ever used */
 	uint64_t next_handle;
+	uint64_t noted; /* the request in the buffer was seen by fs_keep_received(); the loop's alone, as the buffer is */
 	uint8_t init[INIT_MAX];
 };
 
@@ -296,8 +297,11 @@ static const struct fuse_in_header *current(const struct fs_keep *k)
 
 void fs_keep_reading(struct fs_keep *k)
 {
-	if (k)
-		memset(k->area + AT_BUFFER, 0, sizeof(struct fuse_in_header));
+	if (!k)
+		return;
+	memset(k->area + AT_BUFFER, 0, sizeof(struct fuse_in_header));
+	barrier();
+	k->h->noted = 0;
 }
 
 /* Answers go out on other threads too, hence __atomic; the loop alone adds requests. */
@@ -332,12 +336,8 @@ static void add_request(struct fs_keep *k, uint64_t unique)
 	}
 }
 
-void fs_keep_received(struct fs_keep *k, size_t len)
+static void note_request(struct fs_keep *k, const struct fuse_in_header *in, size_t len)
 {
-	const struct fuse_in_header *in = k ? current(k) : NULL;
-
-	if (!k || len < sizeof(*in))
-		return;
 	switch (in->opcode) {
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
@@ -355,12 +355,19 @@ void fs_keep_received(struct fs_keep *k, size_t len)
 	}
 }
 
+void fs_keep_received(struct fs_keep *k, size_t len)
+{
+	if (!k || len < sizeof(struct fuse_in_header))
+		return;
+	note_request(k, current(k), len);
+	barrier();
+	k->h->noted = 1; /* see fs_keep_died() */
+}
+
 void fs_keep_answered(struct fs_keep *k, uint64_t unique)
 {
 	struct request *q = k ? find_request(k, unique) : NULL;
 
-	if (k && current(k)->unique == unique) /* see fs_keep_died() */
-		((struct fuse_in_header *)(void *)(k->area + AT_BUFFER))->len = 0;
 	if (q)
 		__atomic_store_n(&q->unique, 0, __ATOMIC_RELEASE);
 }
@@ -399,7 +406,7 @@ void fs_keep_died(struct fs_keep *k)
 	bool on_purpose = k && k->h->left;
 
 	/* The one that was read last may have been missed by the table. */
-	if (k && current(k)->unique && current(k)->len >= sizeof(struct fuse_in_header))
+	if (k && !k->h->noted && current(k)->unique && current(k)->len >= sizeof(struct fuse_in_header))
 		fs_keep_received(k, current(k)->len);
 	for (size_t i = 0; k && i < REQUESTS; i++) {
 		struct request *q = &k->requests[i];

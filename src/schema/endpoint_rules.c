@@ -25,9 +25,11 @@ void endpoint_subset_check(struct admit *ad, const struct value *v, const struct
 
 	if (!value_len(value_get(v, "addresses")) && !value_len(value_get(v, "notReadyAddresses")))
 		report_required(ad, at, v, "must specify `addresses` or `notReadyAddresses`");
-	for (size_t i = 0; i < value_len(ports); i++)
+	for (size_t i = 0; i < value_len(ports); i++) {
+		check_between(ad, value_at(ports, i), AT_ITEM(AT(at, "ports"), i), "port", 1, 65535);
 		if (value_len(ports) > 1)
 			check_required(ad, value_at(ports, i), AT_ITEM(AT(at, "ports"), i), "name", "");
+	}
 }
 
 /* --- EndpointSlice --- */

@@ -81,7 +81,7 @@ static void endpoints(void **state)
 	static const struct rule_row new[] = {
 		{ "IPv4", "IPv5", "addressType", "\"FQDN\"" },
 		{ "IPv4", "IPv6", "endpoints[0].addresses", "IPv6" },
-		{ "IPv4", "FQDN", "endpoints[0].addresses[0]", "Invalid value" },
+		{ "[10.0.0.1]", "[here]", "endpoints[0].addresses[0]", "Invalid value" },
 		{ "[10.0.0.1]", "[10.0.0.01]", "endpoints[0].addresses[0]", "Invalid value" },
 		{ "[10.0.0.1]", "['fe80::1']", "endpoints[0].addresses", "Invalid value" },
 		{ "[10.0.0.1]", "[127.0.0.1]", "endpoints[0].addresses[0]", "loopback" },
@@ -230,7 +230,7 @@ static void services_change(void **state)
 		  "spec.clusterIPs[0]", "may not change once set" },
 		{ "example.com/lb", "example.com/other", "spec.loadBalancerClass", "may not change once set" },
 		{ "30000", "30001", "spec.healthCheckNodePort", "immutable" },
-		{ "[IPv4]", "[IPv6]", "spec.ipFamilies", "" },
+		{ "[IPv4]", "[IPv6]", "spec.clusterIPs[0]", "expected an IPv6 value" },
 		/* What was allocated stays when the manifest leaves it out, and goes with its type. */
 		{ "  clusterIP: 10.96.0.7\n  clusterIPs: [10.96.0.7]\n", "", "", NULL },
 		{ "type: LoadBalancer", "type: ClusterIP", "", NULL },
