@@ -217,12 +217,31 @@ static const char *const *copy_names(struct arena *a, const struct value *list)
 	return names;
 }
 
+/* A schema without the prose, which is most of it. A property of that name is a map and stays. */
+static struct value *copy_schema(struct arena *a, const struct value *v)
+{
+	struct value *copy;
+
+	if (value_type(v) < VALUE_LIST)
+		return value_copy(a, v);
+	copy = value_type(v) == VALUE_MAP ? value_new_map(a) : value_new_list(a);
+	for (size_t i = 0; i < value_len(v); i++) {
+		const char *key = value_key_at(v, i);
+
+		if (!key)
+			value_append(a, copy, copy_schema(a, value_at(v, i)));
+		else if (strcmp(key, "description") != 0 || !value_str(value_at(v, i)))
+			value_set(a, copy, key, copy_schema(a, value_at(v, i)));
+	}
+	return copy;
+}
+
 /* Everything that the definition says, in an arena of its own; the arena has failed if memory ran out. */
 static struct schema_kind_ops describe(struct arena *a, const struct value *spec, const struct value *version)
 {
 	const struct value *names = value_get(spec, "names");
 	const char *group = copy_text(a, text_of(spec, "group"));
-	const struct value *schema = value_copy(a, value_path(version, "schema", "openAPIV3Schema"));
+	const struct value *schema = copy_schema(a, value_path(version, "schema", "openAPIV3Schema"));
 	bool status = value_path(version, "subresources", "status") != NULL;
 	struct schema_kind_ops ops = {
 		.kind = { .kind = copy_text(a, text_of(names, "kind")),
@@ -299,8 +318,10 @@ int schema_custom_define(const struct value *definition)
 		*kept = (struct kept){ .arena = a };
 	pthread_mutex_lock(&lock);
 	c = arena_failed(a) || !ops.kind.type ? NULL : find(ops.kind.plural);
-	if (c) { /* names are what they were: readers may be among them, and see the old types or the new */
+	if (c) { /* kind, plural and scope are what they were; readers may be at it, and see what was or what is */
 		__atomic_store_n(&c->ops.old_versions, ops.old_versions, __ATOMIC_RELEASE);
+		__atomic_store_n(&c->ops.kind.api_version, ops.kind.api_version, __ATOMIC_RELEASE);
+		__atomic_store_n(&c->ops.kind.has_status, ops.kind.has_status, __ATOMIC_RELEASE);
 		__atomic_store_n(&c->ops.kind.type, ops.kind.type, __ATOMIC_RELEASE);
 		c->defined = true;
 		kept->before = c->kept;

@@ -116,6 +116,11 @@ static void read_struct(struct reader *r, const struct schema_type *t, struct va
 			unknown_field(r, t, v, i++, at);
 			continue;
 		}
+		if (value_is_null(member) && f->type->json &&
+		    value_bool(value_get(f->type->json, "nullable"), false)) {
+			i++; /* of a custom kind: null is a value */
+			continue;
+		}
 		if (!value_is_null(member))
 			read_member(r, f, member, AT(at, f->name));
 		if (value_is_null(member) || is_dropped(f, member))

@@ -208,33 +208,30 @@ static void count_node(struct cache *c, struct node *n)
 }
 
 /* A CustomResourceDefinition makes its kind known, so that the next change may be of it. */
-static int follow_definition(const struct object *old, const struct object *now)
+static int follow_definition(const struct store_change *change)
 {
-	const struct object *o = now ? now : old;
+	static const char prefix[] = "/objects/customresourcedefinitions/";
+	_cleanup_object_ struct object *own = NULL; /* decoded for this only: the cache's stays small */
+	const char *key = store_entry_key(change->now ? change->now : change->old);
+	int r;
 
-	if (!o || strcmp(object_kind(o)->plural, "customresourcedefinitions") != 0)
+	if (strncmp(key, prefix, strlen(prefix)) != 0)
 		return 0;
-	if (now)
-		return schema_custom_define(object_root(now));
-	schema_custom_remove(object_name(old));
-	return 0;
+	if (!change->now) {
+		schema_custom_remove(key + strlen(prefix));
+		return 0;
+	}
+	r = object_from_entry(change->now, &own);
+	return r < 0 ? r : schema_custom_define(object_root(own));
 }
 
 /* Objects of custom kinds come before their definitions: those are looked for first. */
-static int load_definitions(struct cache *c, const struct store_list *list)
+static int load_definitions(const struct store_list *list)
 {
-	static const char prefix[] = "/objects/customresourcedefinitions/";
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < list->n; i++) {
-		_cleanup_object_ struct object *o = NULL;
-
-		if (strncmp(store_entry_key(list->items[i]), prefix, strlen(prefix)) != 0)
-			continue;
-		r = object_from_entry(list->items[i], &o);
-		if (r == 0)
-			r = follow_definition(NULL, o);
-	}
+	for (size_t i = 0; r == 0 && i < list->n; i++)
+		r = follow_definition(&(const struct store_change){ .now = list->items[i] });
 	return r;
 }
 
@@ -302,7 +299,7 @@ static void on_change(void *arg, const struct store_change *change)
 	pthread_mutex_lock(&c->dispatch);
 	r = apply(c, change, &old, &now);
 	if (r == 0)
-		r = follow_definition(old, now);
+		r = follow_definition(change);
 	if (r < 0)
 		log_error("cache: %s at revision %llu: %s", store_entry_key(change->now ? change->now : change->old),
 			  (unsigned long long)change->rev, strerrordesc_np(-r));
@@ -332,7 +329,7 @@ int cache_new(struct store *s, struct cache **ret, struct error *err)
 	pthread_rwlock_init(&c->lock, NULL);
 	r = store_list(s, "/objects/", &list);
 	if (r == 0)
-		r = load_definitions(c, &list);
+		r = load_definitions(&list);
 	if (r < 0)
 		error_errno(err, r, "cache: custom kinds");
 	for (size_t i = 0; r == 0 && i < list.n; i++) {

@@ -531,6 +531,9 @@ static void custom_kinds_come_and_go(void **state)
 		{ "a.b/v1 Foo", "spec: {one: {a: x, b: y}}", "must validate one and only one schema (oneOf)" },
 		{ "a.b/v1 Foo", "spec: {one: {a: x}}", NULL },
 		{ "a.b/v1 Foo", "spec: {port: a}", NULL },
+		{ "a.b/v1 Foo", "spec: {may: null}", NULL },
+		{ "a.b/v1 Foo", "spec: {must: {}}", "spec.must.be: Required value" },
+		{ "a.b/v1 Foo", "spec: {must: {be: null}}", NULL },
 		{ "a.b/v3 Foo", "spec: {}", "no matches for kind \"Foo\" in version \"a.b/v3\"" },
 	};
 	static const struct row gone[] = { { "a.b/v1 Foo", "spec: {size: 1}", "no matches for kind \"Foo\"" } };
@@ -541,7 +544,8 @@ static void custom_kinds_come_and_go(void **state)
 		"list: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [key], items: {type: object, "
 		"required: [key], properties: {key: {type: string}}}}, map: {type: object, additionalProperties: {type: string}}, "
 		"one: {type: object, properties: {a: {type: string}, b: {type: string}}, oneOf: [{required: [a]}, {required: [b]}]}, "
-		"port: {x-kubernetes-int-or-string: true}}}}}"));
+		"port: {x-kubernetes-int-or-string: true}, may: {type: string}, must: {type: object, required: [be], "
+		"properties: {be: {type: array, nullable: true, items: {type: string}}}}}}}}"));
 	const struct schema_kind *kind;
 	char directory[SCHEMA_DIRECTORY_MAX];
 
@@ -555,8 +559,13 @@ static void custom_kinds_come_and_go(void **state)
 	assert_ptr_equal(kind, schema_kind_find("a.b/v1", "Foo"));
 	schema_kind_directory(kind, directory);
 	assert_string_equal(directory, "other/a.b/foos");
+	assert_string_equal(kind->api_version, "a.b/v1");
+	for (size_t i = 0; i < 2; i++) /* the other version is stored from now on */
+		value_set_bool(d.arena, value_at(value_path(d.root, "spec", "versions"), i), "storage", i == 1);
 	assert_int_equal(schema_custom_define(d.root), 0);
 	assert_ptr_equal(kind, schema_kind_find("a.b/v1", "Foo"));
+	assert_ptr_equal(kind, schema_kind_find("a.b/v2", "Foo"));
+	assert_string_equal(kind->api_version, "a.b/v2");
 	schema_custom_remove("foos.a.b");
 	check(gone, ARRAY_SIZE(gone));
 	assert_null(schema_kind_by_plural("foos.a.b"));
