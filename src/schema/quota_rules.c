@@ -129,6 +129,15 @@ static void check_amounts(struct admit *ad, const struct value *hard, const stru
 	}
 }
 
+/* The scope's bit; 0 for what is none. */
+static unsigned scope_bit(const char *scope)
+{
+	for (unsigned i = 0; scopes[i]; i++)
+		if (strcmp(scopes[i], scope) == 0)
+			return 1U << i;
+	return 0;
+}
+
 /* Whether all that is counted is something that the scope selects; reported once a scope. */
 static void check_scope_of(struct admit *ad, const char *scope, const struct value *hard, const struct value *v,
 			   const struct schema_path *at)
@@ -143,39 +152,31 @@ static void check_scope_of(struct admit *ad, const char *scope, const struct val
 	}
 }
 
-struct scope_pairs {
-	bool best_effort, not_best_effort, terminating, not_terminating;
-};
-
-static void note_scope(struct scope_pairs *p, const char *scope)
+static void check_pairs(struct admit *ad, unsigned seen, const struct value *v, const struct schema_path *at)
 {
-	p->best_effort |= strcmp(scope, "BestEffort") == 0;
-	p->not_best_effort |= strcmp(scope, "NotBestEffort") == 0;
-	p->terminating |= strcmp(scope, "Terminating") == 0;
-	p->not_terminating |= strcmp(scope, "NotTerminating") == 0;
-}
+	unsigned efforts = scope_bit("BestEffort") | scope_bit("NotBestEffort");
+	unsigned ends = scope_bit("Terminating") | scope_bit("NotTerminating");
 
-static void check_pairs(struct admit *ad, const struct scope_pairs *p, const struct value *v,
-			const struct schema_path *at)
-{
-	if ((p->best_effort && p->not_best_effort) || (p->terminating && p->not_terminating))
+	if ((seen & efforts) == efforts || (seen & ends) == ends)
 		report_invalid(ad, at, v, "conflicting scopes");
 }
 
 static void check_scopes(struct admit *ad, const struct value *spec, const struct schema_path *at)
 {
 	const struct value *list = value_get(spec, "scopes");
-	struct scope_pairs pairs = { 0 };
+	unsigned seen = 0;
 
 	for (size_t i = 0; i < value_len(list); i++) {
 		const char *scope = value_str_or(value_at(list, i), "");
+		unsigned bit = scope_bit(scope);
 
-		if (!is_one_of(scope, scopes))
+		if (!bit)
 			report_invalid(ad, AT(at, "scopes"), value_at(list, i), "unsupported scope");
-		check_scope_of(ad, scope, value_get(spec, "hard"), list, AT(at, "scopes"));
-		note_scope(&pairs, scope);
+		else if (!(seen & bit)) /* once: hostile lists are long */
+			check_scope_of(ad, scope, value_get(spec, "hard"), list, AT(at, "scopes"));
+		seen |= bit;
 	}
-	check_pairs(ad, &pairs, list, AT(at, "scopes"));
+	check_pairs(ad, seen, list, AT(at, "scopes"));
 }
 
 static void check_requirement(struct admit *ad, const struct value *req, const struct schema_path *at)
@@ -207,16 +208,18 @@ static void check_selector(struct admit *ad, const struct value *spec, const str
 {
 	const struct value *list = value_path(spec, "scopeSelector", "matchExpressions");
 	const struct schema_path *path = AT(AT(at, "scopeSelector"), "matchExpressions");
-	struct scope_pairs pairs = { 0 };
+	unsigned seen = 0;
 
 	for (size_t i = 0; i < value_len(list); i++) {
 		const struct value *req = value_at(list, i);
+		unsigned bit = scope_bit(text_of(req, "scopeName"));
 
 		check_requirement(ad, req, AT_ITEM(path, i));
-		check_scope_of(ad, text_of(req, "scopeName"), value_get(spec, "hard"), req, path);
-		note_scope(&pairs, text_of(req, "scopeName"));
+		if (bit && !(seen & bit))
+			check_scope_of(ad, text_of(req, "scopeName"), value_get(spec, "hard"), req, path);
+		seen |= bit;
 	}
-	check_pairs(ad, &pairs, list, path);
+	check_pairs(ad, seen, list, path);
 }
 
 void quota_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -227,19 +230,20 @@ void quota_spec_check(struct admit *ad, const struct value *v, const struct sche
 	check_selector(ad, v, at);
 }
 
-static bool covers(const struct value *list, const struct value *other)
+static unsigned scope_set(const struct value *list)
 {
-	for (size_t i = 0; i < value_len(other); i++)
-		if (!list_has(list, value_str_or(value_at(other, i), "")))
-			return false;
-	return true;
+	unsigned set = 0;
+
+	for (size_t i = 0; i < value_len(list); i++)
+		set |= scope_bit(value_str_or(value_at(list, i), ""));
+	return set;
 }
 
 void quota_check_update(struct admit *ad, const struct value *old, const struct value *new_root)
 {
 	const struct value *was = value_path(old, "spec", "scopes"), *is = value_path(new_root, "spec", "scopes");
 
-	if (!covers(was, is) || !covers(is, was))
+	if (scope_set(was) != scope_set(is))
 		report_immutable(ad, AT(AT(NULL, "spec"), "scopes"), is ? is : value_get(new_root, "spec"),
 				 "field is immutable");
 }
