@@ -16,6 +16,7 @@
 #include "fs/manifest.h"
 #include "fs/place.h"
 #include "fs/scratch.h"
+#include "fs/unlinked.h"
 
 /* What stands under a name that is there. */
 static enum fs_name_class found(struct fs_node *dir, const char *name)
@@ -124,8 +125,13 @@ static void on_removed(struct fs *fs, void *arg, int result)
 {
 	struct name_change *c = arg;
 
-	if (result == 0 && c->n)
+	if (result == 0 && c->n) {
+		const struct fs_manifest *m = c->n->data;
+
+		if (m->entry && m->rec.n_declared)
+			fs_unlinked_note(fs, m->key, m->entry);
 		fs_manifest_gone(c->n);
+	}
 	end_change(c, result == -ESTALE ? -EAGAIN : result);
 }
 

@@ -10,6 +10,7 @@
 #include "fs/prune.h"
 #include "fs/quota.h"
 #include "fs/rejected.h"
+#include "fs/unlinked.h"
 
 /* --- commits --- */
 
@@ -33,8 +34,10 @@ void fs_whandle_count(struct fs_whandle *w)
 /* A new name whose content was refused goes with its last handle. */
 static void vanish_if_refused(struct fs_manifest *m)
 {
-	if (fs_manifest_is_pending(m) && LIST_EMPTY(&m->writers))
-		fs_manifest_set_gone(m);
+	if (!fs_manifest_is_pending(m) || !LIST_EMPTY(&m->writers))
+		return;
+	fs_manifest_set_gone(m);
+	fs_unlinked_refused(m->fs, m->key);
 }
 
 static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *result)

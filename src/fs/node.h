@@ -397,6 +397,7 @@ struct fs {
 	struct fs_sfile *scratch_files; /* those that are open: fs/scratch_file.c */
 	struct fs_quota *quota;	 /* fs/quota.c; NULL: nobody has any */
 	struct fs_session *session; /* fs/session.c */
+	void *unlinked;		 /* those that were removed a moment ago: fs/unlinked.c */
 	void *pending;		 /* manifests that are being made: fs/manifest.c */
 	unsigned made;		 /* how many were: for their numbers */
 	struct {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "fs/unlinked.h"
 
 /* A text that several objects wait with. */
 struct text {
@@ -276,6 +277,8 @@ static void on_removed(struct fs *fs, void *arg, int result, uint64_t rev)
 		else
 			n->submitted = false;
 	}
+	if (!fs->prune->n)
+		fs_unlinked_clear(fs);
 	if (result < 0 && result != -ESTALE)
 		log_warning("cannot remove what no manifest declares any more: %s", strerror(-result));
 	if (result < 0) { /* somebody changed one of them: once more, after the settle time */
@@ -313,6 +316,12 @@ static void on_timer(struct fs *fs, void *arg)
 
 	if (!p->n)
 		return;
+	if (fs_unlinked_restore(fs)) { /* what they declare waits no more; the rest once more */
+		free(r);
+		p->first = clock_monotonic();
+		fs_prune_touch(fs);
+		return;
+	}
 	RB_FOREACH(n, pendings, &p->tree)
 		if (err == 0 && !n->submitted)
 			err = add_removal(fs, t, n, r);

@@ -32,6 +32,7 @@
 #include "fs/revert.h"
 #include "fs/root.h"
 #include "fs/stream.h"
+#include "fs/unlinked.h"
 #include "fs/waiting.h"
 
 #define SEED_KEY "/mount/seed"
@@ -465,6 +466,7 @@ void fs_session_free(struct fs *fs)
 	fs_images_free(fs->images);
 	fs_waiting_free(fs->waiting);
 	fs_prune_free(fs->prune);
+	fs_unlinked_clear(fs);
 	fs_datascratch_free(fs);
 	if (fs->loop)
 		fs_nodes_free(fs);
