@@ -21,6 +21,7 @@ enum {
 static const char *const health_states[] = { "UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN" };
 
 struct check {
+	struct check *next, **link; /* in all_checks */
 	struct probe_request request;
 	CURL *curl;
 	struct curl_slist *headers;
@@ -32,6 +33,8 @@ struct check {
 	struct probe_reply reply;
 	char text[PROBE_TEXT_MAX], curl_error[CURL_ERROR_SIZE];
 };
+
+static struct check *all_checks;
 
 /* --- reading a request --- */
 
@@ -196,6 +199,11 @@ struct check *check_new(const void *message, size_t size)
 
 	if (!c)
 		return NULL;
+	c->next = all_checks;
+	c->link = &all_checks;
+	if (c->next)
+		c->next->link = &c->next;
+	all_checks = c;
 	c->grpc_status = -1;
 	c->body = c->post = BUF_INIT;
 	c->curl = curl_easy_init();
@@ -212,6 +220,9 @@ void check_free(struct check *c)
 {
 	if (!c)
 		return;
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
 	curl_easy_cleanup(c->curl);
 	curl_slist_free_all(c->headers);
 	buf_clear(&c->body);
@@ -219,6 +230,14 @@ void check_free(struct check *c)
 	free(c->host);
 	free(c->url);
 	free(c);
+}
+
+void check_free_all(CURLM *multi)
+{
+	while (all_checks) {
+		(void)curl_multi_remove_handle(multi, all_checks->curl); /* ignoring: it is in there */
+		check_free(all_checks);
+	}
 }
 
 CURL *check_handle(struct check *c)
@@ -327,6 +346,8 @@ static bool judge_grpc(struct check *c, CURLcode code)
 			      "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)");
 	if (c->grpc_status > 0)
 		return result(c, PROBE_FAILURE, "error: health rpc probe failed: code %ld", c->grpc_status);
+	if (c->grpc_status < 0 && !c->body.len)
+		return result(c, PROBE_FAILURE, "error: health rpc probe failed: the answer has no status");
 	status = serving_status(&c->body);
 	if (status == 1)
 		return result(c, PROBE_SUCCESS, "service healthy");

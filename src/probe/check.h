@@ -17,6 +17,8 @@ struct check;
  */
 struct check *check_new(const void *message, size_t size);
 void check_free(struct check *c);
+/* Frees all that are under way, and takes them out of the multi handle. */
+void check_free_all(CURLM *multi);
 
 /* The transfer; its CURLOPT_PRIVATE is the check. */
 CURL *check_handle(struct check *c);

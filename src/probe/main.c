@@ -133,6 +133,8 @@ int main(void)
 		if (r == 0)
 			r = work(multi, &running);
 	}
+	check_free_all(multi);
+	(void)curl_multi_cleanup(multi); /* cannot fail: nothing is in it */
 	curl_global_cleanup();
 	return r == -EPIPE ? 0 : 1;
 }
