@@ -10,7 +10,7 @@
  * the types are.
  */
 
-enum { FIELDS_MAX = 64 }; /* of one struct; a unit test holds the tables to it */
+enum { FIELDS_MAX = 256 }; /* of one struct that are compared with a misspelt name; built-in ones have fewer */
 
 struct reader {
 	struct admit *ad;
@@ -34,7 +34,7 @@ static void unknown_field(struct reader *r, const struct schema_type *t, const s
 	}
 	for (size_t n = 0; n < t->n_fields && n < FIELDS_MAX; n++)
 		names[n] = t->fields[n].name;
-	near = nearest(key, names, t->n_fields);
+	near = nearest(key, names, t->n_fields < FIELDS_MAX ? t->n_fields : FIELDS_MAX);
 	schema_path_format(AT(at, key), &path);
 	if (near)
 		buf_printf(&hint, "; did you mean \"%s\"?", near);

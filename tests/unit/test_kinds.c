@@ -571,6 +571,31 @@ static void custom_kinds_come_and_go(void **state)
 	assert_null(schema_kind_by_plural("foos.a.b"));
 }
 
+/* A definition may have more fields than any kind of Kubernetes' own. */
+static void a_thousand_fields(void **state)
+{
+	static const struct row rows[] = {
+		{ "a.b/v1 Foo", "spec: {f999: 1}", NULL },
+		{ "a.b/v1 Foo", "spec: {f0999: 1}", "unknown field \"spec.f0999\"" },
+	};
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_puts(&text, "metadata: {name: foos.a.b}, spec: {group: a.b, scope: Cluster, names: {plural: foos, kind: Foo}, "
+			"versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, "
+			"properties: {spec: {type: object, properties: {");
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&text, "%sf%d: {type: integer}", i ? ", " : "", i);
+	buf_puts(&text, "}}}}}}]}");
+	{
+		_cleanup_doc_ struct doc d = admit(DEFINITION, buf_str(&text));
+
+		assert_string_equal(d.diags.errors ? buf_str(&d.said) : "", "");
+		assert_int_equal(schema_custom_define(d.root), 0);
+	}
+	check(rows, ARRAY_SIZE(rows));
+	schema_custom_remove("foos.a.b");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -584,6 +609,7 @@ int main(void)
 		cmocka_unit_test(a_type_takes_its_fields_along),
 		cmocka_unit_test(definitions),
 		cmocka_unit_test(custom_kinds_come_and_go),
+		cmocka_unit_test(a_thousand_fields),
 	};
 
 	return cmocka_run_group_tests_name("kinds", tests, NULL, NULL);
