@@ -540,6 +540,8 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 	if (!h)
 		h = fs_takeover_handle(session_fs(req), fi->fh);
+	if (h && h->kept)
+		h->kept->released = 1;
 	if (h)
 		fs_handle_unref(h);
 	else

@@ -22,6 +22,7 @@ struct fs_field_handle {
 	int refused; /* the last commit's errno */
 	pid_t pid;
 	bool writes, at_close, written;
+	unsigned committing; /* commits under way: until they are done it counts as dirty for the next daemon */
 };
 
 /* Of a node, file or directory. */

@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct kept) <= FS_KEEP_STATE, "a region's state has that 
 
 static void fill(const struct fs_field_handle *w, uint8_t out[static FS_KEEP_STATE])
 {
-	const struct kept k = { .state = (uint8_t)w->state, .has_blob = w->blob != NULL, .at_close = w->at_close,
+	const struct kept k = { .state = w->committing ? FS_H_DIRTY : (uint8_t)w->state, .has_blob = w->blob != NULL, .at_close = w->at_close,
 				.written = w->written, .refused = w->refused };
 
 	memset(out, 0, FS_KEEP_STATE);

@@ -8,6 +8,7 @@
 
 #include "fs/edit.h"
 #include "fs/field.h"
+#include "fs/keep.h"
 #include "fs/objfile.h"
 #include "fs/quota.h"
 #include "fs/revert.h"
@@ -17,6 +18,7 @@
 struct change {
 	struct fs_req *r;    /* NULL: nobody waits */
 	struct fs_handle *h; /* owned reference, or NULL */
+	struct fs_kept *kept; /* owned: of a handle that is released, until this is done; else NULL */
 	struct fs_blob *text; /* owned */
 	size_t answer;	     /* of write(2); 0: another call */
 	struct fs_node *attr; /* owned: answer with its attributes (truncate(2)); NULL */
@@ -61,8 +63,10 @@ static void on_done(struct fs *fs, void *arg, int result)
 		w->state = FS_H_REFUSED;
 		w->refused = result;
 	}
-	if (w)
+	if (w) {
+		w->committing--;
 		fs_field_handle_keep(w);
+	}
 	if (result == 0 && !c->whole)
 		fs_revert_cancel(fs, c->uid, c->path);
 	if (c->r && result == 0 && c->answer)
@@ -71,6 +75,7 @@ static void on_done(struct fs *fs, void *arg, int result)
 		fs_reply_attr(c->r, c->attr);
 	else if (c->r)
 		fs_reply_err(c->r, result);
+	fs_keep_handle_drop(fs->keep, c->kept);
 	fs_handle_unref(c->h);
 	fs_node_unref(c->attr);
 	fs_blob_unref(c->text);
@@ -88,9 +93,9 @@ static char *dotted(const char *path)
 	return s;
 }
 
-/* Takes the reference to text. */
+/* Takes the reference to text, and kept, which may be NULL. */
 static void start(struct fs_node *n, struct fs_req *r, struct fs_handle *h, struct fs_blob *text, size_t answer,
-		  bool attr, const struct writer *who)
+		  bool attr, const struct writer *who, struct fs_kept *kept)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT, full = BUF_INIT;
 	struct change *c = calloc(1, sizeof(*c));
@@ -104,14 +109,17 @@ static void start(struct fs_node *n, struct fs_req *r, struct fs_handle *h, stru
 	if (!c || !text || buf_failed(&path) || !at) {
 		fs_blob_unref(text);
 		free(c);
+		fs_keep_handle_drop(n->fs->keep, kept);
 		if (r)
 			fs_reply_err(r, -ENOMEM);
 		return;
 	}
 	*c = (struct change){ .r = r, .h = fs_handle_ref(h), .text = text, .answer = answer,
 			      .attr = attr ? fs_node_ref(n) : NULL, .path = buf_steal(&path, NULL),
-			      .whole = n->ops == &fs_object_yaml_ops };
+			      .whole = n->ops == &fs_object_yaml_ops, .kept = kept };
 	(void)snprintf(c->uid, sizeof(c->uid), "%s", fs_obj_uid(n));
+	if (h && h->data)
+		((struct fs_field_handle *)h->data)->committing++;
 	if (r) {
 		fs_req_comm(r, comm);
 		fs_req_park(r, NULL, NULL);
@@ -199,7 +207,7 @@ static void write_value(struct fs_req *r, struct fs_handle *h, const char *data,
 		return;
 	}
 	w->written = true;
-	start(h->node, r, h, fs_blob_new(data, size), size, false, &who);
+	start(h->node, r, h, fs_blob_new(data, size), size, false, &who, NULL);
 }
 
 void fs_field_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
@@ -257,7 +265,7 @@ static void step(struct fs_req *r, struct fs_handle *h, enum fs_hevent event)
 		fs_field_handle_keep(w);
 	switch (action) {
 	case FS_H_COMMIT:
-		start(h->node, r, h, buffer(h) ? fs_blob_ref(w->blob) : NULL, 0, false, &who);
+		start(h->node, r, h, buffer(h) ? fs_blob_ref(w->blob) : NULL, 0, false, &who, NULL);
 		break;
 	case FS_H_REPEAT:
 		fs_reply_err(r, w->refused);
@@ -297,7 +305,7 @@ void fs_field_release(struct fs_handle *h)
 		LIST_REMOVE(w, entry);
 	if (w->at_close && w->state != FS_H_CLEAN && h->node && buffer(h) &&
 	    fs_hstate_next(&w->state, FS_H_RELEASE) == FS_H_QUIET)
-		start(h->node, NULL, NULL, fs_blob_ref(w->blob), 0, false, &who);
+		start(h->node, NULL, NULL, fs_blob_ref(w->blob), 0, false, &who, steal_ptr(h->kept));
 	fs_blob_unref(w->blob);
 	free(w);
 	h->data = NULL;
@@ -331,7 +339,7 @@ void fs_field_setattr(struct fs_req *r, struct fs_node *n, const struct fs_attr 
 			return;
 		}
 		b = fs_blob_new(text.data, (size_t)a->size < text.len ? (size_t)a->size : text.len);
-		start(n, r, NULL, b, 0, true, &who);
+		start(n, r, NULL, b, 0, true, &who, NULL);
 		return;
 	}
 	if (err < 0)

@@ -97,7 +97,7 @@ struct fs_tables {
 
 /* --- takeover.c --- */
 /* After INIT: takes up what the daemon before this one left, and has the kernel send again what it had read. */
-void fs_takeover(struct fs *fs, int fd);
+void fs_takeover(struct fs *fs, struct fuse_session *se, int fd);
 /* The handle that an earlier daemon gave to the kernel; NULL. */
 struct fs_handle *fs_takeover_handle(struct fs *fs, uint64_t number);
 /* The kernel let go of a handle that could not be taken over. */

@@ -49,7 +49,8 @@ struct fs_kept {
 	uint32_t name_cap, groups_n, groups_cap, flags;
 	int32_t pid;
 	uint32_t uid, gid;
-	uint8_t dir, region, cur, lost, access; /* access: the opener's rights are known; cur: which version holds; lost: memory was out, what was written is not whole */
+	uint8_t dir, region, cur, lost, access, released; /* access: the opener's rights are known;
+						      * released: by the kernel, and what it wrote is being committed; cur: which version holds; lost: memory was out, what was written is not whole */
 	struct fs_kept_version version[2];
 };
 
@@ -68,6 +69,13 @@ void *fs_keep_buffer(struct fs_keep *k);
 /* To be called with the buffer before and after each read(2). */
 void fs_keep_reading(struct fs_keep *k);
 void fs_keep_received(struct fs_keep *k, size_t len);
+/* The request in the buffer was served and may wait for its answer: keeps a copy of it. */
+void fs_keep_parked(struct fs_keep *k);
+/* Puts a request that was under way when the daemon before this one ended into the buffer, as if it had been read. Returns
+ * its length; 0: it is not known. */
+size_t fs_keep_load(struct fs_keep *k, uint64_t unique);
+/* The number of the request in the buffer, marked with FS_KEEP_RESEND by the kernel or, after fs_keep_load(), here. */
+uint64_t fs_keep_current(const struct fs_keep *k);
 /* An answer went out. Any thread. */
 void fs_keep_answered(struct fs_keep *k, uint64_t unique);
 /* Of a request that was sent again: when it came first (ns since 1970), and at how many deaths it was under way. */
@@ -79,8 +87,8 @@ void fs_keep_set_ready(struct fs_keep *k); /* INIT was answered */
 void fs_keep_leave(struct fs_keep *k);
 /* The one before this ended: counts it for all that was under way. */
 void fs_keep_died(struct fs_keep *k);
-/* Calls fn for each request under way; those that it returns true for are forgotten. */
-void fs_keep_each_request(struct fs_keep *k, bool (*fn)(void *arg, uint64_t unique), void *arg);
+/* The requests under way, oldest first, to be freed; NULL when memory is out or there is none. */
+uint64_t *fs_keep_requests(const struct fs_keep *k, size_t *ret_n);
 
 /* --- inodes: `at` is what fs_keep_node_add() gave, 0 for none --- */
 

@@ -571,12 +571,14 @@ static int serve_one(struct fs_loop *l)
 	int n = fuse_session_receive_buf(l->se, &l->buf);
 
 	run_tasks(l); /* whoever has been answered by another thread finds done what goes with it */
-	if (n > 0 && fs_takeover_is_stuck(l->fs, fs_req_current(l->fs)))
+	if (n > 0 && fs_takeover_is_stuck(l->fs, fs_req_current(l->fs))) {
 		refuse_stuck(l);
-	else if (n > 0)
+	} else if (n > 0) {
 		fuse_session_process_buf(l->se, &l->buf);
-	else if (n == 0)
+		fs_keep_parked(l->fs->keep);
+	} else if (n == 0) {
 		l->unmounted = true;
+	}
 	return n == -EINTR ? 1 : n;
 }
 

@@ -13,6 +13,7 @@ struct fs_whandle {
 	struct fs_blob *blob;	      /* owned: what was written; NULL: nothing */
 	enum fs_hstate state;
 	bool counted; /* as half written */
+	unsigned committing; /* commits under way: until they are done it counts as dirty for the next daemon */
 	int refused;  /* the last commit's errno */
 	pid_t pid;
 	bool writes;

@@ -5,6 +5,7 @@
 
 #include "fs/access.h"
 #include "fs/commit.h"
+#include "fs/keep.h"
 #include "fs/manifest-internal.h"
 #include "fs/place.h"
 #include "fs/prune.h"
@@ -18,6 +19,7 @@ struct commit {
 	struct fs_manifest *m; /* owned reference */
 	struct fs_node *dir;   /* owned reference */
 	struct fs_handle *h;   /* owned reference, or NULL: nobody waits */
+	struct fs_kept *kept;  /* owned: of a handle that is released, until this is done; else NULL */
 	struct fs_req *r;      /* NULL: nobody waits */
 	bool attr;	       /* answer with attributes (truncate(2)) */
 };
@@ -57,23 +59,27 @@ static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *r
 		w->state = FS_H_REFUSED;
 		w->refused = result->code;
 	}
-	if (w)
+	if (w) {
+		w->committing--;
 		fs_whandle_keep(w);
+	}
 	if (!c->h)
 		vanish_if_refused(m);
 	if (c->r && result->code == 0 && c->attr)
 		fs_reply_attr(c->r, m->node ? m->node : c->dir);
 	else if (c->r)
 		fs_reply_err(c->r, result->code);
+	fs_keep_handle_drop(fs->keep, c->kept);
 	fs_handle_unref(c->h);
 	fs_node_unref(c->dir);
 	fs_manifest_unref(m);
 	free(c);
 }
 
-/* Commits a text as the manifest's. r and h may be NULL. */
+/* Commits a text as the manifest's. r and h may be NULL; kept is taken, and may be NULL. */
 static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_blob *text, struct fs_req *r,
-			struct fs_handle *h, const struct writer *who, struct fs_access *access, bool attr)
+			struct fs_handle *h, const struct writer *who, struct fs_access *access, bool attr,
+			struct fs_kept *kept)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	struct commit *c = calloc(1, sizeof(*c));
@@ -82,6 +88,7 @@ static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_bl
 
 	if (!c || !m->node) {
 		free(c);
+		fs_keep_handle_drop(m->fs->keep, kept);
 		if (r)
 			fs_reply_err(r, c ? -ESTALE : -ENOMEM);
 		return;
@@ -92,7 +99,9 @@ static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_bl
 	if (r)
 		fs_req_park(r, NULL, NULL);
 	*c = (struct commit){ .m = fs_manifest_ref(m), .dir = fs_node_ref(dir), .h = fs_handle_ref(h), .r = r,
-			      .attr = attr };
+			      .attr = attr, .kept = kept };
+	if (h)
+		((struct fs_whandle *)h->data)->committing++;
 	fs_commit_start(m->fs, &q, on_commit, c);
 }
 
@@ -107,7 +116,7 @@ static void commit_handle(struct fs_req *r, struct fs_handle *h)
 		fs_reply_err(r, 0);
 		return;
 	}
-	commit_text(w->m, h->node->parent, w->blob, r, h, &who, h->access, false);
+	commit_text(w->m, h->node->parent, w->blob, r, h, &who, h->access, false, NULL);
 }
 
 /* Bytes that a signal cut short. */
@@ -176,7 +185,8 @@ void fs_manifest_op_release(struct fs_handle *h)
 		fs_whandle_count(w);
 		LIST_REMOVE(w, entry);
 		if (action == FS_H_QUIET && !m->gone && m->node && w->blob)
-			commit_text(m, h->node->parent, w->blob, NULL, NULL, &who, h->access, false);
+			commit_text(m, h->node->parent, w->blob, NULL, NULL, &who, h->access, false,
+				    steal_ptr(h->kept));
 		else
 			vanish_if_refused(m);
 		if (LIST_EMPTY(&m->writers))
@@ -345,6 +355,6 @@ void fs_manifest_truncate(struct fs_req *r, struct fs_node *n, uint64_t size)
 	if (err < 0)
 		fs_reply_err(r, err);
 	else
-		commit_text(m, n->parent, text, r, NULL, &who, access, true);
+		commit_text(m, n->parent, text, r, NULL, &who, access, true, NULL);
 }
 

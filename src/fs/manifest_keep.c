@@ -24,7 +24,7 @@ static void fill(const struct fs_whandle *w, uint8_t out[static FS_KEEP_STATE])
 {
 	const struct fs_manifest *m = w->m;
 	const struct fs_record rec = fs_manifest_next_attr(m);
-	const struct kept k = { .state = (uint8_t)w->state, .has_blob = w->blob != NULL, .over_set = (uint8_t)m->over_set,
+	const struct kept k = { .state = w->committing ? FS_H_DIRTY : (uint8_t)w->state, .has_blob = w->blob != NULL, .over_set = (uint8_t)m->over_set,
 				.refused = w->refused, .base_rev = w->base ? store_entry_mod_rev(w->base) : 0,
 				.mode = rec.mode, .uid = rec.uid, .gid = rec.gid,
 				.mtime = m->over_set & FS_SET_MTIME ? rec.mtime : m->rec.mtime };

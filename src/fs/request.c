@@ -17,9 +17,7 @@ enum { REQ_POOL = 64 };
 
 uint64_t fs_req_current(struct fs *fs)
 {
-	const struct fuse_in_header *in = fs_keep_buffer(fs->keep);
-
-	return in ? in->unique : 0;
+	return fs_keep_current(fs->keep);
 }
 
 struct fs_req *fs_req_new(fuse_req_t req, struct fs_node *n, struct fs_handle *h)

@@ -381,7 +381,7 @@ static void take_over(struct fs *fs, const void *init, size_t len, int fd)
 	fs->session->taken_over = fs->session->mounted = true;
 	fs->session->swallow = true;
 	fuse_session_process_buf(fs->session->se, &buf);
-	fs_takeover(fs, fd);
+	fs_takeover(fs, fs->session->se, fd);
 }
 
 int fs_session_mount(struct fs *fs, struct error *err)

@@ -2,8 +2,9 @@
 /*
  * Going on where a dead daemon stopped (podfs(7), "When things go wrong"). The kernel speaks of inodes and handles that
  * daemon gave it: they are found again by the names and buffers that it kept (fs/keep.h). What it had read and not answered,
- * the kernel sends again (FUSE_NOTIFY_RESEND, Linux 6.9), marked; such a request may have been done already, which is
- * seen here from what is there: while it is under way the kernel lets nobody else touch the name.
+ * the kernel sends again (FUSE_NOTIFY_RESEND, Linux 6.9), marked; an older one does not, and it is served from what was
+ * kept of it, marked likewise. Such a request may have been done already, which is seen here from what is there: while it is
+ * under way the kernel lets nobody else touch the name.
  */
 #include "fs/frame.h"
 
@@ -367,13 +368,25 @@ bool fs_takeover_is_stuck(struct fs *fs, uint64_t unique)
 
 /* --- the start --- */
 
-static bool refuse_request(void *arg, uint64_t unique)
+/* Without the kernel's help: serves what the daemon before this one kept of the requests that it had read. */
+static void serve_again(struct fs *fs, struct fuse_session *se, int fd)
 {
-	const int *fd = arg;
-	struct fuse_out_header out = { .len = sizeof(out), .error = -EIO, .unique = unique };
+	size_t n = 0;
+	_cleanup_free_ uint64_t *list = fs_keep_requests(fs->keep, &n);
 
-	(void)!write(*fd, &out, sizeof(out)); /* ignoring: it was answered a moment before the death */
-	return true;
+	for (size_t i = 0; i < n; i++) {
+		struct fuse_out_header out = { .len = sizeof(out), .error = -EIO, .unique = list[i] };
+		struct fuse_buf buf = { .mem = fs_keep_buffer(fs->keep) };
+
+		if (!fs_takeover_is_stuck(fs, list[i] | FS_KEEP_RESEND))
+			buf.size = fs_keep_load(fs->keep, list[i]);
+		if (buf.size) {
+			fuse_session_process_buf(se, &buf);
+			continue;
+		}
+		(void)!write(fd, &out, sizeof(out)); /* ignoring: it was answered a moment before the death */
+		fs_keep_answered(fs->keep, list[i]);
+	}
 }
 
 static void wake_poller(int fd, uint64_t kh)
@@ -386,21 +399,23 @@ static void wake_poller(int fd, uint64_t kh)
 	(void)!write(fd, &out, sizeof(out)); /* ignoring: nobody polls any more */
 }
 
-void fs_takeover(struct fs *fs, int fd)
+void fs_takeover(struct fs *fs, struct fuse_session *se, int fd)
 {
 	struct fuse_out_header again = { .len = sizeof(again), .error = NOTIFY_RESEND };
 
 	fs_keep_died(fs->keep);
 	for (struct fs_kept *k = fs_keep_handle_next(fs->keep, NULL); k; k = fs_keep_handle_next(fs->keep, k)) {
+		struct fs_handle *h = fs_handle_find(fs, k->number);
+
 		/* Others find by name what these make, so they cannot wait until the kernel speaks of them. */
-		if (k->region != FS_KEPT_PLAIN && !fs_handle_find(fs, k->number))
-			(void)restore(fs, k); /* NULL: told, and EIO for who uses it */
-		if (k->poll_kh)
+		if (k->region != FS_KEPT_PLAIN && !h)
+			h = restore(fs, k); /* NULL: told, and EIO for who uses it */
+		if (h && k->released) /* and the kernel never does of this one */
+			fs_handle_unref(h);
+		if (k->number && k->poll_kh)
 			wake_poller(fd, k->poll_kh);
 		k->poll_kh = 0;
 	}
-	if (write(fd, &again, sizeof(again)) >= 0)
-		return;
-	log_warning("this kernel does not send requests again: those that the daemon had read when it ended fail");
-	fs_keep_each_request(fs->keep, refuse_request, &fd);
+	if (write(fd, &again, sizeof(again)) < 0)
+		serve_again(fs, se, fd);
 }

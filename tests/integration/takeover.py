@@ -205,7 +205,7 @@ def readers(rng):
 def trees(_):
     while not stop.is_set():
         run("find", MNT + "/configmaps", "-name", "*.yaml")
-        run("ls", "-lR", MNT + "/deployments")
+        run("ls", "-lR", MNT + "/configmaps/store")  # whose names stay, so that no call can fail for that
         run("grep", "-rq", "ConfigMap", MNT + "/configmaps/store")
 
 

@@ -189,15 +189,17 @@ static void receive(struct fs_keep *k, uint64_t unique, uint32_t opcode)
 	fs_keep_received(k, sizeof(*in));
 }
 
-static bool count_request(void *arg, uint64_t unique)
+static size_t count_requests(const struct fs_keep *k)
 {
-	++*(int *)arg;
-	return false;
+	size_t n = 0;
+
+	free(fs_keep_requests(k, &n));
+	return n;
 }
 
 static void test_requests(void **state)
 {
-	int fd = new_area(), n = 0;
+	int fd = new_area();
 	struct fs_keep *k = open_keep(fd);
 	unsigned deaths;
 	int64_t came;
@@ -210,10 +212,10 @@ static void test_requests(void **state)
 	fs_keep_answered(k, 6);
 	k = next_daemon(k, fd);
 	fs_keep_died(k);
-	fs_keep_each_request(k, count_request, &n);
+	assert_int_equal(count_requests(k), 1);
+	assert_int_equal(fs_keep_load(k, 2), 0); /* nothing was kept of it but its number */
 	assert_int_equal(fs_keep_came(k, 2 | FS_KEEP_RESEND, &deaths), came);
 	assert_int_equal(deaths, 1);
-	assert_int_equal(n, 1);
 	receive(k, 2 | FS_KEEP_RESEND, FUSE_LOOKUP); /* it came again: the same one */
 	fs_keep_leave(k); /* and this daemon left on purpose */
 	k = next_daemon(k, fd);
@@ -225,17 +227,27 @@ static void test_requests(void **state)
 	(void)fs_keep_came(k, 2, &deaths);
 	assert_int_equal(deaths, FS_KEEP_DEATHS);
 	fs_keep_answered(k, 2 | FS_KEEP_RESEND);
-	n = 0;
-	fs_keep_each_request(k, count_request, &n);
-	assert_int_equal(n, 0);
+	assert_int_equal(count_requests(k), 0);
 	/* Read, but killed before it was noted. */
 	fs_keep_reading(k);
 	*(struct fuse_in_header *)fs_keep_buffer(k) =
 		(struct fuse_in_header){ .len = sizeof(struct fuse_in_header), .opcode = FUSE_GETATTR, .unique = 8 };
 	k = next_daemon(k, fd);
 	fs_keep_died(k);
-	fs_keep_each_request(k, count_request, &n);
-	assert_int_equal(n, 1);
+	assert_int_equal(count_requests(k), 1);
+	assert_int_equal(fs_keep_load(k, 8), sizeof(struct fuse_in_header));
+	assert_int_equal(fs_keep_current(k), 8 | FS_KEEP_RESEND);
+	fs_keep_answered(k, 8 | FS_KEEP_RESEND);
+	/* One that waits, while others are read. */
+	receive(k, 10, FUSE_FLUSH);
+	fs_keep_parked(k);
+	receive(k, 12, FUSE_GETATTR);
+	fs_keep_answered(k, 12);
+	k = next_daemon(k, fd);
+	fs_keep_died(k);
+	assert_int_equal(count_requests(k), 1);
+	assert_int_equal(fs_keep_load(k, 10), sizeof(struct fuse_in_header));
+	assert_int_equal(((struct fuse_in_header *)fs_keep_buffer(k))->opcode, FUSE_FLUSH);
 	fs_keep_free(k);
 	close_fdp(&fd);
 }
