@@ -8,6 +8,7 @@
 int cmd_mount(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_umount(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* Where podfs keeps things unless it is told otherwise. */

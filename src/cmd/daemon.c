@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 
 #include "base/log.h"
+#include "cmd/control.h"
 #include "cmd/holder.h"
 #include "cmd/mounts.h"
 #include "fs/session.h"
@@ -25,6 +26,7 @@ struct daemon {
 	char *mountpoint;
 	struct cluster *cluster;
 	struct fs *fs;
+	struct control *socket;
 	int signals; /* signalfd */
 	int control; /* to the holder */
 	int ended;   /* eventfd-like pipe end that closes when the loop has ended */
@@ -180,6 +182,8 @@ static int run(struct daemon *d, struct error *err)
 	if (r == 0)
 		r = fs_session_taken_over(d->fs) ? 0 : mount_record_write(getppid(), d->mountpoint, &d->options->cluster, err);
 	if (r == 0)
+		r = control_start(d->fs, cluster_agent(d->cluster), d->options->cluster.run_dir, d->mountpoint, &d->socket, err);
+	if (r == 0)
 		r = serve(d, err);
 	return r;
 }
@@ -187,6 +191,7 @@ static int run(struct daemon *d, struct error *err)
 /* Makes room for the next daemon. What is open stays open, so nothing of it is freed. */
 static void leave(struct daemon *d)
 {
+	control_stop(d->socket, true);
 	fs_session_hand_over(d->fs);
 	_exit(DAEMON_LEFT);
 }
@@ -195,10 +200,12 @@ static void finish(struct daemon *d)
 {
 	bool drain = atomic_load(&d->drain);
 
+	control_stop(d->socket, false);
 	fs_session_free(steal_ptr(d->fs));
 	if (drain && d->cluster)
 		cluster_drain(d->cluster);
 	cluster_close(steal_ptr(d->cluster), drain);
+	control_free(steal_ptr(d->socket));
 	if (drain)
 		mount_record_remove(d->options->cluster.run_dir, d->mountpoint);
 }

@@ -14,6 +14,7 @@ static const struct {
 	{ "mount", cmd_mount, "mount a cluster at a directory" },
 	{ "umount", cmd_umount, "stop every pod, unmount the cluster and end its daemon" },
 	{ "diff", cmd_diff, "show what copying files into the mount would change" },
+	{ "exec", cmd_exec, "run a program in a container" },
 	{ "validate", cmd_validate, "check manifests as a write into the mount would" },
 	{ "version", cmd_version, "print the version" },
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/mounts.h"
 
+#include "cmd/control.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -107,9 +109,11 @@ int mount_record_read(const char *run_dir, const char *mountpoint, struct mount_
 
 void mount_record_remove(const char *run_dir, const char *mountpoint)
 {
-	static const char *const dirs[] = { "/pods", "/mounts", "" };
-	_cleanup_free_ char *path = record_path(run_dir, mountpoint);
+	static const char *const dirs[] = { "/pods", "/mounts", "/control", "" };
+	_cleanup_free_ char *path = record_path(run_dir, mountpoint), *socket = control_path(run_dir, mountpoint);
 
+	if (socket)
+		(void)unlink(socket); /* ignoring: mostly the daemon has done it */
 	if (path)
 		(void)unlink(path); /* ignoring: a record of a dead process is harmless */
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {

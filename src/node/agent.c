@@ -60,6 +60,18 @@ static void put_inbox(struct agent *agent, enum inbox_type type, const struct ob
 	put_item(i);
 }
 
+int agent_put_exec(struct agent *agent, struct agent_exec_job *job, uint64_t id)
+{
+	struct inbox_item *i = new_item(agent, INBOX_EXEC, "");
+
+	if (!i)
+		return -ENOMEM;
+	i->exec = job;
+	i->exec_id = id;
+	put_item(i);
+	return 0;
+}
+
 /* The store's callback: the item was made when the transaction was. */
 static void on_settled(void *arg, int result, uint64_t rev)
 {
@@ -194,6 +206,8 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 	HASH_FIND_STR(agent->pods, i->uid, p);
 	if (i->type == INBOX_SOURCE)
 		agent_source_changed(agent, i->object);
+	else if (i->type == INBOX_EXEC)
+		agent_exec_take(agent, i->exec, i->exec_id);
 	else if (!p && i->type == INBOX_POD && !add_pod(agent, i->object))
 		log_error("pod %s/%s: not run: no memory, or more than %d containers", object_namespace(i->object),
 			  object_name(i->object), LIFECYCLE_CONTAINERS_MAX);
@@ -576,8 +590,10 @@ void agent_stop(struct agent *agent)
 	while ((i = TAILQ_FIRST(&agent->inbox))) {
 		TAILQ_REMOVE(&agent->inbox, i, link);
 		object_unref(i->object);
+		agent_exec_job_free(i->exec);
 		free(i);
 	}
+	agent_exec_clear(agent);
 	agent_facts_clear(agent);
 	agent_probe_clear(agent);
 	cgroups_close(agent->cgroups);

@@ -60,6 +60,32 @@ void agent_drain(struct agent *agent);
 /* Ends the agent; the pods run on. NULL is fine. */
 void agent_stop(struct agent *agent);
 
+/* A program to be run beside a container's own. Strings and descriptors are borrowed. */
+struct agent_exec {
+	uint64_t id; /* the caller's, unique */
+	const char *namespace, *pod, *container; /* container "": the one that kubectl.kubernetes.io/default-container names,
+						  * else the first */
+	const char *const *args;
+	size_t n_args;
+	bool tty;     /* a terminal of its own, instead of stdio */
+	int stdio[3];
+};
+
+struct agent_exec_reply {
+	enum { AGENT_EXEC_STARTED, AGENT_EXEC_EXITED, AGENT_EXEC_FAILED } type;
+	int code;	  /* the exit status (128 + signal), or a negative errno */
+	int fd;		  /* AGENT_EXEC_STARTED with a terminal: its master, borrowed; else -1 */
+	const char *text; /* of a failure */
+};
+
+/* On the agent's thread. After one that is not AGENT_EXEC_STARTED nothing follows; agent_stop() may come first. */
+typedef void (*agent_exec_fn)(void *arg, const struct agent_exec_reply *r);
+
+/* Runs it. -ENOMEM, else 0 and answers by fn. The caller has seen to it that who asks may. Any thread. */
+int agent_exec(struct agent *agent, const struct agent_exec *e, agent_exec_fn fn, void *arg);
+/* Who asked has gone: what runs is killed. An answer still comes. Any thread. */
+void agent_exec_hang_up(struct agent *agent, uint64_t id);
+
 struct agent_container_facts {
 	int64_t pid;
 	int64_t cpu;	/* ns of CPU time of this run; -1: unknown */

@@ -139,6 +139,7 @@ static void on_gone(struct agent *agent, struct agent_pod *p)
 	else if (!p->expected_end)
 		agent_pod_lost(agent, p);
 	p->adopting = false;
+	agent_exec_lost(agent, p);
 	agent_pod_clean(agent, p);
 }
 
@@ -150,7 +151,8 @@ static void on_error(struct agent *agent, struct agent_pod *p, const struct sand
 		p->expected_end = true;
 		return;
 	}
-	agent_probe_exec_ended(agent, p, ev); /* an exec that podfs-pod could not begin */
+	if (!agent_exec_event(agent, p, ev)) /* an exec that podfs-pod could not begin */
+		agent_probe_exec_ended(agent, p, ev);
 	for (size_t i = 0; i < p->run.n; i++) {
 		struct container_run *c = &p->run.containers[i];
 
@@ -197,8 +199,12 @@ static void on_event(struct agent *agent, struct agent_pod *p, struct sandbox_ev
 		log_warning("pod %s/%s: %s%s%s", object_namespace(p->object), object_name(p->object), ev->container,
 			    *ev->container ? ": " : "", ev->text);
 		break;
+	case SANDBOX_EXEC_STARTED:
+		(void)agent_exec_event(agent, p, ev); /* ignoring: a probe or a hook, which wait for the end only */
+		break;
 	case SANDBOX_EXEC_EXITED:
-		agent_probe_exec_ended(agent, p, ev);
+		if (!agent_exec_event(agent, p, ev))
+			agent_probe_exec_ended(agent, p, ev);
 		break;
 	case SANDBOX_ERROR:
 		on_error(agent, p, ev);

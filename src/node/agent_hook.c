@@ -26,7 +26,7 @@ static int begin(struct agent *agent, struct agent_pod *p, struct container_run 
 	c->hook_id = 0;
 	c->hook_until = until;
 	if (exec)
-		return agent_launch_exec(agent, p, c, value_get(exec, "command"), -1, &c->hook_id, err);
+		return agent_launch_command(agent, p, c, value_get(exec, "command"), -1, &c->hook_id, err);
 	if (http)
 		return agent_probe_call(agent, p, c, AGENT_CALL_HOOK, "httpGet", http, until ? until - now : 0, &c->hook_id,
 					err);

@@ -49,12 +49,14 @@ struct agent_pod {
 
 struct agent_fact;
 struct agent_call;
+struct agent_exec_job;
 TAILQ_HEAD(agent_dirty, agent_pod);
 
 enum inbox_type {
 	INBOX_POD,     /* a pod's newest version */
 	INBOX_GONE,    /* a pod has left the store; the object is its last */
 	INBOX_SOURCE,  /* a ConfigMap or Secret has come, changed or gone */
+	INBOX_EXEC,    /* a program is to be run, or who asked for it has gone */
 	INBOX_CLEANED, /* the cleaner has finished with a pod */
 	INBOX_WRITTEN, /* a status has been stored, or not: result */
 	INBOX_REMOVED, /* a removal from the store was carried out, or not: result */
@@ -66,6 +68,8 @@ struct inbox_item {
 	enum inbox_type type;
 	struct agent *agent;
 	struct object *object; /* INBOX_POD, INBOX_GONE, INBOX_SOURCE */
+	struct agent_exec_job *exec; /* INBOX_EXEC; NULL: exec_id has hung up */
+	uint64_t exec_id;
 	int result;
 	char uid[OBJECT_UID_SIZE];
 };
@@ -82,6 +86,7 @@ struct agent {
 	struct cgroups *cgroups;
 	struct cleaner *cleaner;
 	struct prober *prober;
+	struct agent_exec_job *execs; /* that run, by id */
 	struct agent_call *calls; /* checks that podfs-probe has in hand, by id */
 	uint64_t last_call;
 	struct cache_subscription *subscription, *sources[2]; /* of pods; of ConfigMaps and Secrets */
@@ -107,6 +112,8 @@ struct agent {
 
 /* Puts a pod in the list of those to look at before the thread sleeps. */
 void agent_mark(struct agent *agent, struct agent_pod *p);
+/* From any thread: puts a job, or with NULL the end of that of the id, in the inbox. -ENOMEM. */
+int agent_put_exec(struct agent *agent, struct agent_exec_job *job, uint64_t id);
 /* From any thread: the cleaner has finished with a pod. */
 void agent_note_cleaned(void *arg, const char *uid);
 
@@ -189,6 +196,17 @@ int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_
 		     const struct value *action, int64_t timeout, uint64_t *ret_id, struct error *err);
 void agent_probe_clear(struct agent *agent);
 
+/* --- agent_exec.c: on the agent's thread --- */
+
+/* Starts a job, which it takes; or, with NULL, ends that of the id. */
+void agent_exec_take(struct agent *agent, struct agent_exec_job *job, uint64_t id);
+/* An exec has started, failed or ended: true if it was one of these. */
+bool agent_exec_event(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev);
+/* The pod's podfs-pod has gone. */
+void agent_exec_lost(struct agent *agent, const struct agent_pod *p);
+void agent_exec_job_free(struct agent_exec_job *job);
+void agent_exec_clear(struct agent *agent);
+
 /* --- agent_facts.c --- */
 
 /* Shows other threads how a container stands. */
@@ -208,10 +226,13 @@ void agent_launch_prepare(struct agent *agent, struct agent_pod *p);
 /* Sends a container's start. On failure *ret_reason is Kubernetes' word for why it waits. */
 int agent_launch_container(struct agent *agent, struct agent_pod *p, struct container_run *c, const char **ret_reason,
 			   struct error *err);
-/* Runs a command beside the container's own processes, as the container is. Its output goes to `out` (borrowed; -1: nowhere).
- * SANDBOX_EXEC_EXITED follows with that id, unless the daemon dies, which kills it. */
-int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container_run *run, const struct value *command,
-		      int out, uint64_t *ret_id, struct error *err);
+/* Runs a program beside the container's own processes, as the container is. stdio is borrowed, -1: nowhere; NULL: a
+ * terminal of its own. SANDBOX_EXEC_EXITED follows with that id, unless the daemon dies, which kills it. */
+int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container_run *run, const char *const *args,
+		      size_t n_args, const int stdio[3], uint64_t *ret_id, struct error *err);
+/* As above for a handler's command, with output to `out` (-1: nowhere). */
+int agent_launch_command(struct agent *agent, struct agent_pod *p, struct container_run *run, const struct value *command,
+			 int out, uint64_t *ret_id, struct error *err);
 /* Everything of a container but its root, log, cgroup and mounts. Strings are of `a`, the spec and the image. */
 int agent_container_assemble(struct arena *a, struct agent *agent, struct agent_pod *p, struct container_run *run,
 			     const struct image *image, struct env_list *env, struct sandbox_container *c,

@@ -345,37 +345,47 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	return r;
 }
 
-int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container_run *run, const struct value *command,
-		      int out, uint64_t *ret_id, struct error *err)
+int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container_run *run, const char *const *args,
+		      size_t n_args, const int stdio[3], uint64_t *ret_id, struct error *err)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_image_ struct image *image = NULL;
-	const char **argv = arena_alloc(a, (value_len(command) + 1) * sizeof(*argv)), *reason, *qos = agent_pod_qos(p->object);
-	const int stdio[3] = { -1, out, out };
+	static const int nothing[3] = { -1, -1, -1 };
 	int fds[CGROUP_HIERARCHIES_MAX], r;
 	char path[CGROUP_PATH_MAX];
 	struct sandbox_container c;
 	struct env_list env = { 0 };
+	const char *reason;
 
-	if (!argv)
-		return error_errno(err, -ENOMEM, "exec");
-	r = find_image(agent, run, &image, &reason, err);
+	r = a ? find_image(agent, run, &image, &reason, err) : error_errno(err, -ENOMEM, "exec");
 	if (r == 0)
 		r = agent_container_assemble(a, agent, p, run, image, &env, &c, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < value_len(command); i++)
-		argv[i] = value_str_or(value_at(command, i), "");
-	c.argv = argv;
-	c.n_argv = value_len(command);
-	c.flags = POD_KILL_ON_CLOSE;
-	r = cgroup_path(agent->cgroups, qos, p->uid, run->name, path);
+	c.argv = args;
+	c.n_argv = n_args;
+	c.flags = POD_KILL_ON_CLOSE | (stdio ? 0 : POD_TTY);
+	r = cgroup_path(agent->cgroups, agent_pod_qos(p->object), p->uid, run->name, path);
 	if (r == 0)
 		r = cgroup_open_dirs(agent->cgroups, path, fds, &c.n_cgroups, err);
 	if (r < 0)
 		return r;
 	c.cgroup_fds = fds;
-	r = sandbox_exec(p->sandbox, &c, stdio, ret_id, err);
+	r = sandbox_exec(p->sandbox, &c, stdio ? stdio : nothing, ret_id, err);
 	close_all(fds, c.n_cgroups);
 	return r;
+}
+
+int agent_launch_command(struct agent *agent, struct agent_pod *p, struct container_run *run, const struct value *command,
+			 int out, uint64_t *ret_id, struct error *err)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	const char **args = arena_alloc(a, (value_len(command) + 1) * sizeof(*args));
+	const int stdio[3] = { -1, out, out };
+
+	if (!args)
+		return error_errno(err, -ENOMEM, "exec");
+	for (size_t i = 0; i < value_len(command); i++)
+		args[i] = value_str_or(value_at(command, i), "");
+	return agent_launch_exec(agent, p, run, args, value_len(command), stdio, ret_id, err);
 }

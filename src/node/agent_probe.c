@@ -225,7 +225,7 @@ static int run_command(struct agent *agent, struct agent_pod *p, struct containe
 	(void)fcntl(in, F_SETPIPE_SZ, PIPE_SIZE); /* ignoring: a smaller one does for most */
 	if (fcntl(in, F_SETFL, O_NONBLOCK) < 0)
 		return error_errno(err, -errno, "make a pipe");
-	r = agent_launch_exec(agent, p, c, value_get(exec, "command"), out, ret_id, err);
+	r = agent_launch_command(agent, p, c, value_get(exec, "command"), out, ret_id, err);
 	if (r < 0)
 		return r;
 	if (c->probes[type].out)

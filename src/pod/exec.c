@@ -114,6 +114,14 @@ int pod_exec(struct pod *p, int client, struct pod_message *m)
 	return r < 0 ? r : 1;
 }
 
+static void started(struct pod *p, struct exec *x)
+{
+	x->started_at = clock_realtime();
+	tell(p, x, POD_EXEC_STARTED, 0);
+	x->told = true;
+	close_fdp(&x->tty);
+}
+
 void pod_exec_input(struct pod *p, size_t index)
 {
 	struct exec *x = &p->execs[index];
@@ -127,12 +135,8 @@ void pod_exec_input(struct pod *p, size_t index)
 			return;
 		if (n <= 0) {
 			close_fdp(&x->report);
-			if (n == 0 && x->ready && !x->failed) {
-				x->started_at = clock_realtime();
-				tell(p, x, POD_EXEC_STARTED, 0);
-				x->told = true;
-				close_fdp(&x->tty);
-			}
+			if (n == 0 && x->ready && !x->failed)
+				started(p, x);
 			return;
 		}
 		if (r.kind == REPORT_PID && x->pid == 0)
@@ -164,6 +168,9 @@ bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
 		/* The first one's end matters only when there will be no second. */
 		if (x->pid != pid && x->pid != 0)
 			return true;
+		/* It got as far as its exec, and ended before the first one let go of the report. */
+		if (!x->told && x->code == 0 && x->pid == pid && x->ready)
+			started(p, x);
 		if (!x->told && x->code == 0) {
 			x->code = -ECHILD;
 			pod_copy_text(x->text, sizeof(x->text), "ended while it was set up");
