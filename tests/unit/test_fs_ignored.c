@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* .podfsignore: what gitignore(5) says of a path. */
+/* Names and places below manifests/: .podfsignore as gitignore(5) has it, and the keys of records. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 
 #include "fs/ignored.h"
 #include "fs/names.h"
+#include "fs/place.h"
 
 static void test_match(void **state)
 {
@@ -113,6 +114,32 @@ static void test_kustomization(void **state)
 	assert_false(fs_name_is_kustomization("kustomization.json"));
 }
 
+static void test_keys(void **state)
+{
+	char ns[FS_NS_SIZE], long_key[200] = FS_TREE_PREFIX;
+	struct fs_commit_target t;
+
+	assert_true(fs_place_of_key(FS_TREE_PREFIX "default/0/a.yaml", ns, &t));
+	assert_string_equal(t.ns, "default");
+	assert_null(t.kind);
+	assert_true(t.any_namespace);
+	assert_true(fs_place_of_key(FS_TREE_PREFIX "dev/1f/a.yaml", ns, &t));
+	assert_string_equal(t.ns, "dev");
+	assert_false(t.any_namespace);
+	assert_true(fs_place_of_key(FS_KINDS_PREFIX "dev/configmaps/a.yaml", ns, &t));
+	assert_string_equal(t.kind->kind, "ConfigMap");
+	assert_false(t.any_namespace);
+	assert_true(fs_place_of_key(FS_KINDS_PREFIX "/nodes/a.yaml", ns, &t)); /* of no namespace */
+	assert_string_equal(t.ns, "default");
+	assert_false(fs_place_of_key(FS_KINDS_PREFIX "dev/nonsense/a.yaml", ns, &t));
+	assert_false(fs_place_of_key(FS_TREE_PREFIX "dev", ns, &t));
+	assert_false(fs_place_of_key(FS_TREE_PREFIX "dev/1f", ns, &t));
+	assert_false(fs_place_of_key("/mount/seed", ns, &t));
+	memset(long_key + strlen(FS_TREE_PREFIX), 'n', 100);
+	memcpy(long_key + strlen(FS_TREE_PREFIX) + 100, "/0/a", 5);
+	assert_false(fs_place_of_key(long_key, ns, &t));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +147,7 @@ int main(void)
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_kustomization),
+		cmocka_unit_test(test_keys),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
