@@ -79,6 +79,7 @@ struct name_change {
 	struct fs_node *n, *target;   /* owned references; NULL: not known */
 	char *name, *newname;	      /* owned */
 	bool from_scratch, to_scratch;
+	enum fs_name_class to; /* of a renamed manifest's new name */
 };
 
 static void free_change(struct name_change *c)
@@ -135,25 +136,54 @@ static void on_removed(struct fs *fs, void *arg, int result)
 	end_change(c, result == -ESTALE ? -EAGAIN : result);
 }
 
+/*
+ * Whether a manifest that has no record yet is on its way to the store, as after touch(1), whose empty file is committed
+ * once it is closed: then `fn` goes on when it is there. Who comes second finds that it is going already.
+ */
+static bool wait_for_record(struct name_change *c, void (*fn)(void *arg))
+{
+	struct fs_manifest *m = c->n->data;
+
+	if (m->entry || !m->committing)
+		return false;
+	if (m->settled) {
+		end_change(c, -ENOENT);
+		return true;
+	}
+	fs_req_park(c->r, NULL, NULL);
+	m->settled = fn;
+	m->settled_arg = c;
+	return true;
+}
+
+static void remove_record(void *arg)
+{
+	struct name_change *c = arg;
+	struct writer who = fs_req_writer(c->r);
+	char key[STORE_KEY_MAX + 1];
+	int err = fs_place_key(c->dir, c->name, key);
+
+	if (err < 0) {
+		end_change(c, err);
+	} else if (!((struct fs_manifest *)c->n->data)->entry) { /* it was never committed */
+		on_removed(c->dir->fs, c, 0);
+	} else {
+		fs_req_park(c->r, NULL, NULL);
+		fs_commit_remove(c->dir->fs, &who, key, on_removed, c);
+	}
+}
+
 static void remove_manifest(struct fs_req *r, struct fs_node *dir, const char *name)
 {
 	struct name_change *c = new_change(r, dir, name, NULL, NULL);
-	struct writer who = fs_req_writer(r);
-	char key[STORE_KEY_MAX + 1];
 	int err = c ? fs_manifest_lookup(dir, name, &c->n) : -ENOMEM;
 
-	if (err == 0)
-		err = fs_place_key(dir, name, key);
-	if (err < 0) {
-		if (c)
-			free_change(c);
+	if (!c)
 		fs_reply_err(r, err);
-	} else if (!((struct fs_manifest *)c->n->data)->entry) { /* it was never committed */
-		on_removed(dir->fs, c, 0);
-	} else {
-		fs_req_park(r, NULL, NULL);
-		fs_commit_remove(dir->fs, &who, key, on_removed, c);
-	}
+	else if (err < 0)
+		end_change(c, err);
+	else if (!wait_for_record(c, remove_record))
+		remove_record(c);
 }
 
 void fs_files_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
@@ -324,19 +354,27 @@ static void manifest_to_manifest(struct name_change *c)
 	}
 }
 
-static void rename_manifest(struct name_change *c, enum fs_name_class to)
+static void rename_record(void *arg)
 {
-	int err = fs_manifest_lookup(c->dir, c->name, &c->n);
-	const struct fs_manifest *m = err == 0 && c->n ? c->n->data : NULL;
+	struct name_change *c = arg;
 
-	if (!m)
-		end_change(c, err < 0 ? err : -ENOENT);
-	else if (!m->entry) /* it is being written for the first time */
+	if (!((struct fs_manifest *)c->n->data)->entry) /* it is being written for the first time */
 		end_change(c, -EBUSY);
-	else if (to == FS_NAME_SCRATCH)
+	else if (c->to == FS_NAME_SCRATCH)
 		manifest_to_scratch(c);
 	else
 		manifest_to_manifest(c);
+}
+
+static void rename_manifest(struct name_change *c, enum fs_name_class to)
+{
+	int err = fs_manifest_lookup(c->dir, c->name, &c->n);
+
+	c->to = to;
+	if (err < 0 || !c->n || !c->n->data)
+		end_change(c, err < 0 ? err : -ENOENT);
+	else if (!wait_for_record(c, rename_record))
+		rename_record(c);
 }
 
 static void on_replaced(struct fs *fs, void *arg, int result)

@@ -27,6 +27,9 @@ struct fs_manifest {
 	bool gone;		   /* unlinked, or refused when it was new */
 	int64_t touched;	   /* of a folder: its time, while that is on its way to the store; else 0 */
 	bool touching, touch_again; /* it is on its way; and there is a newer one */
+	unsigned committing;	   /* commits under way */
+	void (*settled)(void *arg); /* called when the last of them has ended, by then nobody else's; or NULL */
+	void *settled_arg;
 	LIST_HEAD(, fs_whandle) writers;
 	RB_ENTRY(fs_manifest) pending; /* while it has no record and is not gone */
 	struct fs_node *node;	   /* borrowed; NULL once it went */

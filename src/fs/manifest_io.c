@@ -48,6 +48,7 @@ static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *r
 	struct fs_manifest *m = c->m;
 	struct fs_whandle *w = c->h ? c->h->data : NULL;
 
+	m->committing--;
 	free(m->error);
 	m->error = result->error ? strdup(result->error) : NULL; /* ignoring lack of memory: it is in `errors` */
 	if (result->code == 0) {
@@ -70,6 +71,12 @@ static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *r
 	else if (c->r)
 		fs_reply_err(c->r, result->code);
 	fs_keep_handle_drop(fs->keep, c->kept);
+	if (m->settled && !m->committing) {
+		void (*settled)(void *arg) = m->settled;
+
+		m->settled = NULL;
+		settled(m->settled_arg);
+	}
 	fs_handle_unref(c->h);
 	fs_node_unref(c->dir);
 	fs_manifest_unref(m);
@@ -102,6 +109,7 @@ static void commit_text(struct fs_manifest *m, struct fs_node *dir, struct fs_bl
 			      .attr = attr, .kept = kept };
 	if (h)
 		((struct fs_whandle *)h->data)->committing++;
+	m->committing++;
 	fs_commit_start(m->fs, &q, on_commit, c);
 }
 
