@@ -236,7 +236,7 @@ static int rows_of(struct table *t, const char *key, const struct object *o)
 {
 	_cleanup_object_ struct object *live = NULL;
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	struct value_change *changes;
+	struct value_change *changes = NULL;
 	const struct value *doc;
 	size_t n = 0;
 	int r = 0;
