@@ -42,6 +42,23 @@ static void vanish_if_refused(struct fs_manifest *m)
 	fs_unlinked_refused(m->fs, m->key);
 }
 
+static void on_taken_away(struct fs *fs, void *arg, int result)
+{
+	/* Ignoring a failure: the file is there again and can be removed. */
+}
+
+/* The file was unlinked while its first commit was on the way: what that made goes too. */
+static void take_away(struct fs_manifest *m, const struct store_entry *now)
+{
+	const struct writer who = { .uid = 0, .agent = "mount" };
+	struct fs_record rec;
+	size_t len;
+	const void *value = store_entry_value(now, &len);
+
+	if (fs_record_decode(value, len, &rec) == 0 && rec.ino == m->rec.ino)
+		fs_commit_remove(m->fs, &who, m->key, on_taken_away, NULL);
+}
+
 static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *result)
 {
 	struct commit *c = arg;
@@ -54,7 +71,9 @@ static void on_commit(struct fs *fs, void *arg, const struct fs_commit_result *r
 	if (result->code == 0) {
 		m->over_set = 0;
 		m->wrote = 0;
-		if (result->now && !m->gone)
+		if (result->now && m->gone)
+			take_away(m, result->now);
+		else if (result->now)
 			(void)fs_manifest_set_entry(m, result->now); /* ignoring: it was read a moment ago */
 	} else if (w && w->state == FS_H_CLEAN) {
 		w->state = FS_H_REFUSED;
