@@ -169,6 +169,15 @@ static bool changes_key(const struct txn *t, const char *key)
 	return false;
 }
 
+/* Whether the transaction removes that key. */
+static bool removes_key(const struct txn *t, const char *key)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->ops[i].type == STORE_DELETE && !strcmp(t->ops[i].key, key))
+			return true;
+	return false;
+}
+
 /* Whether the transaction itself makes an object of that key. */
 static bool makes_key(const struct txn *t, const char *key)
 {
@@ -455,6 +464,17 @@ static bool mark_deleting(struct txn *t, const struct object *old, struct value 
 	return true;
 }
 
+/* Removes the object, instead of what the transaction would do with it so far. */
+static int remove_once(struct txn *t, const struct object *o)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->ops[i].type != STORE_CHECK && strcmp(t->ops[i].key, object_key(o)) == 0) {
+			t->ops[i] = (struct store_op){ STORE_DELETE, t->ops[i].key, NULL, 0, object_revision(o) };
+			return 0;
+		}
+	return txn_remove(t, object_key(o), object_revision(o));
+}
+
 /* What goes takes along what cannot be without it: a CustomResourceDefinition its kind's objects. */
 static int remove_object(struct txn *t, const struct object *o)
 {
@@ -464,7 +484,7 @@ static int remove_object(struct txn *t, const struct object *o)
 	int r = kind && kind->is_custom ? cache_list(t->registry->cache, kind, NULL, &list) : 0;
 
 	for (size_t i = 0; r == 0 && i < list.n; i++)
-		r = txn_remove(t, object_key(list.items[i]), object_revision(list.items[i]));
+		r = remove_once(t, list.items[i]);
 	return r < 0 ? r : txn_remove(t, object_key(o), object_revision(o));
 }
 
@@ -477,6 +497,8 @@ int txn_delete(struct txn *t, const struct object *old, const struct delete_opti
 
 	if (!opts)
 		opts = &defaults;
+	if (object_kind(old)->is_custom && removes_key(t, object_key(old)))
+		return 0; /* its definition goes and takes it along */
 	grace = strategy_delete_grace(old, opts->grace_seconds);
 	root = value_copy(t->arena, object_root(old));
 	if (!root)
