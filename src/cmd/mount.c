@@ -11,11 +11,12 @@
 #include "cmd/commands.h"
 #include "cmd/daemon.h"
 #include "cmd/holder.h"
+#include "cmd/restore.h"
 #include "fs/session.h"
 
 struct options {
 	struct daemon_options daemon;
-	const char *dir;
+	const char *dir, *restore;
 	bool foreground, held;
 	unsigned max_deaths;
 };
@@ -25,6 +26,7 @@ static const char help[] =
 	"Mounts a cluster at DIRECTORY and returns when it is ready.\n\n"
 	"  --store STORE        lmdb:PATH keeps the state below PATH (default " DEFAULT_STORE ");\n"
 	"                       memory: keeps none\n"
+	"  --restore FILE       make the state from a backup first; there must be none\n"
 	"  --foreground         stay in the foreground and log to standard error\n"
 	"  --settle SECONDS     how long a removed manifest's objects stay (default 2, at most 60)\n"
 	"  --node-name NAME     name of this machine's Node (default: the host's name)\n"
@@ -42,7 +44,8 @@ static const struct option long_options[] = {
 	{ "pod-cidr", required_argument, NULL, 'p' }, { "run-dir", required_argument, NULL, 'r' },
 	{ "log-dir", required_argument, NULL, 'l' }, { "cgroup-parent", required_argument, NULL, 'c' },
 	{ "max-deaths", required_argument, NULL, 'm' }, { "held", no_argument, NULL, 'H' },
-	{ "debug", no_argument, NULL, 'd' },	     { "help", no_argument, NULL, 'h' },
+	{ "restore", required_argument, NULL, 'R' },   { "debug", no_argument, NULL, 'd' },
+	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -114,6 +117,9 @@ static int set_option(struct options *o, int option)
 			return -EINVAL;
 		}
 		break;
+	case 'R':
+		o->restore = optarg;
+		break;
 	case 'd':
 		log_set_level(LOG_DEBUG);
 		break;
@@ -145,6 +151,10 @@ static int parse(int argc, char **argv, struct options *o)
 	if (!strncmp(o->daemon.cluster.store, "lmdb:/", 6)) {
 		o->daemon.cluster.state_dir = o->daemon.cluster.store + 5;
 	} else if (strcmp(o->daemon.cluster.store, "memory:") == 0) {
+		if (o->restore) {
+			(void)fprintf(stderr, "podfs mount: --restore: a cluster in memory cannot be restored\n");
+			return 3;
+		}
 		o->max_deaths = 1; /* the cluster is gone with its daemon: there is nothing to take over */
 	} else {
 		(void)fprintf(stderr, "podfs mount: --store %s: want lmdb: and an absolute path, or memory:\n",
@@ -259,6 +269,17 @@ static int run_in_background(const struct options *options, int argc, char **arg
 	return 1;
 }
 
+static int restore(const struct options *o)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	const struct cluster_config *c = &o->daemon.cluster;
+	int r = restore_cluster(o->restore, c->state_dir, c->node_name, &err);
+
+	if (r < 0)
+		(void)fprintf(stderr, "podfs mount: %s\n", error_text(&err));
+	return r;
+}
+
 int cmd_mount(int argc, char **argv)
 {
 	struct options o = {
@@ -277,8 +298,10 @@ int cmd_mount(int argc, char **argv)
 		(void)fprintf(stderr, "podfs mount: %s: %s\n", o.dir, strerrordesc_np(errno));
 		return 1;
 	}
-	if (o.held)
+	if (o.held) /* the holder's daemons have the options of the first, but a restore is done once */
 		return daemon_run(&o.daemon, mountpoint);
+	if (o.restore && restore(&o) < 0)
+		return 1;
 	return o.foreground ? become_holder(&o, argc, argv, mountpoint, -1) :
 			      run_in_background(&o, argc, argv, mountpoint);
 }

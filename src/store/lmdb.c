@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The back end in LMDB, with its default sync: an acknowledged write has reached the disk, and a crash at any moment
- * leaves the last one whole. The core calls from one thread at a time. There is one reader, the load at the start, so
- * that no old snapshot ever keeps pages from being used again.
+ * leaves the last one whole. The core calls from one thread at a time. There is one reader here, the load at the start,
+ * and one in the process of each backup under way (snapshot.c): no other old snapshot keeps pages from being used again.
  *
  * Everything lies in the unnamed database, which saves a page a commit against a named one: one record a key, and
  * one under a key that no entry can have, which tells the format and the revisions reserved.
@@ -478,6 +478,7 @@ static int write_once(struct lmdb *l, const struct store_write *writes, size_t n
 		(void)read_meta(l, NULL); /* ignoring: it finds the mapping, which only saves memory */
 	if (++l->commits % DROP_COMMITS == 0) {
 		drop_pages(l);
+		(void)mdb_reader_check(l->env, NULL); /* of a backup that was killed; ignoring: it only saves room */
 		if (!l->spare)
 			l->spare = spare_keep(l->lock_fd);
 	}
