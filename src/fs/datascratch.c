@@ -31,18 +31,31 @@ static bool alnum_tail(const char *s, size_t n)
 	return true;
 }
 
+static bool is_seds(const char *name)
+{
+	return strlen(name) == 9 && strncmp(name, "sed", 3) == 0 && alnum_tail(name, 6);
+}
+
+static bool is_swap(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 5 && name[0] == '.' && strncmp(name + len - 4, ".sw", 3) == 0 && isalpha((unsigned char)name[len - 1]);
+}
+
+bool fs_datascratch_edits(const char *name)
+{
+	return is_seds(name) || is_swap(name);
+}
+
 bool fs_datascratch_name(const char *name)
 {
 	size_t len = strlen(name);
 
 	if (len > 1 && name[len - 1] == '~')
 		return true;
-	if (strcmp(name, "4913") == 0 || (len == 9 && strncmp(name, "sed", 3) == 0 && alnum_tail(name, 6)))
-		return true;
-	if (name[0] != '.')
-		return false;
-	return (len > 8 && name[len - 7] == '.' && alnum_tail(name, 6)) ||
-	       (len > 5 && strncmp(name + len - 4, ".sw", 3) == 0 && isalpha((unsigned char)name[len - 1]));
+	return strcmp(name, "4913") == 0 || fs_datascratch_edits(name) ||
+	       (name[0] == '.' && len > 8 && name[len - 7] == '.' && alnum_tail(name, 6));
 }
 
 static struct fs_datascratch *all(struct fs *fs)

@@ -74,10 +74,16 @@ static bool is_hidden(const struct fs_node *dir, const struct field *at, const c
 	return fs_revert_pending(dir->fs, fs_obj_uid(dir), buf_str(&path));
 }
 
+/* Beside the keys of data/ and beside object.yaml. */
+static bool has_scratch(const struct fs_node *dir, const struct field *at)
+{
+	return at->data || dir->ops == &fs_objdir_ops;
+}
+
 int fs_field_lookup(struct fs_node *dir, const struct field *at, const char *name, struct fs_node **ret)
 {
 	struct field f;
-	struct fs_node *n = at->data ? fs_datascratch_find(dir, name) : NULL;
+	struct fs_node *n = has_scratch(dir, at) ? fs_datascratch_find(dir, name) : NULL;
 
 	if (n) {
 		*ret = fs_node_ref(n);
@@ -99,7 +105,7 @@ int fs_field_readdir(struct fs_node *dir, const struct field *at, struct fs_list
 	size_t n;
 	int r = field_names(at, a, &names, &n);
 
-	if (r == 0 && at->data)
+	if (r == 0 && has_scratch(dir, at))
 		r = fs_datascratch_readdir(dir, l);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (!is_hidden(dir, at, names[i].name))
@@ -262,7 +268,7 @@ void fs_field_create(struct fs_req *r, struct fs_node *dir, const char *name, mo
 		field_root(&at, object_kind(o), object_root(o));
 	else
 		err = o ? find_dir(dir, o, &at) : -ENOENT;
-	if (err == 0 && at.data && fs_datascratch_name(name)) {
+	if (err == 0 && (at.data ? fs_datascratch_name(name) : has_scratch(dir, &at) && fs_datascratch_edits(name))) {
 		fs_datascratch_create(r, dir, name, mode);
 		return;
 	}

@@ -46,6 +46,9 @@ bool fs_field_is_data(const struct fs_node *dir);
 /* fieldrename.c */
 void fs_field_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
 		     const char *newname, unsigned flags);
+/* The same in NAME/: scratch to object.yaml. */
+void fs_objdir_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
+		      const char *newname, unsigned flags);
 
 /* --- fieldkeep.c: for the next daemon --- */
 void fs_field_handle_keep(struct fs_field_handle *w); /* its state */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Renames in data/: scratch that becomes a key is committed there; a key that becomes scratch goes after the settle time. */
+/*
+ * Renames in data/: scratch that becomes a key is committed there; a key that becomes scratch goes after the settle time.
+ * And in NAME/: scratch that becomes object.yaml is committed as it.
+ */
 #include <string.h>
 
 #include "fs/datascratch.h"
 #include "fs/edit.h"
 #include "fs/field.h"
+#include "fs/objfile.h"
 #include "fs/revert.h"
 
 struct move {
@@ -39,6 +43,14 @@ static int move_field(void *arg, struct arena *a, const struct object *live, str
 	if (r == 0)
 		r = field_set(a, kind, *root, m->to, v);
 	return r == 0 && m->from ? field_set(a, kind, *root, m->from, NULL) : r;
+}
+
+static int replace_object(void *arg, struct arena *a, const struct object *live, struct value **root,
+			  struct diag_list *diags)
+{
+	const struct move *m = arg;
+
+	return fs_object_replace(m->text->data ? m->text->data : "", m->text->len, a, live, root, diags);
 }
 
 static void on_moved(struct fs *fs, void *arg, int result)
@@ -79,7 +91,7 @@ static struct fs_blob *key_text(const struct fs_node *dir, const char *path)
 }
 
 static void start(struct fs_req *r, struct fs_node *dir, struct fs_node *scratch, const char *name,
-		  const char *newname)
+		  const char *newname, fs_edit_fn change)
 {
 	struct move *m = calloc(1, sizeof(*m));
 	_cleanup_buf_ struct buf path = BUF_INIT;
@@ -105,7 +117,11 @@ static void start(struct fs_req *r, struct fs_node *dir, struct fs_node *scratch
 	fs_req_comm(r, comm);
 	fs_req_park(r, NULL, NULL);
 	e = (struct fs_edit){ .uid = fs_obj_uid(dir), .path = buf_str(&path), .ns = dir->ns, .who = fs_req_writer(r),
-			      .comm = comm, .change = move_field, .done = on_moved, .arg = m };
+			      .comm = comm, .change = change, .done = on_moved, .arg = m };
+	if (change == replace_object) {
+		e.text = m->text->data;
+		e.len = m->text->len;
+	}
 	fs_edit_start(dir->fs, &e);
 }
 
@@ -137,6 +153,17 @@ void fs_field_rename(struct fs_req *r, struct fs_node *dir, const char *name, st
 	} else if (!scratch && fs_datascratch_name(newname)) {
 		to_scratch(r, dir, name, newname);
 	} else {
-		start(r, dir, scratch, name, newname);
+		start(r, dir, scratch, name, newname, move_field);
 	}
+}
+
+void fs_objdir_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
+		      const char *newname, unsigned flags)
+{
+	struct fs_node *scratch = fs_datascratch_find(dir, name);
+
+	if (dir == newdir && scratch && strcmp(newname, "object.yaml") == 0)
+		start(r, dir, scratch, name, newname, replace_object);
+	else
+		fs_refuse(r, -EPERM, dir, name, "only an editor's scratch file can be renamed here, to object.yaml");
 }

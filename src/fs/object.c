@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fs/actions.h"
+#include "fs/datascratch.h"
 #include "fs/decl.h"
 #include "fs/drift.h"
 #include "fs/field.h"
@@ -188,7 +189,7 @@ static void dir_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
 	struct field f;
 	_cleanup_object_ struct object *o = fs_obj_get(dir);
 
-	if (o && field_find(object_kind(o), object_root(o), name, &f) == 0)
+	if (fs_datascratch_find(dir, name) || (o && field_find(object_kind(o), object_root(o), name, &f) == 0))
 		fs_field_unlink(r, dir, name);
 	else
 		fs_obj_unlink(r, dir, name);
@@ -207,6 +208,7 @@ const struct fs_ops fs_objdir_ops = {
 	.readdir = dir_readdir,
 	.unlink = dir_unlink,
 	.rmdir = fs_obj_rmdir,
+	.rename = fs_objdir_rename,
 	.create = fs_field_create,
 };
 
