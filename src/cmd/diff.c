@@ -83,6 +83,14 @@ static int find_mount(struct diff *d, const char *dir)
 	return 0;
 }
 
+static bool is_cluster(const struct diff *d)
+{
+	char path[PATH_MAX + 16];
+
+	(void)snprintf(path, sizeof(path), "%s/preview", d->root);
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 /* Asks about one file; the answer goes to standard output. */
 static int ask(struct diff *d, const char *question, const char *name, const struct buf *text)
 {
@@ -262,6 +270,10 @@ int cmd_diff(int argc, char **argv)
 	r = find_mount(&d, argv[optind]);
 	if (r < 0) {
 		fprintf(stderr, "podfs diff: %s: %s\n", argv[optind], strerrordesc_np(-r));
+		return EXIT_UNREADABLE;
+	}
+	if (!is_cluster(&d)) {
+		fprintf(stderr, "podfs diff: %s is in no mounted cluster: the cluster's directory comes first\n", argv[optind]);
 		return EXIT_UNREADABLE;
 	}
 	for (int i = optind + 1; i < argc; i++)

@@ -226,17 +226,47 @@ static int check_clash(struct fs_apply *ap, const struct schema_kind *kind, cons
 	return -EEXIST;
 }
 
+static bool has_diag(const struct diag_list *l, const struct diag *d)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->items[i].severity == d->severity && strcmp(l->items[i].path, d->path) == 0 &&
+		    strcmp(l->items[i].message, d->message) == 0)
+			return true;
+	return false;
+}
+
+/* What is found in the merged object besides what the document has told already. */
+static void add_diags(struct diag_list *to, const struct diag_list *from)
+{
+	size_t n = to->n, errors = 0;
+
+	for (size_t i = 0; i < from->n; i++) {
+		const struct diag *d = &from->items[i];
+
+		errors += d->severity == DIAG_ERROR;
+		if (d->severity == DIAG_ERROR || !has_diag(&(struct diag_list){ .items = to->items, .n = n }, d))
+			diag_add(to, d->severity, d->code, d->mark, d->path, "%s", d->message);
+	}
+	for (; errors < from->errors; errors++)
+		diag_count(to, DIAG_ERROR);
+	to->failed |= from->failed;
+}
+
 static int update(struct fs_apply *ap, struct arena *a, const struct schema_kind *kind, const struct object *live,
 		  const struct value *stated)
 {
 	const struct value *previous = previous_document(ap, a, kind, object_namespace(live), object_name(live),
 							 object_key(live));
 	struct value *merged = value_merge(a, &schema_merge_types, kind->type, previous, stated, object_root(live));
+	_cleanup_diag_list_ struct diag_list found = DIAG_LIST_INIT;
+	int r;
 
 	if (!merged)
 		return -ENOMEM;
 	strip_system(merged);
-	return txn_update(ap->txn, live, merged, TXN_ADMIT, &ap->diags);
+	r = txn_update(ap->txn, live, merged, TXN_ADMIT, &found);
+	add_diags(&ap->diags, &found);
+	return r;
 }
 
 /*
