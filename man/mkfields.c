@@ -102,7 +102,7 @@ static void print_kinds(const struct schema_kind *const *kinds, size_t n)
 {
 	printf(".Sh KINDS\n.Bl -tag -width 24n -compact\n");
 	for (size_t i = 0; i < n; i++) {
-		printf(".It Li %s\n%s", kinds[i]->kind, kinds[i]->api_version);
+		printf(".It Li %s%s\n%s", kinds[i]->kind, kinds[i]->acted_on ? "" : " *", kinds[i]->api_version);
 		if (kinds[i]->has_directory)
 			printf(", in the directory\n.Pa %s ,\n", kinds[i]->plural);
 		else
@@ -130,8 +130,8 @@ int main(void)
 	       ".Dd November 22, 2026\n.Dt PODFS-FIELDS 5\n.Os\n.Sh NAME\n.Nm podfs-fields\n"
 	       ".Nd kinds and fields that podfs knows\n.Sh DESCRIPTION\n"
 	       "Every field that a manifest may have, by the object it is in.\n"
-	       "Fields with a\n.Ql *\nare checked and stored, but this version of podfs does nothing with them: a write that\n"
-	       "sets one is accepted with a warning, as is everything below such a field.\n"
+	       "Kinds and fields with a\n.Ql *\nare checked and stored, but this version of podfs does nothing with them: a write that\n"
+	       "has one is accepted with a warning, as is everything below such a field.\n"
 	       "Status, and metadata that the system writes, is left out.\n");
 	print_kinds(kinds, n);
 	printf(".Sh FIELDS\n");

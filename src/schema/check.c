@@ -118,7 +118,7 @@ void check_same_or(struct admit *ad, const struct value *old, const struct value
 	const struct value *member = value_get(now, key);
 
 	if (!same_value(value_get(old, key), member))
-		report_immutable(ad, AT(at, key), member ? member : now, "%s", text);
+		report_changed(ad, AT(at, key), member, now, text);
 }
 
 void check_same(struct admit *ad, const struct value *old, const struct value *now, const struct schema_path *at,

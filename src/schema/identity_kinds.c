@@ -4,7 +4,7 @@
 
 const struct schema_kind_ops kind_secret = {
 	.kind = { .kind = "Secret", .plural = "secrets", .singular = "secret", .group = "", .api_version = "v1",
-		  .namespaced = true, .has_directory = true, .type = &schema_secret },
+		  .namespaced = true, .acted_on = true, .has_directory = true, .type = &schema_secret },
 	.name_format = format_dns_subdomain,
 	.check_update = secret_check_update,
 	.is_secret = true,

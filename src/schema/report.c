@@ -204,6 +204,15 @@ void report_fixed(struct admit *ad, const struct schema_path *at, const struct v
 	REPORT(-EPERM, value_mark(near), "Forbidden", NULL);
 }
 
+void report_changed(struct admit *ad, const struct schema_path *at, const struct value *v, const struct value *near,
+		    const char *text)
+{
+	if (v)
+		report_immutable(ad, at, v, "%s", text);
+	else
+		report_fixed(ad, at, near, "%s", text);
+}
+
 void report_duplicate(struct admit *ad, const struct schema_path *at, const struct value *v)
 {
 	_cleanup_buf_ struct buf message = BUF_INIT;

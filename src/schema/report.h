@@ -60,6 +60,9 @@ void report_immutable(struct admit *ad, const struct schema_path *at, const stru
 /* As report_forbidden() with -EPERM: `near` gives the place. */
 void report_fixed(struct admit *ad, const struct schema_path *at, const struct value *near, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* A member that may not change: as report_immutable() of what it became, or as report_fixed() where it is gone. */
+void report_changed(struct admit *ad, const struct schema_path *at, const struct value *v, const struct value *near,
+		    const char *text);
 /* Any other words, with the place given. */
 void report_error(struct admit *ad, const struct schema_path *at, struct value_mark mark, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

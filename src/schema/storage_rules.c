@@ -73,7 +73,10 @@ void storage_class_check(struct admit *ad, const struct value *v, const struct s
 
 void storage_class_check_update(struct admit *ad, const struct value *old, const struct value *now)
 {
-	check_same(ad, old, now, NULL, "parameters");
+	const struct value *is = value_get(now, "parameters");
+
+	if (!same_value(value_get(old, "parameters"), is))
+		report_fixed(ad, AT(NULL, "parameters"), is ? is : now, "updates to parameters are forbidden.");
 }
 
 void attributes_class_check(struct admit *ad, const struct value *v, const struct schema_path *at)

@@ -22,7 +22,7 @@ static void compare_struct(struct admit *ad, const struct schema_type *t, const 
 		const struct value *was_member = value_get(old, f->name), *member = value_get(is, f->name);
 
 		if (f->flags & IMMUTABLE && was_member && !same(was_member, member))
-			report_immutable(ad, AT(at, f->name), member ? member : is, "field is immutable");
+			report_changed(ad, AT(at, f->name), member, is, "field is immutable");
 		else if (f->type->form == SCHEMA_STRUCT && was_member && member && !(f->flags & SYSTEM))
 			compare_struct(ad, f->type, was_member, member, AT(at, f->name));
 	}

@@ -113,7 +113,8 @@ static void storage(void **state)
 		{ "key: zone", "key: '-'", "allowedTopologies[0].matchLabelExpressions[0].key", "Invalid value" },
 	};
 	static const struct rule_row class_updates[] = {
-		{ "{a: b}", "{a: c}", "parameters", "immutable" },
+		{ "{a: b}", "{a: c}", "parameters", "Forbidden: updates to parameters are forbidden." },
+		{ "parameters: {a: b}\n", "", "parameters", "Forbidden: updates to parameters are forbidden." },
 		{ "example.com/p", "example.com/q", "provisioner", "immutable" },
 		{ "parameters", "allowVolumeExpansion: true\nparameters", "", NULL },
 	};
