@@ -308,12 +308,12 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 		value_remove(meta, "namespace");
 	}
 	if (r == 0)
+		r = settle_key(t, kind, ns, meta, key); /* first, so that a refusal names what would have been made */
+	if (r >= 0)
 		r = admission_complete(t->registry, kind, ns, t->arena, root, diags ? diags : &own);
 	if (r == 0)
 		r = admission_check_user(t->registry, &t->who, kind, ns, NULL, root, diags ? diags : &own);
 	if (r == 0)
-		r = settle_key(t, kind, ns, meta, key);
-	if (r >= 0)
 		r = check_absent(t, key, value_str_or(value_get(meta, "name"), ""), diags);
 	if (r < 0)
 		return r;
