@@ -158,6 +158,7 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 	_cleanup_object_ struct object *o = fs_obj_get(n);
 
 	a->ttl = FS_TTL_NONE; /* the manifest changes without the object */
+	a->name_ttl = FS_TTL;
 	return o ? fs_attr_render(n, a, 0444, fs_live_changed(n->fs, o)) : -ENOENT;
 }
 

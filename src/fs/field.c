@@ -130,6 +130,8 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 
 	if (r < 0 && LIST_EMPTY(&d->writers))
 		return -ENOENT;
+	if (r == 0 && field_shape(&f) == FIELD_DIR)
+		return -ESTALE; /* the kernel looks the name up again */
 	if (r == 0 && d->memo.rev != object_revision(o)) {
 		_cleanup_buf_ struct buf text = BUF_INIT, path = BUF_INIT;
 		int64_t changed = 0;
@@ -147,6 +149,8 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 	a->size = r == 0 ? d->memo.size : 0;
 	/* What is only observed may be a second old; what is written through the mount may not. */
 	a->ttl = r == 0 && f.read_only ? FS_TTL : FS_TTL_NONE;
+	/* A field that has gone says so at getattr and open, which ask each time: the name need not be asked for too. */
+	a->name_ttl = r == 0 ? FS_TTL : FS_TTL_NONE;
 	LIST_FOREACH(w, &d->writers, entry) /* who writes sees what he wrote */
 		if (w->blob && n->fs->asking && of_process(w->pid, n->fs->asking))
 			a->size = w->blob->len;

@@ -152,7 +152,7 @@ void fs_field_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h)
 	else if (whole)
 		err = n->ops->render(n, &h->snap);
 	else if (!o || (field_find(object_kind(o), object_root(o), buf_str(&path), &f) < 0 && LIST_EMPTY(&d->writers)))
-		err = -ENOENT;
+		err = -ESTALE; /* the kernel looks the name up again, and makes the file if the caller asks for that */
 	else if (fs_handle_writes(h) && f.read_only)
 		err = -EPERM; /* root too, whom modes do not stop */
 	else if (f.value && !f.folder)

@@ -44,6 +44,7 @@ static int memo_getattr(struct fs_node *n, struct fs_attr *a, mode_t mode, uint6
 	fs_attr_file(n, a, S_IFREG | mode, d->memo.mtime);
 	a->size = d->memo.size;
 	a->ttl = FS_TTL_NONE;
+	a->name_ttl = FS_TTL; /* it stands there for as long as the object does */
 	return 0;
 }
 
