@@ -88,6 +88,8 @@ int mount_record_read(const char *run_dir, const char *mountpoint, struct mount_
 	_cleanup_fclose_ FILE *f = path ? fopen(path, "re") : NULL;
 	size_t cap = 0;
 
+	if (!f && path && errno == EACCES)
+		return error_errno(err, -EACCES, "%s", path);
 	if (!f)
 		return error_set(err, -ENOENT, "%s: no podfs is known to be mounted there", mountpoint);
 	if (getline(&line, &cap, f) < 0 || sscanf(line, "%d %llu", &m.pid, &m.start_time) != 2)

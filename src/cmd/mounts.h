@@ -21,7 +21,7 @@ void mount_record_clear(struct mount_record *m);
 
 /* Writes the record of a process: the holder. */
 int mount_record_write(pid_t pid, const char *mountpoint, const struct cluster_config *config, struct error *err);
-/* -ENOENT when there is none. */
+/* -ENOENT when there is none; -EACCES when the caller may not know. */
 int mount_record_read(const char *run_dir, const char *mountpoint, struct mount_record *ret, struct error *err);
 /* Removes the record, and the runtime directories if nothing is left in them. */
 void mount_record_remove(const char *run_dir, const char *mountpoint);
