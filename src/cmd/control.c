@@ -18,6 +18,9 @@
 #include "base/log.h"
 #include "fs/access.h"
 
+/* Of those who are not root, so that they leave him room, and one another. */
+enum { OTHERS_MAX = 192, ONE_UID_MAX = 64 };
+
 enum { CONNECTIONS_MAX = 256, GROUPS_MAX_KEPT = 256, TEXT_MAX_BYTES = 1024, EVENTS_MAX = 16 };
 
 /* Somebody who asks. Its request is the agent's until the last answer; then the control thread closes it. */
@@ -25,6 +28,7 @@ struct connection {
 	TAILQ_ENTRY(connection) link;
 	struct control *control;
 	int fd;
+	uid_t uid;
 	uint64_t id;	      /* of the request; 0: there was none yet */
 	bool hung_up;
 	_Atomic bool answered; /* for good: the agent has forgotten it */
@@ -256,19 +260,36 @@ static void on_connection(struct control *c, struct connection *n)
 		agent_exec_hang_up(c->agent, n->id);
 }
 
+/* Whether one more of that user may be served. */
+static bool has_room(const struct control *c, uid_t uid)
+{
+	size_t same = 0, others = 0;
+	const struct connection *n;
+
+	TAILQ_FOREACH(n, &c->connections, link) {
+		same += n->uid == uid;
+		others += n->uid != 0;
+	}
+	return c->n < CONNECTIONS_MAX && (uid == 0 || (same < ONE_UID_MAX && others < OTHERS_MAX));
+}
+
 static void on_listener(struct control *c)
 {
 	struct connection *n = calloc(1, sizeof(*n));
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = n };
 	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+	socklen_t size = sizeof(struct ucred);
+	struct ucred cred;
 
-	if (!n || fd < 0 || c->n >= CONNECTIONS_MAX || epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
+	if (!n || fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 || !has_room(c, cred.uid) ||
+	    epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
 		if (fd >= 0)
 			(void)close(fd);
 		free(n);
 		return;
 	}
 	n->fd = fd;
+	n->uid = cred.uid;
 	n->control = c;
 	TAILQ_INSERT_TAIL(&c->connections, n, link);
 	c->n++;

@@ -157,12 +157,13 @@ int agent_container_assemble(struct arena *a, struct agent *agent, struct agent_
 	const char *cwd = value_str_or(value_get(run->spec, "workingDir"), image->config.working_dir);
 	int r;
 
+	sources.may_lack = run->phase == CONTAINER_RUNNING;
 	r = env_build(a, &sources, run->spec, &image->config, env, &skipped, err);
 	if (r == 0)
 		r = env_argv(a, run->spec, &image->config, env, &argv, err);
 	if (r < 0)
 		return r;
-	if (skipped)
+	if (skipped && run->phase != CONTAINER_RUNNING) /* told when it was started, not with each program beside it */
 		agent_tell(agent, p, EVENT_WARNING, "InvalidEnvironmentVariableNames",
 			   "Keys [%s] from envFrom were skipped since they are considered invalid environment variable names.",
 			   skipped);

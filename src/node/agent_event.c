@@ -139,7 +139,6 @@ static void on_gone(struct agent *agent, struct agent_pod *p)
 	else if (!p->expected_end)
 		agent_pod_lost(agent, p);
 	p->adopting = false;
-	agent_exec_lost(agent, p);
 	agent_pod_clean(agent, p);
 }
 

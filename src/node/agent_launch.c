@@ -270,10 +270,9 @@ void agent_launch_prepare(struct agent *agent, struct agent_pod *p)
 	}
 }
 
-static int find_image(struct agent *agent, const struct container_run *run, struct image **ret, const char **ret_reason,
-		      struct error *err)
+static int find_image(struct agent *agent, const struct container_run *run, const char *name, struct image **ret,
+		      const char **ret_reason, struct error *err)
 {
-	const char *name = value_str_or(value_get(run->spec, "image"), "");
 	const char *policy = value_str_or(value_get(run->spec, "imagePullPolicy"), "");
 	_cleanup_error_ struct error why = ERROR_INIT;
 	int r = image_find(agent->images, name, ret, &why);
@@ -309,7 +308,7 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	int fds[CGROUP_HIERARCHIES_MAX], r;
 	size_t n_mounts = 0;
 
-	r = find_image(agent, run, &image, ret_reason, err);
+	r = find_image(agent, run, value_str_or(value_get(run->spec, "image"), ""), &image, ret_reason, err);
 	if (r < 0)
 		return r;
 	remove_dead_run(agent, p, run);
@@ -357,7 +356,10 @@ int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container
 	struct env_list env = { 0 };
 	const char *reason;
 
-	r = a ? find_image(agent, run, &image, &reason, err) : error_errno(err, -ENOMEM, "exec");
+	/* the image that it runs, which need not be the one that its spec names by now */
+	r = a ? find_image(agent, run, run->image ? run->image : value_str_or(value_get(run->spec, "image"), ""), &image,
+			   &reason, err) :
+		error_errno(err, -ENOMEM, "exec");
 	if (r == 0)
 		r = agent_container_assemble(a, agent, p, run, image, &env, &c, err);
 	if (r < 0)

@@ -42,6 +42,7 @@ void agent_pod_clean(struct agent *agent, struct agent_pod *p)
 
 	if (p->sandbox)
 		job.child = sandbox_take_child(p->sandbox);
+	agent_exec_lost(agent, p);
 	drop_sandbox(agent, p);
 	if (asprintf(&run_dir, "%s/pods/%s", agent->run_dir, p->uid) < 0)
 		run_dir = NULL;

@@ -138,6 +138,12 @@ static void condemn(struct agent *agent, struct agent_pod *p, struct container_r
 		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Container %s failed %s probe, will be restarted", c->name, name);
 }
 
+/* Whether the container is on its way out: kubelet's liveness and startup workers have stopped by then. */
+static bool is_ending(const struct agent *agent, const struct agent_pod *p, const struct container_run *c)
+{
+	return c->stop_by || p->gone || agent->draining || object_is_deleting(p->object);
+}
+
 static void note(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type,
 		 enum probe_outcome outcome, bool warning, const char *text)
 {
@@ -146,6 +152,8 @@ static void note(struct agent *agent, struct agent_pod *p, struct container_run 
 	if (c->probes[type].out)
 		(void)close(c->probes[type].out);
 	c->probes[type].out = 0;
+	if (effect == PROBE_KILL && is_ending(agent, p, c))
+		return; /* it ends already, with the grace that is its pod's */
 	if (outcome == PROBE_FAILURE)
 		agent_tell(agent, p, EVENT_WARNING, "Unhealthy", "%s probe failed: %s", probe_name(type), text);
 	else if (outcome == PROBE_ERROR)
@@ -187,6 +195,7 @@ void agent_probe_receive(struct agent *agent)
 	struct probe_reply reply = { 0 };
 	char text[PROBE_TEXT_MAX];
 	struct agent_call *call, *next;
+	uint64_t last;
 	int r;
 
 	while ((r = prober_receive(agent->prober, &reply, text)) > 0)
@@ -194,7 +203,10 @@ void agent_probe_receive(struct agent *agent)
 	if (r == 0)
 		return;
 	log_warning("podfs-probe has ended, it is started again when it is needed");
+	last = agent->last_call;
 	HASH_ITER(hh, agent->calls, call, next) {
+		if (call->id > last)
+			continue; /* a hook that this has led to, asked of the next one */
 		reply = (struct probe_reply){ .id = call->id, .outcome = PROBE_ERROR };
 		on_reply(agent, &reply, "podfs-probe has ended");
 	}

@@ -120,7 +120,7 @@ static int read_source(struct arena *a, const struct sources *s, const struct va
 		struct source_data data = { 0 };
 		int r = ref ? source_read(a, s, k, name, &data, err) : 0;
 
-		if (r == -ENOENT && value_bool(value_get(ref, "optional"), false)) {
+		if (r == -ENOENT && (s->may_lack || value_bool(value_get(ref, "optional"), false))) {
 			error_clear(err);
 			r = 0;
 		}
@@ -151,7 +151,7 @@ static int read_key(struct arena *a, const struct sources *s, enum source_kind k
 		return r;
 	if (r == 0)
 		e = source_entry(&data, key);
-	if (!e && value_bool(value_get(ref, "optional"), false)) {
+	if (!e && (s->may_lack || value_bool(value_get(ref, "optional"), false))) {
 		error_clear(err);
 		*ret = NULL;
 		return 0;

@@ -17,6 +17,8 @@ struct sources {
 	void *arg;
 	const char *pod_ip, *host_ip, *hostname;  /* "" while unknown */
 	struct pod_resources allocatable; /* of the node: what a limit that is not set stands for */
+	bool may_lack; /* in an environment: what is not there is left out, as if it were optional. For what is run beside a
+			* container that was started when it was there */
 };
 
 enum source_kind { SOURCE_CONFIG_MAP, SOURCE_SECRET };

@@ -17,6 +17,20 @@ static int open_beneath(int dir, const char *path, uint64_t flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+/* Makes a directory in one that is open, with just that mode, whatever the umask. */
+static int make_dir(int parent, const char *name, mode_t mode)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (mkdirat(parent, name, mode) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	fd = open_beneath(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd < 0 ? fd : -errno;
+	return (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
 /*
  * Opens a path inside a volume, following links that stay in it, and makes the directories that are missing, with the
  * volume's own mode as kubelet does. Every step starts from a descriptor, so that nobody who can write to the volume
@@ -33,6 +47,7 @@ static int open_sub_path(int volume, const char *path)
 	for (char *slash = strchr(copy, '/'), *end = copy + strlen(copy);; slash = strchr(slash + 1, '/')) {
 		_cleanup_close_ int parent = -1;
 		char *name;
+		int r;
 
 		if (slash)
 			*slash = '\0';
@@ -46,8 +61,9 @@ static int open_sub_path(int volume, const char *path)
 				*name = '/';
 			if (parent < 0)
 				return parent;
-			if (mkdirat(parent, name ? name + 1 : copy, st.st_mode & 07777) < 0 && errno != EEXIST)
-				return -errno;
+			r = make_dir(parent, name ? name + 1 : copy, st.st_mode & 07777);
+			if (r < 0)
+				return r;
 			fd = open_beneath(volume, copy, O_PATH);
 		}
 		if (fd < 0 || !slash || slash + 1 >= end)

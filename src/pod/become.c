@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -120,12 +122,18 @@ int become_prepare(struct become *b)
 	return 0;
 }
 
-void become_own_stdio(const struct become *b)
+/* A pipe without a name: nobody comes to it by its owner. */
+static bool is_pipe(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
+}
+
+void become_own_stdio(const struct become *b, bool own_tty)
 {
 	for (int fd = 0; fd < 3; fd++) {
-		struct stat st;
-
-		if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(fd)))
+		if (is_pipe(fd) || (own_tty && isatty(fd)))
 			(void)fchown(fd, b->user.uid, (gid_t)-1); /* ignoring: a convenience */
 	}
 }
@@ -239,7 +247,7 @@ static int make_cwd(const struct become *b, const char *cwd)
 		return report_fail(b->report, -errno, "open /");
 	if (stat(cwd, &st) == 0)
 		return 0;
-	r = mounts_mkdirs(root, cwd);
+	r = mounts_mkdirs(root, cwd, 0755);
 	if (r < 0)
 		return report_fail(b->report, r, "make working directory %s", cwd);
 	return 0;

@@ -22,8 +22,11 @@ struct become {
 /* Looks the user up in the image that is the root now, and lays out argv and env. */
 int become_prepare(struct become *b);
 
-/* Hands the pipes or terminal of standard input, output and error to the user, so that /dev/stdout can be opened. */
-void become_own_stdio(const struct become *b);
+/*
+ * Hands the pipes of standard input, output and error to the user, so that /dev/stdout can be opened; the terminal too
+ * when it is the container's own. What somebody else has brought (his terminal, a FIFO of the host) stays his.
+ */
+void become_own_stdio(const struct become *b, bool own_tty);
 
 /* Everything that is given up, in the order that the kernel wants; the working directory, too. What is left after it
  * is become_exec(). */

@@ -200,7 +200,7 @@ static int run_container(const struct child *c)
 		r = become_prepare(&b);
 	if (r < 0)
 		return r;
-	become_own_stdio(&b);
+	become_own_stdio(&b, c->tty);
 	r = become_drop(&b);
 	return r < 0 ? r : become_exec(&b);
 }
@@ -261,7 +261,7 @@ static int run_exec(const struct child *c)
 	r = become_prepare(&b);
 	if (r < 0)
 		return r;
-	become_own_stdio(&b);
+	become_own_stdio(&b, c->tty);
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return report_fail(c->report, -errno, "pipe");
 	r = become_drop(&b);

@@ -182,10 +182,14 @@ bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
 	return false;
 }
 
-static void kill_exec(const struct exec *x, int sig)
+static void kill_exec(struct pod *p, struct exec *x, int sig)
 {
-	pid_t pid = x->pid > 0 ? x->pid : x->first;
+	pid_t pid;
 
+	/* The first process may have begun the second, and said so unheard. */
+	if (x->id != 0 && x->pid == 0)
+		pod_exec_input(p, (size_t)(x - p->execs));
+	pid = x->pid > 0 ? x->pid : x->first;
 	if (x->id != 0 && pid > 0)
 		(void)kill(pid, sig); /* ignoring: our child, not reaped yet */
 }
@@ -202,7 +206,7 @@ int pod_exec_stop(struct pod *p, const struct pod_stop *m)
 	if (x->deadline == 0 || deadline < x->deadline)
 		x->deadline = deadline;
 	if (m->grace_ms > 0)
-		kill_exec(x, m->signal ? m->signal : SIGTERM);
+		kill_exec(p, x, m->signal ? m->signal : SIGTERM);
 	pod_deadlines(p);
 	return 0;
 }
@@ -216,7 +220,7 @@ void pod_exec_hung_up(struct pod *p, int client)
 			continue;
 		x->client = -1;
 		if (x->kill_on_close)
-			kill_exec(x, SIGKILL);
+			kill_exec(p, x, SIGKILL);
 	}
 }
 
@@ -225,12 +229,12 @@ int64_t pod_exec_deadlines(struct pod *p, int64_t now)
 	int64_t next = 0;
 
 	for (size_t i = 0; i < POD_EXECS_MAX; i++) {
-		const struct exec *x = &p->execs[i];
+		struct exec *x = &p->execs[i];
 
 		if (x->id == 0 || x->deadline == 0)
 			continue;
 		if (x->deadline <= now)
-			kill_exec(x, SIGKILL);
+			kill_exec(p, x, SIGKILL);
 		else if (next == 0 || x->deadline < next)
 			next = x->deadline;
 	}

@@ -14,6 +14,7 @@
 #include "pod/sys.h"
 
 enum { LINKS_MAX = 16 }; /* dangling symlinks followed while directories are made */
+enum { DIR_MODE = 0755 };
 
 static int set_option(int fs, const char *option, size_t len)
 {
@@ -110,17 +111,17 @@ int mounts_find(int root, const char *path)
 	return find(root, path, 0, 0);
 }
 
-static int mkdirs(int root, const char *path, uint64_t resolve, unsigned links);
+static int mkdirs(int root, const char *path, uint64_t resolve, mode_t mode, unsigned links);
 
 /* `prefix` does not resolve although something of its name may be there: makes it, or what a dangling link means. */
 static int make_component(int root, int parent, const char *prefix, size_t dir_len, const char *name, uint64_t resolve,
-			  unsigned links)
+			  mode_t mode, unsigned links)
 {
 	char to[PATH_MAX], full[2 * PATH_MAX + 2];
 	ssize_t n;
 	int len;
 
-	if (mkdirat(parent, name, 0755) == 0)
+	if (mkdirat(parent, name, mode) == 0)
 		return 0;
 	if (errno != EEXIST)
 		return -errno;
@@ -135,10 +136,10 @@ static int make_component(int root, int parent, const char *prefix, size_t dir_l
 	len = snprintf(full, sizeof(full), "%.*s/%s", to[0] == '/' ? 0 : (int)dir_len, prefix, to);
 	if (len < 0 || len >= PATH_MAX)
 		return -ENAMETOOLONG;
-	return mkdirs(root, full, resolve, links - 1);
+	return mkdirs(root, full, resolve, mode, links - 1);
 }
 
-static int mkdirs(int root, const char *path, uint64_t resolve, unsigned links)
+static int mkdirs(int root, const char *path, uint64_t resolve, mode_t mode, unsigned links)
 {
 	_cleanup_close_ int at = find(root, ".", O_DIRECTORY, 0);
 	char prefix[PATH_MAX] = "";
@@ -162,7 +163,7 @@ static int mkdirs(int root, const char *path, uint64_t resolve, unsigned links)
 		prefix[len] = '\0';
 		next = find(root, prefix, O_DIRECTORY, resolve);
 		if (next == -ENOENT) {
-			int r = make_component(root, at, prefix, dir_len, prefix + dir_len + 1, resolve, links);
+			int r = make_component(root, at, prefix, dir_len, prefix + dir_len + 1, resolve, mode, links);
 
 			if (r < 0)
 				return r;
@@ -176,9 +177,9 @@ static int mkdirs(int root, const char *path, uint64_t resolve, unsigned links)
 	}
 }
 
-int mounts_mkdirs(int root, const char *path)
+int mounts_mkdirs(int root, const char *path, mode_t mode)
 {
-	return mkdirs(root, path, 0, LINKS_MAX);
+	return mkdirs(root, path, 0, mode, LINKS_MAX);
 }
 
 /* Makes the empty file that a file is mounted on. */
@@ -193,7 +194,7 @@ static int make_file(int root, const char *path, uint64_t resolve)
 		return -ENAMETOOLONG;
 	memcpy(dir, path, len);
 	dir[len] = '\0';
-	r = mkdirs(root, dir, resolve, LINKS_MAX);
+	r = mkdirs(root, dir, resolve, DIR_MODE, LINKS_MAX);
 	if (r < 0)
 		return r;
 	fd = sys_openat2(root, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644,
@@ -215,7 +216,7 @@ int mounts_attach(int fd, int root, const char *target, uint64_t resolve)
 	dir = S_ISDIR(st.st_mode);
 	at = find(root, target, dir ? O_DIRECTORY : 0, resolve);
 	if (at == -ENOENT) {
-		r = dir ? mkdirs(root, target, resolve, LINKS_MAX) : make_file(root, target, resolve);
+		r = dir ? mkdirs(root, target, resolve, DIR_MODE, LINKS_MAX) : make_file(root, target, resolve);
 		if (r < 0)
 			return r;
 		at = find(root, target, dir ? O_DIRECTORY : 0, resolve);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A new, detached file system of `type`; data: comma-separated options, each at most 255 bytes long; attr:
  * MOUNT_ATTR_*. */
@@ -25,8 +26,9 @@ int mounts_set(int fd, unsigned attr, bool recursive, unsigned propagation);
 /* An O_PATH descriptor of `path` inside root. */
 int mounts_find(int root, const char *path);
 
-/* Makes the directory `path` and what leads to it inside root; a dangling link is taken for what it means there. */
-int mounts_mkdirs(int root, const char *path);
+/* Makes the directory `path` and what leads to it inside root, of that mode (less the umask); a dangling link is taken for
+ * what it means there. */
+int mounts_mkdirs(int root, const char *path, mode_t mode);
 
 /* Mounts fd on `target` inside root, making the target (directory or empty file, as the mount's own root is) and what
  * leads to it where it is missing. resolve: RESOLVE_* beside RESOLVE_IN_ROOT. */

@@ -348,6 +348,7 @@ static int open_volume(const char *source)
 	size_t len = strcspn(source, "/");
 	_cleanup_close_ int vol = -1, sub = -1;
 	char path[NAME_MAX + 8];
+	struct stat st;
 	int r;
 
 	if (len == 0 || len > NAME_MAX || source[0] == '.')
@@ -356,9 +357,9 @@ static int open_volume(const char *source)
 	if (source[len] == '\0')
 		return mounts_clone(AT_FDCWD, path, false);
 	vol = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (vol < 0)
+	if (vol < 0 || fstat(vol, &st) < 0)
 		return -errno;
-	r = mounts_mkdirs(vol, source + len);
+	r = mounts_mkdirs(vol, source + len, st.st_mode & 07777);
 	if (r < 0)
 		return r;
 	sub = mounts_find(vol, source + len);

@@ -22,6 +22,7 @@ enum { BUCKETS_MAX = 4096 }; /* objects whose rate is remembered: client-go's ma
 
 struct kept {
 	STAILQ_ENTRY(kept) link;
+	uint64_t identity; /* of what it says about what */
 	char key[];
 };
 
@@ -42,12 +43,41 @@ struct event_log {
 	uint64_t sequence;
 };
 
-static void remember(struct event_log *l, const char *key)
+/* FNV-1a over strings with their ends. */
+static uint64_t hash_strings(const char *const *strings, size_t n)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < n; i++)
+		for (const char *s = strings[i];; s++) {
+			hash = (hash ^ (unsigned char)*s) * 0x100000001b3;
+			if (!*s)
+				break;
+		}
+	return hash;
+}
+
+/* What makes two events one that has come twice: client-go's getEventKey. */
+static uint64_t identity_of(const struct value *root)
+{
+	const char *parts[] = {
+		value_str_or(value_path(root, "involvedObject", "uid"), ""),
+		value_str_or(value_path(root, "source", "component"), ""),
+		value_str_or(value_get(root, "type"), ""),
+		value_str_or(value_get(root, "reason"), ""),
+		value_str_or(value_get(root, "message"), ""),
+	};
+
+	return hash_strings(parts, ARRAY_SIZE(parts));
+}
+
+static void remember(struct event_log *l, const char *key, uint64_t identity)
 {
 	struct kept *k = malloc(sizeof(*k) + strlen(key) + 1);
 
 	if (!k)
 		return; /* ignoring: this event is kept longer than it should be */
+	k->identity = identity;
 	memcpy(k->key, key, strlen(key) + 1);
 	STAILQ_INSERT_TAIL(&l->kept, k, link);
 	l->n_kept++;
@@ -81,7 +111,7 @@ int event_log_new(struct registry *r, struct event_log **ret)
 	if (list.n)
 		qsort(list.items, list.n, sizeof(list.items[0]), compare_age);
 	for (size_t i = 0; i < list.n; i++)
-		remember(l, object_key(list.items[i]));
+		remember(l, object_key(list.items[i]), identity_of(object_root(list.items[i])));
 	*ret = l;
 	return 0;
 }
@@ -217,15 +247,50 @@ static int prepare(struct event_log *l, struct txn *t, struct value *root, const
 			      value_str_or(value_get(meta, "name"), ""), key);
 	if (r < 0)
 		return r;
-	remember(l, key);
+	remember(l, key, identity_of(root));
 	trim(l, t);
 	return 0;
+}
+
+/* The kept event that says the same, which becomes the newest; NULL when there is none, or it is not stored yet. */
+static struct object *find_same(struct registry *r, uint64_t identity)
+{
+	struct event_log *l = r->events;
+	char key[STORE_KEY_MAX + 1] = "";
+	struct kept *k;
+
+	pthread_mutex_lock(&l->lock);
+	STAILQ_FOREACH(k, &l->kept, link)
+		if (k->identity == identity)
+			break;
+	if (k) {
+		STAILQ_REMOVE(&l->kept, k, kept, link);
+		STAILQ_INSERT_TAIL(&l->kept, k, link);
+		(void)snprintf(key, sizeof(key), "%s", k->key);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return *key ? cache_get_key(r->cache, key) : NULL;
+}
+
+/* Once more what an event says already: it counts. */
+static int count_again(struct txn *t, const struct object *old, int64_t now)
+{
+	struct value *root = value_copy(txn_arena(t), object_root(old));
+	char time[CLOCK_RFC3339_SIZE];
+
+	if (!root)
+		return -ENOMEM;
+	clock_format_rfc3339(now, time);
+	value_set_str(txn_arena(t), root, "lastTimestamp", time);
+	value_set_int(txn_arena(t), root, "count", value_int(value_get(root, "count"), 1) + 1);
+	return txn_update(t, old, root, 0, NULL);
 }
 
 void event_record(struct registry *r, const char *component, const struct object *about, enum event_type type,
 		  const char *reason, const char *fmt, ...)
 {
 	struct writer who = { .agent = component };
+	_cleanup_object_ struct object *same = NULL;
 	_cleanup_txn_ struct txn *t = NULL;
 	_cleanup_free_ char *message = NULL;
 	int64_t now = r->now();
@@ -247,9 +312,16 @@ void event_record(struct registry *r, const char *component, const struct object
 	if (!message || !t)
 		return;
 	root = build(txn_arena(t), component, about, type, reason, message, now);
-	pthread_mutex_lock(&r->events->lock);
-	e = prepare(r->events, t, root, about, now);
-	pthread_mutex_unlock(&r->events->lock);
+	if (arena_failed(txn_arena(t)))
+		return;
+	same = find_same(r, identity_of(root));
+	if (same) {
+		e = count_again(t, same, now);
+	} else {
+		pthread_mutex_lock(&r->events->lock);
+		e = prepare(r->events, t, root, about, now);
+		pthread_mutex_unlock(&r->events->lock);
+	}
 	if (e == 0)
 		(void)txn_submit(t, STORE_LAZY, NULL, NULL); /* ignoring: events are advice */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events: what happened to an object, for people. Each becomes an Event object (core/v1), written lazily, so that an idle
- * disk stays idle; the newest EVENT_KEEP are kept, whatever their age.
+ * disk stays idle; the newest EVENT_KEEP are kept, whatever their age. One that comes again raises the count of the first.
  */
 #ifndef PODFS_STORE_EVENT_H
 #define PODFS_STORE_EVENT_H

@@ -604,6 +604,31 @@ static void events_are_rationed(void **state)
 	assert_int_equal(count_events(w), EVENT_BURST + 2);
 }
 
+static void what_comes_again_is_counted(void **state)
+{
+	struct world *w = *state;
+	_cleanup_object_ struct object *ns = get(w, "namespaces", "default"), *other = get(w, "namespaces", "kube-system");
+	_cleanup_object_list_ struct object_list events = OBJECT_LIST_INIT, others = OBJECT_LIST_INIT;
+	const struct value *root;
+
+	for (int i = 0; i < EVENT_BURST + 5; i++) {
+		the_time += NSEC_PER_SEC;
+		event_record(w->registry, "test", ns, EVENT_WARNING, "Unhealthy", "probe failed");
+		assert_int_equal(count_events(w), 1);
+	}
+	assert_int_equal(cache_list(w->cache, kind("events"), "default", &events), 0);
+	root = object_root(events.items[0]);
+	assert_int_equal(value_int(value_get(root, "count"), 0), EVENT_BURST); /* the ration is of writes, too */
+	assert_string_equal(value_str_or(value_get(root, "firstTimestamp"), ""), "2026-01-01T00:00:01Z");
+	assert_string_equal(value_str_or(value_get(root, "lastTimestamp"), ""), "2026-01-01T00:00:25Z");
+	event_record(w->registry, "test", other, EVENT_WARNING, "Unhealthy", "probe failed");
+	event_record(w->registry, "test", other, EVENT_NORMAL, "Unhealthy", "probe failed");
+	event_record(w->registry, "test", other, EVENT_WARNING, "Other", "probe failed");
+	event_record(w->registry, "test", other, EVENT_WARNING, "Unhealthy", "probe failed otherwise");
+	event_record(w->registry, "other", other, EVENT_WARNING, "Unhealthy", "probe failed");
+	assert_int_equal(count_events(w), 6); /* of something else, or other in kind, word, text or reporter */
+}
+
 static void old_events_make_room(void **state)
 {
 	struct world *w = *state;
@@ -657,6 +682,7 @@ int main(void)
 		TEST(indexes_follow_the_objects),
 		TEST(lists_are_by_kind_and_namespace),
 		TEST(events_are_rationed),
+		TEST(what_comes_again_is_counted),
 		TEST(old_events_make_room),
 		TEST(an_event_is_one_line),
 	};
