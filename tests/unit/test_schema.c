@@ -326,6 +326,8 @@ static void what_a_person_gets_wrong_is_refused(void **state)
 		{ "containers: [{name: a, image: x, resources: {requests: {example.com/gpu: 1}}}]", "limits: Required value" },
 		{ "containers: [{name: a, image: x, securityContext: {privileged: true, allowPrivilegeEscalation: false}}]",
 		  "cannot be false when `privileged` is true" },
+		{ "containers: [{name: a, image: x, securityContext: {capabilities: {add: [SYS_ADMIN, CAP_SYS_ADMIN]}, "
+		  "allowPrivilegeEscalation: false}}]", "cannot be false when `capabilities.add` includes CAP_SYS_ADMIN" },
 		{ "containers: [{name: a, image: x, securityContext: {seccompProfile: {type: Localhost}}}]",
 		  "localhostProfile: Required value" },
 		{ "containers: [{name: a, image: x, volumeMounts: [{name: v, mountPath: /a, subPath: ../b}]}], volumes: [{name: v}]",
