@@ -188,6 +188,7 @@ static int note_declared(struct fs_apply *ap, const struct value *doc, const cha
 			 const char *name)
 {
 	const char *copy = arena_strdup(txn_arena(ap->txn), key);
+	struct value_mark start = value_mark(doc);
 	int added = copy ? fs_keyset_add(&ap->seen, copy) : -ENOMEM;
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	char other[STORE_KEY_MAX + 1];
@@ -200,6 +201,7 @@ static int note_declared(struct fs_apply *ap, const struct value *doc, const cha
 		return -EINVAL;
 	}
 	buf_append(&ap->declared, key, strlen(key) + 1);
+	buf_append(&ap->starts, &start, sizeof(start));
 	ap->n_declared++;
 	if (fs_decl_latest(ap->fs->decl, key, ap->target->key, ap->remove_key, other) &&
 	    fs_place_path(ap->fs, other, &path) == 0)
@@ -398,7 +400,7 @@ int fs_apply(struct fs_apply *ap)
 	int result;
 
 	ap->diags = DIAG_LIST_INIT;
-	ap->declared = ap->waiting = BUF_INIT;
+	ap->declared = ap->waiting = ap->starts = BUF_INIT;
 	ap->n_declared = 0;
 	ap->has_via = false;
 	ap->seen.seed = ap->before.seed = ap->fs->seed;
@@ -433,7 +435,7 @@ int fs_apply(struct fs_apply *ap)
 		if (r == -ESTALE || r == -ENOMEM)
 			return r;
 	}
-	if (arena_failed(a) || buf_failed(&ap->declared) || buf_failed(&ap->waiting))
+	if (arena_failed(a) || buf_failed(&ap->declared) || buf_failed(&ap->starts) || buf_failed(&ap->waiting))
 		return -ENOMEM;
 	return result;
 }
@@ -444,6 +446,7 @@ void fs_apply_clear(struct fs_apply *ap)
 	ap->txn = NULL;
 	diag_list_clear(&ap->diags);
 	buf_clear(&ap->declared);
+	buf_clear(&ap->starts);
 	buf_clear(&ap->waiting);
 	fs_keyset_clear(&ap->seen);
 	fs_keyset_clear(&ap->before);

@@ -27,6 +27,7 @@ struct fs_apply {
 	struct txn *txn;
 	struct diag_list diags;
 	struct buf declared; /* object keys, each with its NUL */
+	struct buf starts;   /* where in the text each of them begins: a struct value_mark each */
 	uint32_t n_declared;
 	bool has_via;	     /* the right to a namespace came from a further group: */
 	gid_t via;

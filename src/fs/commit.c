@@ -119,17 +119,28 @@ static void refuse(struct job *j, int code)
 	finish(j, code, NULL, text);
 }
 
+/* The live object in whose declaration that place is; NULL when there is none yet. */
+static struct object *object_at(const struct job *j, struct value_mark at)
+{
+	const char *key = j->apply.declared.data, *found = key;
+
+	for (uint32_t i = 0; i < j->apply.n_declared; i++, key += strlen(key) + 1) {
+		struct value_mark start;
+
+		memcpy(&start, j->apply.starts.data + i * sizeof(start), sizeof(start));
+		if (start.line > at.line || (start.line == at.line && start.column > at.column))
+			break;
+		found = key;
+	}
+	return j->apply.n_declared ? cache_get_key(j->fs->cache, found) : NULL;
+}
+
 /* Warnings have no errno to travel by: they become events of the objects, and lines of `errors` where there is none yet. */
 static void tell_warnings(struct job *j)
 {
-	_cleanup_object_ struct object *o = NULL;
-
-	if (!j->apply.diags.warnings)
-		return;
-	if (j->apply.n_declared)
-		o = cache_get_key(j->fs->cache, j->apply.declared.data);
 	for (size_t i = 0; i < j->apply.diags.n; i++) {
 		const struct diag *d = &j->apply.diags.items[i];
+		_cleanup_object_ struct object *o = d->severity == DIAG_WARNING ? object_at(j, d->mark) : NULL;
 
 		if (d->severity != DIAG_WARNING)
 			continue;
