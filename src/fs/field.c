@@ -128,10 +128,8 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 	struct field f;
 	int r = o ? find(n, o, &f) : -ENOENT;
 
-	if (r < 0 && LIST_EMPTY(&d->writers))
-		return -ENOENT;
-	if (r == 0 && field_shape(&f) == FIELD_DIR)
-		return -ESTALE; /* the kernel looks the name up again */
+	if ((r < 0 && LIST_EMPTY(&d->writers)) || (r == 0 && field_shape(&f) == FIELD_DIR))
+		return -ESTALE; /* the kernel looks the name up again, and makes the file if the caller asks for that */
 	if (r == 0 && d->memo.rev != object_revision(o)) {
 		_cleanup_buf_ struct buf text = BUF_INIT, path = BUF_INIT;
 		int64_t changed = 0;
