@@ -20,6 +20,7 @@ struct pending {
 	RB_ENTRY(pending) entry;
 	struct text *text; /* NULL: its entry has its own */
 	bool submitted;	   /* its removal is on the way */
+	bool failed;	   /* and is not tried again before it is declared or undeclared anew */
 	const char *key;
 	char room[];
 };
@@ -30,6 +31,7 @@ struct fs_prune {
 	size_t n;
 	int64_t first, touched; /* monotonic ns */
 	unsigned writing;
+	bool apart; /* the last removal of all at once failed: each by itself next */
 	struct fs_timer *timer; /* owned */
 };
 
@@ -192,7 +194,7 @@ static void add(struct fs *fs, const char *object_key, int64_t committed)
 	if (n) {
 		struct text *was = n->text;
 
-		n->submitted = false;
+		n->submitted = n->failed = false;
 		n->text = committed ? ref_text(p, committed) : NULL;
 		unref_text(fs, was);
 		return;
@@ -263,6 +265,32 @@ static void free_removal(struct removal *r)
 	free(r);
 }
 
+bool fs_prune_is_passing(int err)
+{
+	return err == -ESTALE || err == -ENOMEM || err == -ENOSPC || err == -EDQUOT || err == -EIO || err == -EROFS ||
+	       err == -EMFILE || err == -ENFILE || err == -EAGAIN || err == -EBUSY;
+}
+
+/* What could not be removed is tried once more after the settle time: all at once, if what failed may pass, else each by
+ * itself, so that one that can never be removed holds up no other. */
+static void removal_failed(struct fs *fs, const struct removal *r, int err)
+{
+	bool alone = r->n == 1 && !fs_prune_is_passing(err);
+	struct pending *n = alone ? find(fs->prune, r->keys[0]) : NULL;
+
+	if (err != -ESTALE)
+		log_warning("cannot remove %s%s, which no manifest declares any more: %s", r->n ? r->keys[0] : "",
+			    r->n > 1 ? " and others" : "", strerrordesc_np(-err));
+	if (n)
+		n->failed = true;
+	if (!fs_prune_is_passing(err) && r->n > 1)
+		fs->prune->apart = true;
+	if (alone)
+		return;
+	fs->prune->first = clock_monotonic();
+	fs_prune_touch(fs);
+}
+
 static void on_removed(struct fs *fs, void *arg, int result, uint64_t rev)
 {
 	struct removal *r = arg;
@@ -279,12 +307,8 @@ static void on_removed(struct fs *fs, void *arg, int result, uint64_t rev)
 	}
 	if (!fs->prune->n)
 		fs_unlinked_clear(fs);
-	if (result < 0 && result != -ESTALE)
-		log_warning("cannot remove what no manifest declares any more: %s", strerror(-result));
-	if (result < 0) { /* somebody changed one of them: once more, after the settle time */
-		fs->prune->first = clock_monotonic();
-		fs_prune_touch(fs);
-	}
+	if (result < 0)
+		removal_failed(fs, r, result);
 	free_removal(r);
 }
 
@@ -304,31 +328,49 @@ static int add_removal(struct fs *fs, struct txn *t, struct pending *n, struct r
 	return err;
 }
 
-/* The settle time is over. */
-static void on_timer(struct fs *fs, void *arg)
+/* Submits the removal of `first`, or, with NULL, of all that waits. */
+static void remove_pending(struct fs *fs, struct pending *first)
 {
 	struct fs_prune *p = fs->prune;
 	const struct writer who = { .uid = 0, .agent = "pruning" };
 	_cleanup_txn_ struct txn *t = txn_new(fs->registry, &who);
-	struct removal *r = p->n ? calloc(1, sizeof(*r) + p->n * sizeof(r->keys[0])) : NULL;
-	struct pending *n;
+	struct removal *r = calloc(1, sizeof(*r) + p->n * sizeof(r->keys[0]));
 	int err = t && r ? 0 : -ENOMEM;
+	struct pending *n;
 
-	if (!p->n)
-		return;
-	if (fs_unlinked_restore(fs)) { /* what they declare waits no more; the rest once more */
-		free(r);
-		p->first = clock_monotonic();
-		fs_prune_touch(fs);
+	RB_FOREACH(n, pendings, &p->tree)
+		if (err == 0 && !n->submitted && !n->failed && (!first || n == first))
+			err = add_removal(fs, t, n, r);
+	if (err == 0 && !r->n) {
+		free_removal(r);
 		return;
 	}
-	RB_FOREACH(n, pendings, &p->tree)
-		if (err == 0 && !n->submitted)
-			err = add_removal(fs, t, n, r);
 	if (err == 0)
 		err = fs_txn_submit(fs, t, 0, on_removed, r);
 	if (err < 0 && r)
 		on_removed(fs, r, err, 0);
+}
+
+/* The settle time is over. */
+static void on_timer(struct fs *fs, void *arg)
+{
+	struct fs_prune *p = fs->prune;
+	struct pending *n, *next;
+
+	if (!p->n)
+		return;
+	if (fs_unlinked_restore(fs)) { /* what they declare waits no more; the rest once more */
+		p->first = clock_monotonic();
+		fs_prune_touch(fs);
+		return;
+	}
+	if (!p->apart) {
+		remove_pending(fs, NULL);
+		return;
+	}
+	p->apart = false;
+	RB_FOREACH_SAFE(n, pendings, &p->tree, next)
+		remove_pending(fs, n);
 }
 
 /* Takes up what waited, and removes the texts that nothing waits with any more. */

@@ -36,6 +36,10 @@ void fs_prune_touch(struct fs *fs);
 /* A manifest is being written (+1), no longer (-1). */
 void fs_prune_writing(struct fs *fs, int by);
 
+/* Pure: whether a removal that failed so may yet succeed as it is; else it is not tried again until its object is declared
+ * or undeclared anew. */
+bool fs_prune_is_passing(int err);
+
 /*
  * Pure: when the removals that wait may act, in monotonic ns. `first`: when the oldest began to wait; `touched`: the last
  * change of any manifest; `writing`: how many are half written. While one is, only FS_SETTLE_MAX_MS ends the wait.

@@ -139,6 +139,8 @@ static void test_settle(void **state)
 	assert_int_equal(fs_prune_due(100 * s, 101 * s, settle, 1), 160 * s); /* not while one is half written */
 	assert_int_equal(fs_prune_due(100 * s, 101 * s, 300 * s, 0), 401 * s); /* whoever asked for more gets it */
 	assert_int_equal(fs_prune_due(100 * s, 100 * s, 0, 0), 100 * s);
+	assert_true(fs_prune_is_passing(-ESTALE) && fs_prune_is_passing(-ENOSPC) && fs_prune_is_passing(-EIO));
+	assert_false(fs_prune_is_passing(-EINVAL) || fs_prune_is_passing(-EPERM)); /* such a one holds up no other */
 }
 
 static void check_errors(const char *text, unsigned line, unsigned column, const char *want)
