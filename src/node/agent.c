@@ -173,7 +173,7 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 		return NULL;
 	(void)snprintf(p->uid, sizeof(p->uid), "%s", object_uid(object));
 	p->object = object_ref(object);
-	p->wake_at = INT64_MAX;
+	p->wake_at = p->probe_at = INT64_MAX;
 	if (asprintf(&p->dir, "%s/pods/%s", agent->state_dir, p->uid) < 0)
 		p->dir = NULL;
 	if (!p->dir || lifecycle_init(&p->run, object_path(object, "spec"), now) < 0) {
@@ -332,8 +332,12 @@ static void work_timers(struct agent *agent)
 			p->wake_at = INT64_MAX;
 			agent_mark(agent, p);
 		}
+		if (p->probe_at <= now)
+			agent_probe_work(agent, p);
 		if (p->wake_at < next)
 			next = p->wake_at;
+		if (p->probe_at < next)
+			next = p->probe_at;
 	}
 	if (!TAILQ_EMPTY(&agent->dirty))
 		next = now + 1;

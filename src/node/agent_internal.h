@@ -44,7 +44,8 @@ struct agent_pod {
 	struct sandbox *sandbox;
 	char *dir;		 /* STATE/pods/UID */
 	char cgroup[CGROUP_PATH_MAX];
-	int64_t wake_at;	 /* real time; INT64_MAX: none */
+	int64_t wake_at;	 /* real time of the next look at it; INT64_MAX: none */
+	int64_t probe_at;	 /* real time of the next probe or its deadline; INT64_MAX: none */
 };
 
 struct agent_fact;
@@ -129,6 +130,8 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p);
 /* Takes up a pod whose podfs-pod may still run. */
 void agent_pod_adopt(struct agent *agent, struct agent_pod *p);
 void agent_pod_cleaned(struct agent *agent, struct agent_pod *p);
+/* Whether it is on its way out, for good or with the node. */
+bool agent_pod_is_ending(const struct agent *agent, const struct agent_pod *p);
 void agent_pod_free(struct agent_pod *p);
 /* Tells podfs-pod to kill what runs and to go. */
 void agent_pod_end_sandbox(struct agent *agent, struct agent_pod *p);
@@ -185,8 +188,8 @@ void agent_hook_work(struct agent *agent, struct agent_pod *p, int64_t now);
 
 enum { AGENT_CALL_HOOK = PROBE_TYPES }; /* what a check is for: a probe of that type, or the hook in hand */
 
-/* Carries out the probes that are due, and sets p->wake_at for the next. */
-void agent_probe_work(struct agent *agent, struct agent_pod *p, bool ending);
+/* Carries out the probes that are due, and sets p->probe_at for the next. */
+void agent_probe_work(struct agent *agent, struct agent_pod *p);
 /* An exec has ended: a probe, a hook, or neither. */
 void agent_probe_exec_ended(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev);
 /* Reads what podfs-probe answers. */

@@ -35,6 +35,11 @@ static bool is_leaving(const struct agent_pod *p)
 	return p->gone || object_is_deleting(p->object);
 }
 
+bool agent_pod_is_ending(const struct agent *agent, const struct agent_pod *p)
+{
+	return is_leaving(p) || agent->draining;
+}
+
 void agent_pod_clean(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_free_ char *run_dir = NULL, *log_dir = NULL;
@@ -253,7 +258,7 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p)
 		again = act(agent, p, &plan);
 	}
 	agent_hook_work(agent, p, registry_now(agent->registry));
-	agent_probe_work(agent, p, is_leaving(p) || agent->draining);
+	agent_probe_work(agent, p);
 	agent_write_status(agent, p);
 	if (p->cleaning || p->run.sandbox != SANDBOX_NONE || !(is_leaving(p) || agent->draining))
 		return true;

@@ -144,6 +144,19 @@ static bool is_ending(const struct agent *agent, const struct agent_pod *p, cons
 	return c->stop_by || p->gone || agent->draining || object_is_deleting(p->object);
 }
 
+/* When to look at the pod's probes again. */
+static void set_next(struct agent *agent, struct agent_pod *p)
+{
+	int64_t now = registry_now(agent->registry);
+	bool ending = agent_pod_is_ending(agent, p), due = false;
+
+	p->probe_at = INT64_MAX;
+	for (size_t i = 0; i < p->run.n; i++)
+		due |= probe_due(&p->run.containers[i], ending, now, 0, &p->probe_at) != 0;
+	if (due)
+		p->probe_at = now;
+}
+
 static void note(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type,
 		 enum probe_outcome outcome, bool warning, const char *text)
 {
@@ -163,7 +176,10 @@ static void note(struct agent *agent, struct agent_pod *p, struct container_run 
 	if (effect == PROBE_KILL)
 		condemn(agent, p, c, type);
 	lifecycle_check_started(c);
-	agent_mark(agent, p);
+	if (effect == PROBE_NO_EFFECT) /* as nearly always: nothing to decide or to tell */
+		set_next(agent, p);
+	else
+		agent_mark(agent, p);
 }
 
 static void on_reply(struct agent *agent, const struct probe_reply *reply, const char *text)
@@ -342,13 +358,17 @@ static void run_probe(struct agent *agent, struct agent_pod *p, struct container
 		note(agent, p, c, type, PROBE_ERROR, false, error_text(&err));
 }
 
-void agent_probe_work(struct agent *agent, struct agent_pod *p, bool ending)
+void agent_probe_work(struct agent *agent, struct agent_pod *p)
 {
+	bool ending = agent_pod_is_ending(agent, p);
+	int64_t unused = INT64_MAX;
+
+	p->probe_at = INT64_MAX;
 	if (p->run.sandbox != SANDBOX_UP || !p->sandbox || p->gone)
 		return;
 	for (size_t i = 0; i < p->run.n; i++) {
 		struct container_run *c = &p->run.containers[i];
-		unsigned due = probe_due(c, ending, registry_now(agent->registry), 0, &p->wake_at);
+		unsigned due = probe_due(c, ending, registry_now(agent->registry), 0, &unused);
 
 		for (int t = 0; t < PROBE_TYPES; t++) {
 			if (!(due & 1U << t))
@@ -358,6 +378,6 @@ void agent_probe_work(struct agent *agent, struct agent_pod *p, bool ending)
 			else
 				run_probe(agent, p, c, t);
 		}
-		(void)probe_due(c, ending, registry_now(agent->registry), 0, &p->wake_at); /* for the time of the next */
 	}
+	set_next(agent, p);
 }
