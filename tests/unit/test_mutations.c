@@ -235,7 +235,7 @@ static int write_files(const char *dir, size_t count)
 		mutate(i, &text);
 		(void)snprintf(path, sizeof(path), "%s/%zu.%s.yaml", dir, i, seeds[i % ARRAY_SIZE(seeds)].plural);
 		f = fopen(path, "we");
-		if (!f || fwrite(text.data, 1, text.len, f) != text.len)
+		if (!f || (text.len && fwrite(text.data, 1, text.len, f) != text.len))
 			return 1;
 	}
 	return 0;
