@@ -38,7 +38,7 @@ struct control {
 	struct fs *fs;
 	struct agent *agent;
 	char *path;
-	int listener, epoll, wake;
+	int listener, epoll, wake, spare;
 	pthread_t thread;
 	_Atomic bool stopping;
 	uint64_t last_id;
@@ -273,11 +273,27 @@ static bool has_room(const struct control *c, uid_t uid)
 	return c->n < CONNECTIONS_MAX && (uid == 0 || (same < ONE_UID_MAX && others < OTHERS_MAX));
 }
 
+/* Who asks. Without a descriptor for them, the one that is kept for this lets them be turned away: else they would wait
+ * in the queue and wake this thread for ever. */
+static int accept_one(struct control *c)
+{
+	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || c->spare < 0)
+		return fd;
+	close_fdp(&c->spare);
+	fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		(void)close(fd);
+	c->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return -1;
+}
+
 static void on_listener(struct control *c)
 {
 	struct connection *n = calloc(1, sizeof(*n));
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = n };
-	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept_one(c);
 	socklen_t size = sizeof(struct ucred);
 	struct ucred cred;
 
@@ -385,7 +401,7 @@ int control_start(struct fs *fs, struct agent *agent, const char *run_dir, const
 	if (!c)
 		return error_set(err, -ENOMEM, "out of memory");
 	*c = (struct control){ .fs = fs, .agent = agent, .path = control_path(run_dir, mountpoint), .listener = -1,
-			       .epoll = -1, .wake = -1 };
+			       .epoll = -1, .wake = -1, .spare = open("/dev/null", O_RDONLY | O_CLOEXEC) };
 	TAILQ_INIT(&c->connections);
 	r = open_fds(c, run_dir, err);
 	if (r == 0) {
@@ -428,6 +444,7 @@ void control_free(struct control *c)
 	close_fdp(&c->listener);
 	close_fdp(&c->epoll);
 	close_fdp(&c->wake);
+	close_fdp(&c->spare);
 	free(c->path);
 	free(c);
 }

@@ -11,8 +11,8 @@
 
 static int64_t own_grace(const struct agent_pod *p)
 {
-	return value_int(object_path(p->object, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT) *
-	       NSEC_PER_SEC;
+	return lifecycle_seconds(
+		value_int(object_path(p->object, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT));
 }
 
 /* Begins what a lifecycle handler says. 0: it goes on; 1: there is nothing to do. */
@@ -32,7 +32,7 @@ static int begin(struct agent *agent, struct agent_pod *p, struct container_run 
 					err);
 	if (!sleep)
 		return 1; /* tcpSocket does nothing: Kubernetes documentation, "LifecycleHandler" */
-	end = now + value_int(value_get(sleep, "seconds"), 0) * NSEC_PER_SEC;
+	end = now + lifecycle_seconds(value_int(value_get(sleep, "seconds"), 0));
 	c->hook_until = until && until < end ? until : end;
 	return 0;
 }

@@ -134,7 +134,7 @@ static void condemn(struct agent *agent, struct agent_pod *p, struct container_r
 	int64_t pods = value_int(object_path(p->object, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT);
 	int64_t own = value_int(value_get(probe_spec(c, type), "terminationGracePeriodSeconds"), pods);
 
-	if (agent_hook_stop(agent, p, c, own * NSEC_PER_SEC))
+	if (agent_hook_stop(agent, p, c, lifecycle_seconds(own)))
 		agent_tell(agent, p, EVENT_NORMAL, "Killing", "Container %s failed %s probe, will be restarted", c->name, name);
 }
 

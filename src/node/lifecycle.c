@@ -417,10 +417,15 @@ static size_t decide_stops(const struct pod_run *p, struct pod_plan *plan)
 	return alive;
 }
 
+int64_t lifecycle_seconds(int64_t n)
+{
+	return (n < 0 ? 0 : n > LIFECYCLE_SECONDS_MAX ? LIFECYCLE_SECONDS_MAX : n) * NSEC_PER_SEC;
+}
+
 static int64_t own_grace(const struct object *pod)
 {
-	return value_int(object_path(pod, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT) *
-	       NSEC_PER_SEC;
+	return lifecycle_seconds(
+		value_int(object_path(pod, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT));
 }
 
 /*
@@ -438,8 +443,8 @@ static int64_t grace_of(const struct pod_run *p, const struct object *pod, int64
 	at = value_str(object_path(pod, "metadata", "deletionTimestamp"));
 	if (!at || clock_parse_rfc3339(at, &deadline) < 0)
 		return own_grace(pod);
-	grace = value_int(object_path(pod, "metadata", "deletionGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT) *
-		NSEC_PER_SEC;
+	grace = lifecycle_seconds(
+		value_int(object_path(pod, "metadata", "deletionGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT));
 	if (grace <= 0)
 		return 0;
 	left = deadline + NSEC_PER_SEC - now;

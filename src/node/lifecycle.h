@@ -22,6 +22,7 @@
 enum {
 	LIFECYCLE_CONTAINERS_MAX = 128,
 	LIFECYCLE_GRACE_DEFAULT = 30,
+	LIFECYCLE_SECONDS_MAX = 1000000000, /* what more is asked for counts as this: 31 years */
 	LIFECYCLE_GRACE_MIN = 2, /* K8S:pkg/kubelet/kuberuntime: minimumGracePeriodInSeconds */
 	LIFECYCLE_EXIT_UNKNOWN = 137, /* ContainerStatusUnknown */
 };
@@ -88,6 +89,9 @@ struct pod_run {
 	int64_t sandbox_not_before; /* after a failure */
 	bool killed;	       /* removed from the store by force: end it, write nothing */
 };
+
+/* So many seconds in ns, within what times can hold; below 0 is 0. */
+int64_t lifecycle_seconds(int64_t n);
 
 /* Fills in the containers of a pod's spec, all waiting. -E2BIG for more than fit, -ENOMEM. */
 int lifecycle_init(struct pod_run *p, const struct value *spec, int64_t now);

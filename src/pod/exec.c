@@ -155,31 +155,42 @@ void pod_exec_input(struct pod *p, size_t index)
 	}
 }
 
+static struct exec *owner(struct pod *p, pid_t pid)
+{
+	for (size_t i = 0; i < POD_EXECS_MAX; i++)
+		if (p->execs[i].id != 0 && (p->execs[i].first == pid || p->execs[i].pid == pid))
+			return &p->execs[i];
+	return NULL;
+}
+
 bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
 {
-	for (size_t i = 0; i < POD_EXECS_MAX; i++) {
-		struct exec *x = &p->execs[i];
+	struct exec *x = owner(p, pid);
 
-		if (x->id == 0 || (x->first != pid && x->pid != pid))
-			continue;
-		pod_exec_input(p, i);
-		if (x->first == pid)
-			x->first = 0;
-		/* The first one's end matters only when there will be no second. */
-		if (x->pid != pid && x->pid != 0)
-			return true;
-		/* It got as far as its exec, and ended before the first one let go of the report. */
-		if (!x->told && x->code == 0 && x->pid == pid && x->ready)
-			started(p, x);
-		if (!x->told && x->code == 0) {
-			x->code = -ECHILD;
-			pod_copy_text(x->text, sizeof(x->text), "ended while it was set up");
+	/* A second process is announced before it can end, but the announcement may have come since they were read last. */
+	for (size_t i = 0; i < POD_EXECS_MAX && !x; i++)
+		if (p->execs[i].id != 0 && p->execs[i].pid == 0) {
+			pod_exec_input(p, i);
+			x = owner(p, pid);
 		}
-		tell(p, x, POD_EXEC_EXITED, status);
-		forget(x);
+	if (!x)
+		return false;
+	pod_exec_input(p, (size_t)(x - p->execs));
+	if (x->first == pid)
+		x->first = 0;
+	/* The first one's end matters only when there will be no second. */
+	if (x->pid != pid && x->pid != 0)
 		return true;
+	/* It got as far as its exec, and ended before the first one let go of the report. */
+	if (!x->told && x->code == 0 && x->pid == pid && x->ready)
+		started(p, x);
+	if (!x->told && x->code == 0) {
+		x->code = -ECHILD;
+		pod_copy_text(x->text, sizeof(x->text), "ended while it was set up");
 	}
-	return false;
+	tell(p, x, POD_EXEC_EXITED, status);
+	forget(x);
+	return true;
 }
 
 static void kill_exec(struct pod *p, struct exec *x, int sig)

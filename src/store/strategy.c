@@ -4,7 +4,10 @@
 #include "schema/resources.h"
 #include "store/registry-internal.h"
 
-enum { DEFAULT_GRACE_SECONDS = 30 }; /* Kubernetes' DefaultTerminationGracePeriodSeconds */
+enum {
+	DEFAULT_GRACE_SECONDS = 30, /* Kubernetes' DefaultTerminationGracePeriodSeconds */
+	GRACE_SECONDS_MAX = 1000000000,
+};
 
 static void prepare_pod(struct arena *a, struct value *root)
 {
@@ -82,7 +85,8 @@ int64_t strategy_delete_grace(const struct object *o, int64_t asked)
 		return 0;
 	if (grace < 0)
 		grace = value_int(object_path(o, "spec", "terminationGracePeriodSeconds"), DEFAULT_GRACE_SECONDS);
-	return grace < 0 ? 1 : grace; /* a negative period in the spec means one second, as there */
+	/* A negative period in the spec means one second, as there; one of more than 31 years would leave the range of times. */
+	return grace < 0 ? 1 : grace > GRACE_SECONDS_MAX ? GRACE_SECONDS_MAX : grace;
 }
 
 bool strategy_has_spec_finalizers(const struct value *root)

@@ -161,6 +161,13 @@ static void errors_are_retried_at_once(void **state)
 	assert_true(wake > T0 + 29 * SEC);
 }
 
+static void seconds_have_an_end(void **state)
+{
+	assert_true(lifecycle_seconds(30) == 30 * SEC);
+	assert_true(lifecycle_seconds(-5) == 0);
+	assert_true(lifecycle_seconds(INT64_MAX) == LIFECYCLE_SECONDS_MAX * SEC);
+}
+
 /* A daemon that comes up does not flip Ready. */
 static void adoption(void **state)
 {
@@ -186,6 +193,7 @@ int main(void)
 		cmocka_unit_test(without_probes),	cmocka_unit_test(startup_comes_first),
 		cmocka_unit_test(condemned),		cmocka_unit_test(an_ending_pod),
 		cmocka_unit_test(errors_are_retried_at_once), cmocka_unit_test(adoption),
+		cmocka_unit_test(seconds_have_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
