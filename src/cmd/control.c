@@ -84,6 +84,7 @@ static void answer(struct connection *n, enum control_answer_type type, int code
 static void on_reply(void *arg, const struct agent_exec_reply *r)
 {
 	struct connection *n = arg;
+	int wake = n->control->wake; /* n is the control's again once it is answered */
 	uint64_t one = 1;
 
 	if (r->type == AGENT_EXEC_STARTED) {
@@ -92,7 +93,7 @@ static void on_reply(void *arg, const struct agent_exec_reply *r)
 	}
 	answer(n, r->type == AGENT_EXEC_EXITED ? CONTROL_EXITED : CONTROL_FAILED, r->code, r->text, -1);
 	atomic_store(&n->answered, true);
-	if (write(n->control->wake, &one, sizeof(one)) < 0) {
+	if (write(wake, &one, sizeof(one)) < 0) {
 		/* ignoring: it is full, so the thread is to wake anyhow */
 	}
 }
