@@ -11,6 +11,8 @@
 
 #define DIRS_PREFIX "/mount/dirs/"
 
+enum { OWNER_NS = 64 }; /* a namespace's name has 63 bytes at most */
+
 struct dir {
 	RB_ENTRY(dir) entry;
 	unsigned set; /* which of the next were ever set */
@@ -26,6 +28,11 @@ struct fs_dirs {
 	pthread_mutex_t lock;
 	struct cache_subscription *sub; /* owned */
 	RB_HEAD(dirs, dir) tree;
+	struct {
+		char ns[OWNER_NS]; /* "": none */
+		const struct schema_kind *kind;
+		struct fs_owner own;
+	} last; /* what fs_dirs_owner() found: a listing asks the same for each of thousands */
 };
 
 static int dir_cmp(const struct dir *a, const struct dir *b)
@@ -142,43 +149,65 @@ void fs_dirs_free(struct fs_dirs *d)
 	free(d);
 }
 
-/* Puts what was set for that path over what *ret says. */
-static void overlay(struct fs_dirs *d, const char *path, struct fs_owner *ret)
+/* Puts what was set for that path over what *ret says. Called with the lock held. */
+static void overlay(const struct fs_dirs *d, const char *path, struct fs_owner *ret)
 {
-	const struct dir *dir;
+	const struct dir *dir = find(d, path);
 
-	(void)pthread_mutex_lock(&d->lock);
-	dir = find(d, path);
 	if (dir && dir->set & FS_SET_MODE)
 		ret->mode = dir->mode & 07777;
 	if (dir && dir->set & FS_SET_UID)
 		ret->uid = dir->uid;
 	if (dir && dir->set & FS_SET_GID)
 		ret->gid = dir->gid;
-	(void)pthread_mutex_unlock(&d->lock);
 }
 
 void fs_dirs_attr(struct fs *fs, const char *path, mode_t mode, struct fs_owner *ret)
 {
 	*ret = (struct fs_owner){ .mode = mode };
+	(void)pthread_mutex_lock(&fs->dirs->lock);
 	overlay(fs->dirs, path, ret);
+	(void)pthread_mutex_unlock(&fs->dirs->lock);
 }
 
-void fs_dirs_owner(struct fs *fs, const char *ns, const struct schema_kind *kind, struct fs_owner *ret)
+/* As fs_dirs_owner(). Called with the lock held. */
+static void find_owner(const struct fs_dirs *d, const char *ns, const struct schema_kind *kind, struct fs_owner *ret)
 {
 	bool is_default = strcmp(ns, "default") == 0;
 	char path[STORE_KEY_MAX] = "", kinds[SCHEMA_DIRECTORY_MAX];
 
 	if (!is_default)
 		(void)snprintf(path, sizeof(path), "namespaces/%s", ns);
-	fs_dirs_attr(fs, path, is_default ? 0755 : 0750, ret);
+	*ret = (struct fs_owner){ .mode = is_default ? 0755 : 0750 };
+	overlay(d, path, ret);
 	if (!kind)
 		return;
 	ret->mode = 0755 | (ret->mode & (S_IWGRP | S_IWOTH));
 	schema_kind_directory(kind, kinds);
 	(void)snprintf(path + strlen(path), sizeof(path) - strlen(path), "%s%s", is_default ? "" : "/", kinds);
-	overlay(fs->dirs, path, ret);
+	overlay(d, path, ret);
 }
+
+void fs_dirs_owner(struct fs *fs, const char *ns, const struct schema_kind *kind, struct fs_owner *ret)
+{
+	struct fs_dirs *d = fs->dirs;
+
+	(void)pthread_mutex_lock(&d->lock);
+	if (d->last.kind == kind && strcmp(d->last.ns, ns) == 0) {
+		*ret = d->last.own;
+	} else {
+		find_owner(d, ns, kind, ret);
+		d->last.ns[0] = '\0';
+		/* A custom kind may go, and another have its place in memory. */
+		if (strlen(ns) < sizeof(d->last.ns) && !(kind && strchr(kind->plural, '.'))) {
+			memcpy(d->last.ns, ns, strlen(ns) + 1);
+			d->last.kind = kind;
+			d->last.own = *ret;
+		}
+	}
+	(void)pthread_mutex_unlock(&d->lock);
+}
+
 
 void fs_dirs_getattr(const struct fs_node *n, struct fs_attr *a, mode_t mode)
 {
@@ -189,7 +218,7 @@ void fs_dirs_getattr(const struct fs_node *n, struct fs_attr *a, mode_t mode)
 	fs_attr_dir(n, a, mode, n->fs->started);
 	fs_node_path(n, &path);
 	own = (struct fs_owner){ .uid = a->uid, .gid = a->gid, .mode = a->mode & 07777 };
-	overlay(n->fs->dirs, buf_str(&path), &own);
+	overlay(n->fs->dirs, buf_str(&path), &own); /* without the lock: the loop alone changes what it finds */
 	a->mode = S_IFDIR | own.mode;
 	a->uid = own.uid;
 	a->gid = own.gid;
@@ -220,6 +249,7 @@ static void on_stored(struct fs *fs, void *arg, int result, uint64_t rev)
 		dir->uid = c->value.uid;
 		dir->gid = c->value.gid;
 		dir->mtime = c->value.mtime;
+		fs->dirs->last.ns[0] = '\0';
 	}
 	(void)pthread_mutex_unlock(&fs->dirs->lock);
 	if (result == 0)
@@ -320,6 +350,7 @@ static void on_gone(struct fs_task *task)
 	int r = t ? 0 : -ENOMEM;
 
 	(void)pthread_mutex_lock(&g->fs->dirs->lock);
+	g->fs->dirs->last.ns[0] = '\0';
 	RB_FOREACH_SAFE(dir, dirs, &g->fs->dirs->tree, next) {
 		if (strncmp(dir->path, path, len) != 0 || (dir->path[len] && dir->path[len] != '/'))
 			continue;

@@ -202,13 +202,16 @@ int64_t fs_times_find(const struct fs_times *t, uint64_t rev)
 int64_t fs_live_changed(struct fs *fs, const struct object *o)
 {
 	struct fs_live *l = fs->live;
+	const char *created = NULL;
 	int64_t t;
 
 	pthread_mutex_lock(&l->lock);
 	t = fs_times_find(&l->times, object_revision(o));
 	pthread_mutex_unlock(&l->lock);
 	if (!t)
-		(void)clock_parse_rfc3339(value_str_or(object_path(o, "metadata", "creationTimestamp"), ""), &t);
+		created = object_metadata_str(o, "creationTimestamp");
+	if (created)
+		(void)clock_parse_rfc3339(created, &t); /* an error leaves 0 */
 	return t;
 }
 

@@ -135,9 +135,10 @@ static bool has_file(const struct object *o, const struct fs_objfile *f)
 	       (f->ops != &fs_manifest_link_ops || f->type != S_IFLNK);
 }
 
+/* Lists of thousands ask this of each: nothing is decoded. */
 static int dir_getattr(struct fs_node *n, struct fs_attr *a)
 {
-	_cleanup_object_ struct object *o = fs_obj_get(n);
+	_cleanup_object_ struct object *o = cache_get_uid(n->fs->cache, fs_obj_uid(n));
 
 	if (!o)
 		return -ENOENT;

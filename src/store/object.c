@@ -162,9 +162,23 @@ const struct value *object_root(const struct object *o)
 	return t->root;
 }
 
+const char *object_metadata_str(const struct object *o, const char *name)
+{
+	const char *const path[] = { "metadata", name, NULL };
+	const char *bytes;
+	size_t len;
+
+	if (!o)
+		return NULL;
+	if (!o->entry || atomic_load_explicit(&((struct object *)o)->tree, memory_order_relaxed))
+		return value_str(object_path(o, "metadata", name));
+	bytes = store_entry_value(o->entry, &len);
+	return pack_find_str(bytes + o->packed_at, len - o->packed_at, path);
+}
+
 bool object_is_deleting(const struct object *o)
 {
-	return value_str(object_path(o, "metadata", "deletionTimestamp")) != NULL;
+	return object_metadata_str(o, "deletionTimestamp") != NULL;
 }
 
 const struct value *object_labels(const struct object *o)

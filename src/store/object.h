@@ -52,6 +52,9 @@ const struct value *object_root(const struct object *o);
 
 /* Short cuts into object_root(). */
 #define object_path(o, ...) value_path(object_root(o), __VA_ARGS__)
+/* A string of metadata, which lives as long as the object; the tree is not decoded for it. NULL: there is none. Not for
+ * resourceVersion: object_revision(). */
+const char *object_metadata_str(const struct object *o, const char *name);
 bool object_is_deleting(const struct object *o); /* metadata.deletionTimestamp is set */
 const struct value *object_labels(const struct object *o);
 

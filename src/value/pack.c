@@ -385,3 +385,120 @@ int pack_read(struct arena *a, const void *bytes, size_t len, unsigned flags, st
 	*ret = v;
 	return 0;
 }
+
+/* --- looking up --- */
+
+static int skip_value(struct unpacker *u, unsigned depth);
+
+static int skip_bytes(struct unpacker *u, uint64_t len)
+{
+	const char *s;
+
+	return get_bytes(u, len, &s);
+}
+
+static int skip_items(struct unpacker *u, uint64_t n, bool keys, unsigned depth)
+{
+	int rc = 0;
+
+	if (!take_room(u, n, keys ? 2 : 1))
+		return -EBADMSG;
+	while (n-- && !rc) {
+		const char *key;
+
+		rc = keys ? get_key(u, &key) : 0;
+		if (!rc)
+			rc = skip_value(u, depth + 1);
+	}
+	return rc;
+}
+
+static int skip_tagged(struct unpacker *u, int tag, unsigned depth)
+{
+	uint64_t n;
+	int rc;
+
+	switch (tag) {
+	case TAG_NULL:
+	case TAG_FALSE:
+	case TAG_TRUE:
+		return 0;
+	case TAG_INT:
+		return get_varint(u, &n);
+	case TAG_FLOAT:
+		if (u->end - u->p < 8)
+			return -EBADMSG;
+		u->p += 8;
+		return 0;
+	case TAG_WORD:
+		return get_byte(u) < 0 ? -EBADMSG : 0;
+	case TAG_STRING:
+	case TAG_LIST:
+	case TAG_MAP:
+		rc = get_varint(u, &n);
+		if (rc)
+			return rc;
+		return tag == TAG_STRING ? skip_bytes(u, n) : skip_items(u, n, tag == TAG_MAP, depth);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int skip_value(struct unpacker *u, unsigned depth)
+{
+	int tag = get_byte(u);
+
+	if (tag < 0 || depth > MOST_DEPTH)
+		return -EBADMSG;
+	if (tag >= SMALL_INT)
+		return 0;
+	if (tag >= SHORT_MAP)
+		return skip_items(u, (uint64_t)(tag - (tag >= SHORT_LIST ? SHORT_LIST : SHORT_MAP)), tag < SHORT_LIST, depth);
+	if (tag >= SHORT_STRING)
+		return skip_bytes(u, (uint64_t)(tag - SHORT_STRING));
+	return skip_tagged(u, tag, depth);
+}
+
+/* Goes to the value of that key of the map that is next; -ENOENT. */
+static int enter(struct unpacker *u, const char *key)
+{
+	int tag = get_byte(u), rc = 0;
+	uint64_t n = (uint64_t)(tag - SHORT_MAP);
+
+	if (tag == TAG_MAP)
+		rc = get_varint(u, &n);
+	else if (tag < SHORT_MAP || tag >= SHORT_LIST)
+		return -ENOENT;
+	while (!rc && n--) {
+		const char *k;
+
+		rc = get_key(u, &k);
+		if (!rc && strcmp(k, key) == 0)
+			return 0;
+		if (!rc)
+			rc = skip_value(u, 1);
+	}
+	return rc ? rc : -ENOENT;
+}
+
+const char *pack_find_str(const void *bytes, size_t len, const char *const *path)
+{
+	/* Keys lie in the bytes: nothing is taken from an arena. */
+	struct unpacker u = { .p = bytes, .end = (const unsigned char *)bytes + len, .room = len, .borrow = true };
+	const char *s = NULL;
+	uint64_t n;
+	int tag;
+
+	if (get_byte(&u) != VERSION)
+		return NULL;
+	for (; *path; path++)
+		if (enter(&u, *path) < 0)
+			return NULL;
+	tag = get_byte(&u);
+	if (tag == TAG_WORD)
+		return (tag = get_byte(&u)) < 0 ? NULL : pack_string_word((unsigned)tag);
+	n = (uint64_t)(tag - SHORT_STRING);
+	if (tag == TAG_STRING ? get_varint(&u, &n) < 0 : tag < SHORT_STRING || tag >= SHORT_MAP)
+		return NULL;
+	return get_bytes(&u, n, &s) < 0 ? NULL : s;
+}

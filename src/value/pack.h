@@ -25,4 +25,10 @@ void pack_write(struct buf *b, const struct value *v);
  */
 int pack_read(struct arena *a, const void *bytes, size_t len, unsigned flags, struct value **ret);
 
+/*
+ * The string at a path of keys (ends with NULL) of the stored form, without decoding it; it lies in the bytes or in the
+ * program, NUL-terminated. NULL when no string is there or the bytes before it are damaged; those behind it are not looked at.
+ */
+const char *pack_find_str(const void *bytes, size_t len, const char *const *path);
+
 #endif

@@ -183,6 +183,58 @@ static void memory_that_runs_out_is_an_error(void **state)
 	}
 }
 
+static const char *find(const struct buf *b, const char *first, const char *second)
+{
+	const char *const path[] = { first, second, NULL };
+
+	return pack_find_str(b->data, b->len, path);
+}
+
+static void strings_are_found_without_decoding(void **state)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_buf_ struct buf b = BUF_INIT, other = BUF_INIT;
+
+	pack_write(&b, parse(a, pod));
+	assert_string_equal(find(&b, "metadata", "name"), "web");
+	assert_string_equal(find(&b, "metadata", "uid"), "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0");
+	assert_string_equal(find(&b, "status", "phase"), "Pending"); /* behind lists, maps and numbers; of the dictionary */
+	assert_string_equal(find(&b, "kind", NULL), "Pod");
+	assert_null(find(&b, "metadata", "nam"));
+	assert_null(find(&b, "metadata", "labels"));
+	assert_null(find(&b, "kind", "of"));
+	assert_null(find(&b, "spec", "terminationGracePeriodSeconds"));
+	pack_write(&other, parse(a, "{\"a\":[null,true,1.5,-7,4711,[],{}],\"b\":{\"a much longer key than others\":\"\","
+				    "\"c\":\"a string that is so long that its length takes a byte of its own, of 64 or more\"}}"));
+	assert_int_equal(strlen(find(&other, "b", "c")), 79);
+	assert_string_equal(find(&other, "b", "a much longer key than others"), "");
+}
+
+static void damage_is_not_followed_when_looking(void **state)
+{
+	static const char *const path[] = { "status", "phase", NULL };
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	unsigned found = 0;
+
+	pack_write(&b, parse(a, pod));
+	for (size_t cut = 0; cut <= b.len; cut++) {
+		/* exactly as long, so that a sanitizer sees a look behind the end */
+		_cleanup_free_ char *copy = malloc(cut + !cut);
+
+		assert_non_null(copy);
+		memcpy(copy, b.data, cut);
+		found += pack_find_str(copy, cut, path) != NULL;
+		for (size_t at = 0; at < cut; at += 3) {
+			copy[at] ^= (char)(cut * 31 + 1);
+			const char *s = pack_find_str(copy, cut, path);
+
+			assert_true(!s || strlen(s) <= b.len);
+		}
+	}
+	assert_in_range(found, 1, 8); /* the last bytes only */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +245,8 @@ int main(void)
 		cmocka_unit_test(counts_do_not_multiply_memory),
 		cmocka_unit_test(nesting_is_limited),
 		cmocka_unit_test(memory_that_runs_out_is_an_error),
+		cmocka_unit_test(strings_are_found_without_decoding),
+		cmocka_unit_test(damage_is_not_followed_when_looking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
