@@ -5,6 +5,7 @@
 
 #include "fs/access.h"
 #include "fs/decl.h"
+#include "fs/field.h"
 #include "fs/place.h"
 #include "fs/prune.h"
 #include "schema/custom.h"
@@ -267,6 +268,8 @@ static int update(struct fs_apply *ap, struct arena *a, const struct schema_kind
 		return -ENOMEM;
 	strip_system(merged);
 	r = txn_update(ap->txn, live, merged, TXN_ADMIT, &found);
+	if (r == 0)
+		fs_field_expire_gone(ap->fs, live, merged);
 	add_diags(&ap->diags, &found);
 	return r;
 }

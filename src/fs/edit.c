@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fs/access.h"
+#include "fs/field.h"
 #include "fs/live.h"
 
 struct job {
@@ -102,6 +103,8 @@ static void try_edit(struct job *j)
 		fs_edit_strip(root);
 		r = txn_update(t, live, root, TXN_ADMIT, &diags);
 	}
+	if (r == 0 && !j->e.at) /* the whole object */
+		fs_field_expire_gone(j->fs, live, root);
 	if (r == 0 && txn_empty(t)) {
 		finish(j, 0);
 		return;

@@ -193,8 +193,10 @@ static int dir_getattr(struct fs_node *n, struct fs_attr *a)
 	struct field f;
 	int r = o ? find(n, o, &f) : -ENOENT;
 
-	if (!o || (r < 0 && !d->made))
+	if (!o)
 		return -ENOENT;
+	if ((r < 0 && !d->made) || (r == 0 && field_shape(&f) == FIELD_FILE))
+		return -ESTALE; /* the kernel looks the name up again */
 	fs_attr_dir(n, a, r == 0 && f.read_only ? 0555 : 0755, fs_live_changed(n->fs, o));
 	return 0;
 }

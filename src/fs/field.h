@@ -50,6 +50,10 @@ void fs_field_rename(struct fs_req *r, struct fs_node *dir, const char *name, st
 void fs_objdir_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
 		      const char *newname, unsigned flags);
 
+/* fieldgone.c: the kernel forgets the directories that `live` has and the tree it becomes has not. Before that is stored,
+ * so that whoever asked for it finds none of them. Any thread. */
+void fs_field_expire_gone(struct fs *fs, const struct object *live, const struct value *now);
+
 /* --- fieldkeep.c: for the next daemon --- */
 void fs_field_handle_keep(struct fs_field_handle *w); /* its state */
 void fs_field_keep_text(struct fs_field_handle *w, const void *data, size_t len, size_t at, uint64_t unique);

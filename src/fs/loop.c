@@ -450,6 +450,13 @@ void fs_notify_inode(struct fs *fs, uint64_t ino)
 	notify(fs, ino, "", NULL);
 }
 
+void fs_notify_expire(struct fs *fs, uint64_t ino)
+{
+	/* Of the attributes alone: the kernel waits for no lock then. Ignoring the result: most inodes it does not know. */
+	if (fs->loop && fs->loop->se)
+		(void)fuse_lowlevel_notify_inval_inode(fs->loop->se, ino, -1, 0);
+}
+
 void fs_notify_entry(struct fs *fs, uint64_t parent, const char *name)
 {
 	notify(fs, parent, name, NULL);

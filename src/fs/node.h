@@ -346,6 +346,8 @@ void fs_unwatch_fd(struct fs_fdwatch *w);
  * wait, since nothing lives longer than FS_TTL. */
 void fs_notify_inode(struct fs *fs, uint64_t ino);
 void fs_notify_entry(struct fs *fs, uint64_t parent, const char *name);
+/* The kernel is to ask anew for the inode's attributes, at once: it has when this returns. Any thread. */
+void fs_notify_expire(struct fs *fs, uint64_t ino);
 /* Wakes a poll(2) and destroys ph. Any thread. */
 void fs_poll_wake(struct fs *fs, struct fuse_pollhandle *ph);
 /* Gives ph up without waking. */
