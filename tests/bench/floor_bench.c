@@ -3,9 +3,17 @@
  * What there is to compare with.
  * floor_bench start SUBJECT METRIC FILE COMMAND...: from posix_spawn of a command to the first instruction of what it
  *   runs, which is stamp.c writing FILE.
- * floor_bench lmdb DIR: manifests a second that LMDB alone commits, one after another and eight in a transaction.
+ * floor_bench lmdb DIR: manifests a second that LMDB alone commits. What waits for what differs:
+ *   lmdb-puts-by-1     one writer, a synced transaction each: what one cp can be compared with.
+ *   lmdb-puts-by-8     eight writers, each waiting for its own put to be synced, and a thread that commits together
+ *                      whatever is queued: what eight cp can be compared with.
+ *   lmdb-puts-alone-8  the same writers without that thread: each makes a transaction of its own, one after the other,
+ *                      as LMDB has one writer at a time.
+ *   lmdb-puts-8-a-txn  one writer, eight puts in each transaction: nobody waits. A bound for any group commit of eight.
  */
 #include <lmdb.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +25,7 @@
 #include "client.h"
 
 /* A manifest, its object and its declaration: what a Deployment of no replicas takes, about. */
-enum { COMMITS = 500, VALUE = 2048 };
+enum { COMMITS = 500, VALUE = 2048, WRITERS = 8 };
 
 static void start(const char *subject, const char *metric, const char *file, char *const argv[])
 {
@@ -42,7 +50,7 @@ static void must(int r)
 
 static void commit(MDB_env *env, unsigned *next, unsigned n)
 {
-	static char value[VALUE];
+	static const char value[VALUE];
 	MDB_txn *txn = NULL;
 	MDB_dbi dbi;
 
@@ -50,7 +58,7 @@ static void commit(MDB_env *env, unsigned *next, unsigned n)
 	must(mdb_dbi_open(txn, NULL, 0, &dbi));
 	for (unsigned i = 0; i < n; i++) {
 		char name[64];
-		MDB_val key = { .mv_data = name }, val = { .mv_data = value, .mv_size = sizeof(value) };
+		MDB_val key = { .mv_data = name }, val = { .mv_data = (void *)value, .mv_size = sizeof(value) };
 
 		key.mv_size = (size_t)snprintf(name, sizeof(name), "/deployments/default/web-%u", (*next)++);
 		must(mdb_put(txn, dbi, &key, &val, 0));
@@ -58,26 +66,108 @@ static void commit(MDB_env *env, unsigned *next, unsigned n)
 	must(mdb_txn_commit(txn));
 }
 
+/* --- several writers --- */
+
+struct writers {
+	MDB_env *env;
+	bool alone; /* each commits by itself */
+	unsigned next; /* of the keys; if `alone` protected by lock, else the committer's */
+	pthread_mutex_t lock; /* if `alone` in LMDB's place; else it guards the rest */
+	pthread_cond_t queued, synced;
+	unsigned waiting, done; /* puts queued, and synced, since the start */
+	unsigned left; /* writers that have more to write */
+};
+
+static void commit_alone(struct writers *w)
+{
+	pthread_mutex_lock(&w->lock);
+	commit(w->env, &w->next, 1);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void put_and_wait(struct writers *w)
+{
+	unsigned mine;
+
+	pthread_mutex_lock(&w->lock);
+	mine = ++w->waiting;
+	pthread_cond_signal(&w->queued);
+	while (w->done < mine)
+		pthread_cond_wait(&w->synced, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void *writer(void *arg)
+{
+	struct writers *w = arg;
+
+	for (int i = 0; i < COMMITS; i++)
+		(w->alone ? commit_alone : put_and_wait)(w);
+	pthread_mutex_lock(&w->lock);
+	w->left--;
+	pthread_cond_signal(&w->queued);
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+/* Commits whatever is queued, until all have written. */
+static void commit_queued(struct writers *w)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->left) {
+		unsigned n = w->waiting - w->done;
+
+		if (!n) {
+			pthread_cond_wait(&w->queued, &w->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&w->lock);
+		commit(w->env, &w->next, n);
+		pthread_mutex_lock(&w->lock);
+		w->done += n;
+		pthread_cond_broadcast(&w->synced);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void lmdb_writers(MDB_env *env, unsigned next, const char *metric, bool alone)
+{
+	struct writers w = { .env = env, .next = next, .alone = alone, .lock = PTHREAD_MUTEX_INITIALIZER,
+			     .queued = PTHREAD_COND_INITIALIZER, .synced = PTHREAD_COND_INITIALIZER, .left = WRITERS };
+	int64_t from = clock_monotonic();
+	pthread_t threads[WRITERS];
+
+	for (int i = 0; i < WRITERS; i++)
+		if (pthread_create(&threads[i], NULL, writer, &w) != 0)
+			die("cannot start a thread");
+	if (!alone)
+		commit_queued(&w);
+	for (int i = 0; i < WRITERS; i++)
+		(void)pthread_join(threads[i], NULL);
+	sample("floor", metric, "/s", WRITERS * COMMITS * 1e3 / ms_since(from));
+}
+
+static void lmdb_alone(MDB_env *env, unsigned *next, const char *metric, unsigned batch)
+{
+	int64_t from = clock_monotonic();
+
+	for (int i = 0; i < COMMITS; i++)
+		commit(env, next, batch);
+	sample("floor", metric, "/s", COMMITS * batch * 1e3 / ms_since(from));
+}
+
 static void lmdb(const char *dir)
 {
-	static const struct {
-		const char *metric;
-		unsigned batch;
-	} kinds[] = { { "deployments-by-1-cp", 1 }, { "deployments-by-8-cp", 8 } };
 	MDB_env *env = NULL;
 	unsigned next = 0;
 
 	must(mdb_env_create(&env));
 	must(mdb_env_set_mapsize(env, (size_t)1 << 30));
 	must(mdb_env_open(env, dir, 0, 0600));
-	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-		int64_t from = clock_monotonic();
-		unsigned n = COMMITS * kinds[k].batch;
-
-		for (int i = 0; i < COMMITS; i++)
-			commit(env, &next, kinds[k].batch);
-		sample("floor", kinds[k].metric, "/s", n * 1e3 / ms_since(from));
-	}
+	lmdb_alone(env, &next, "lmdb-puts-by-1", 1);
+	lmdb_alone(env, &next, "lmdb-puts-8-a-txn", WRITERS);
+	lmdb_writers(env, next, "lmdb-puts-by-8", false);
+	lmdb_writers(env, next + WRITERS * COMMITS, "lmdb-puts-alone-8", true);
 	mdb_env_close(env);
 }
 
