@@ -11,6 +11,7 @@ static const char readme[] =
 	"podfs: a cluster as a tree of files.  NAME.yaml is what you asked for; NAME/ is what you have.\n"
 	"\n"
 	"  cp web.yaml deployments/              declare: checked whole, in force when cp ends\n"
+	"  rsync -a --delete site/ manifests/    any kinds, folders and number of documents; git works there too\n"
 	"  cat errors                            why a write was refused: line, field, reason\n"
 	"  cat deployments/web/describe          how it is doing, for people\n"
 	"  ls deployments/web/pods/              what it made\n"
