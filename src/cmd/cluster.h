@@ -18,6 +18,8 @@ struct cluster_config {
 	const char *state_dir;	   /* DIR of the store, or where memory: keeps its files */
 	const char *run_dir;	   /* "/run/podfs" */
 	const char *log_dir;	   /* "/var/log/pods" */
+	uint64_t log_max_size;	   /* bytes of a container's log at which it is rotated; 0: never */
+	unsigned log_max_files;	   /* of one run that are kept, and how many runs */
 	const char *cgroup_parent; /* "podfs" */
 	const char *node_name;	   /* NULL: the host's name */
 	const char *pod_cidr;	   /* NULL: chosen */

@@ -18,6 +18,8 @@ int cmd_version(int argc, char **argv);
 #define DEFAULT_RUN_DIR "/run/podfs"
 #define DEFAULT_LOG_DIR "/var/log/pods"
 #define DEFAULT_CGROUP_PARENT "podfs"
+/* kubelet's containerLogMaxSize and containerLogMaxFiles */
+enum { DEFAULT_LOG_MAX_SIZE = 10 * 1024 * 1024, DEFAULT_LOG_MAX_FILES = 5 };
 
 /*
  * The absolute path of a mount point, without looking at the directory itself, which may be the mount of a dead

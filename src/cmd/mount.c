@@ -13,6 +13,10 @@
 #include "cmd/holder.h"
 #include "cmd/restore.h"
 #include "fs/session.h"
+#include "value/quantity.h"
+
+/* Of a container's log: a size that a few lines fit in; one file to read while another is written. */
+enum { LOG_MAX_SIZE_LEAST = 1024, LOG_MAX_FILES_LEAST = 2, LOG_MAX_FILES_MOST = 1000 };
 
 struct options {
 	struct daemon_options daemon;
@@ -33,6 +37,8 @@ static const char help[] =
 	"  --pod-cidr CIDR      addresses of this node's pods (default: a /24 that is free)\n"
 	"  --run-dir PATH       sockets of running pods (default " DEFAULT_RUN_DIR ")\n"
 	"  --log-dir PATH       output of containers (default " DEFAULT_LOG_DIR ")\n"
+	"  --log-max-size SIZE  rotate a container's log at that size (default 10Mi; 0: never)\n"
+	"  --log-max-files N    keep so many files of a run, and so many runs (default 5)\n"
 	"  --cgroup-parent NAME control group of all pods (default " DEFAULT_CGROUP_PARENT ")\n"
 	"  --max-deaths N       give the mount up when the daemon died N times in 30 s (default 5)\n"
 	"  --debug              log more\n"
@@ -45,6 +51,7 @@ static const struct option long_options[] = {
 	{ "log-dir", required_argument, NULL, 'l' }, { "cgroup-parent", required_argument, NULL, 'c' },
 	{ "max-deaths", required_argument, NULL, 'm' }, { "held", no_argument, NULL, 'H' },
 	{ "restore", required_argument, NULL, 'R' },   { "debug", no_argument, NULL, 'd' },
+	{ "log-max-size", required_argument, NULL, 'S' }, { "log-max-files", required_argument, NULL, 'F' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -68,6 +75,35 @@ char *mountpoint_path(const char *dir)
 	if (!parent)
 		return NULL;
 	return asprintf(&path, "%s/%s", strcmp(parent, "/") ? parent : "", slash ? slash + 1 : copy) < 0 ? NULL : path;
+}
+
+static int set_log_size(struct cluster_config *c, const char *text)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct quantity q;
+
+	if (quantity_parse(text, strlen(text), &q, &err) < 0 || quantity_sign(&q) < 0 ||
+	    (quantity_sign(&q) > 0 && quantity_value(&q) < LOG_MAX_SIZE_LEAST)) {
+		(void)fprintf(stderr, "podfs mount: --log-max-size %s: want 0, or %d bytes or more, as in 10Mi\n", text,
+			      LOG_MAX_SIZE_LEAST);
+		return -EINVAL;
+	}
+	c->log_max_size = (uint64_t)quantity_value(&q);
+	return 0;
+}
+
+static int set_log_files(struct cluster_config *c, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end || n < LOG_MAX_FILES_LEAST || n > LOG_MAX_FILES_MOST) {
+		(void)fprintf(stderr, "podfs mount: --log-max-files %s: want %d to %d\n", text, LOG_MAX_FILES_LEAST,
+			      LOG_MAX_FILES_MOST);
+		return -EINVAL;
+	}
+	c->log_max_files = (unsigned)n;
+	return 0;
 }
 
 static int set_option(struct options *o, int option)
@@ -117,6 +153,10 @@ static int set_option(struct options *o, int option)
 			return -EINVAL;
 		}
 		break;
+	case 'S':
+		return set_log_size(&o->daemon.cluster, optarg);
+	case 'F':
+		return set_log_files(&o->daemon.cluster, optarg);
 	case 'R':
 		o->restore = optarg;
 		break;
@@ -284,7 +324,8 @@ int cmd_mount(int argc, char **argv)
 {
 	struct options o = {
 		.daemon = { .cluster = { .store = DEFAULT_STORE, .state_dir = DEFAULT_STATE_DIR, .run_dir = DEFAULT_RUN_DIR,
-					 .log_dir = DEFAULT_LOG_DIR, .cgroup_parent = DEFAULT_CGROUP_PARENT },
+					 .log_dir = DEFAULT_LOG_DIR, .cgroup_parent = DEFAULT_CGROUP_PARENT,
+					 .log_max_size = DEFAULT_LOG_MAX_SIZE, .log_max_files = DEFAULT_LOG_MAX_FILES },
 			    .settle_ms = -1 },
 		.max_deaths = HOLDER_DEATHS,
 	};

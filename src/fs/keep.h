@@ -55,7 +55,8 @@ struct fs_kept {
 };
 
 /* A region whose handles or files the next look-up cannot find: see fs/takeover.c. */
-enum fs_kept_region { FS_KEPT_PLAIN, FS_KEPT_MANIFEST, FS_KEPT_FIELD, FS_KEPT_SCRATCH, FS_KEPT_ARCHIVE, FS_KEPT_STREAM };
+enum fs_kept_region { FS_KEPT_PLAIN, FS_KEPT_MANIFEST, FS_KEPT_FIELD, FS_KEPT_SCRATCH, FS_KEPT_ARCHIVE, FS_KEPT_STREAM,
+		      FS_KEPT_LOG };
 
 /* Maps the memfd and takes up what lies in it; what another version of podfs wrote is dropped. The descriptor is the
  * caller's and must outlive the keep. */

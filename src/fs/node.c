@@ -301,7 +301,7 @@ static struct timespec to_timespec(int64_t t)
 
 void fs_attr_to_stat(const struct fs_node *n, const struct fs_attr *a, struct stat *st)
 {
-	*st = (struct stat){ .st_ino = n->ino,
+	*st = (struct stat){ .st_ino = a->ino ? a->ino : n->ino,
 			     .st_mode = a->mode,
 			     .st_nlink = a->nlink ? a->nlink : S_ISDIR(a->mode) ? 2 : 1,
 			     .st_uid = a->uid,

@@ -62,6 +62,7 @@ struct fs_attr {
 	mode_t mode; /* with the type */
 	uid_t uid;
 	gid_t gid;
+	uint64_t ino; /* what stat(2) shows; 0: the node's number */
 	uint64_t size;
 	uint32_t nlink; /* 0: 1 for files, 2 for directories */
 	int64_t mtime;	/* ns since 1970 UTC; atime is the same */
@@ -266,6 +267,7 @@ int fs_field_restore(struct fs_handle *h, const struct fs_takeover_place *at);
 int fs_scratch_restore(struct fs_handle *h, const struct fs_takeover_place *at);
 int fs_stream_restore(struct fs_handle *h, const struct fs_takeover_place *at);
 int fs_archive_restore(struct fs_handle *h, const struct fs_takeover_place *at);
+int fs_log_restore(struct fs_handle *h, const struct fs_takeover_place *at);
 
 /* --- requests --- */
 

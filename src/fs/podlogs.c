@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pod's logs/. On disk each run of a container has a file of its own, LOG_DIR/NS_POD_UID/CONTAINER/RUN.log. The newest is
- * CONTAINER, the one before CONTAINER.previous, older ones CONTAINER.RUN; a run keeps its inode number when its name
- * changes, as a log does that logrotate(8) renames.
+ * A pod's logs/. On disk each run of a container has files of its own, LOG_DIR/NS_POD_UID/CONTAINER/RUN.log and what was
+ * rotated away from it (fs/logchain.h). The newest is CONTAINER, that of the run before CONTAINER.previous, older ones
+ * CONTAINER.RUN; CONTAINER.RUN.N is what was rotated away from any of them.
+ *
+ * CONTAINER begins where the newest file does, and to who has it open it goes on when that is rotated: `tail -f` needs not
+ * notice. So it is an inode of the kernel's for each file that it may begin with, but stat(2) shows them as one, or
+ * `tail -F` would read again what it has read. A run keeps its number when its name changes, as a log does that logrotate(8)
+ * renames.
  */
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "fs/logindex.h"
+#include "fs/keep.h"
+#include "fs/logchain.h"
 #include "fs/podfiles.h"
-
-enum { RUNS_MAX = 1000 }; /* files of one container that are looked at */
 
 struct log {
 	char container[64]; /* RFC 1123 label */
-	unsigned run;
-	ino_t file; /* that the index is of */
-	struct logindex index;
+	struct logchain chain;
+	uint64_t shown; /* as st_ino */
+};
+
+/* What a name in logs/ means. */
+struct which {
+	char container[64];
+	unsigned run, number; /* number: of the file that it begins with, or is */
+	bool follows;
 };
 
 /* --- on disk --- */
@@ -39,39 +48,6 @@ static int open_dir(const struct fs *fs, const struct object *o, const char *con
 	return fd < 0 ? -errno : fd;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* The runs that have a file, the newest first; returns their number. */
-static size_t find_runs(const struct fs *fs, const struct object *o, const char *container,
-			unsigned runs[static RUNS_MAX])
-{
-	_cleanup_closedir_ DIR *d = NULL;
-	int fd = open_dir(fs, o, container);
-	struct dirent *de;
-	size_t n = 0;
-
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d) {
-		close_fdp(&fd);
-		return 0;
-	}
-	while (n < RUNS_MAX && (de = readdir(d))) {
-		unsigned run;
-		int end = 0;
-
-		if (strlen(de->d_name) < 14 && sscanf(de->d_name, "%9u.log%n", &run, &end) == 1 && end &&
-		    !de->d_name[end])
-			runs[n++] = run;
-	}
-	qsort(runs, n, sizeof(runs[0]), by_number);
-	return n;
-}
-
 /* --- names --- */
 
 static const char *const lists[] = { "initContainers", "containers", "ephemeralContainers" };
@@ -84,86 +60,112 @@ static bool has_container(const struct object *o, const char *name)
 	return false;
 }
 
-/* Which run of which container a name means. */
-static int parse_name(const struct fs *fs, const struct object *o, const char *name, char container[static 64],
-		      unsigned *ret_run)
+/* "CONTAINER@RUN.N": CONTAINER as it was when the newest file was that; the name by which it is found after a takeover. */
+static void follower_name(const struct which *w, char out[static 96])
 {
-	unsigned runs[RUNS_MAX];
-	const char *dot = strchr(name, '.');
-	size_t len = dot ? (size_t)(dot - name) : strlen(name), n;
+	(void)snprintf(out, 96, "%s@%u.%u", w->container, w->run, w->number);
+}
 
-	if (len >= 64)
-		return -ENOENT;
-	memcpy(container, name, len);
-	container[len] = '\0';
-	if (!has_container(o, container))
-		return -ENOENT;
-	n = find_runs(fs, o, container, runs);
-	if (!dot) {
-		*ret_run = n ? runs[0] : 0;
+/* Whether the text is that sign, the run, and unless it is 0 the number of a file. */
+static bool is_suffix(const char *text, char sign, unsigned run, unsigned number)
+{
+	char check[32];
+
+	if (number)
+		(void)snprintf(check, sizeof(check), "%c%u.%u", sign, run, number);
+	else
+		(void)snprintf(check, sizeof(check), "%c%u", sign, run);
+	return strcmp(text, check) == 0;
+}
+
+/* Of what comes after the container's name. */
+static int parse_suffix(const struct logfile *files, size_t n, const char *suffix, struct which *w)
+{
+	unsigned older = 0, last = n ? files[0].run : 0;
+
+	if (!*suffix || (*suffix == '@' && sscanf(suffix, "@%9u.%9u", &w->run, &w->number) == 2)) {
+		w->follows = true;
+		if (*suffix)
+			return w->number && is_suffix(suffix, '@', w->run, w->number) ? 0 : -ENOENT;
+		w->run = last;
+		w->number = logfiles_next(files, n, last);
 		return 0;
 	}
-	if (strcmp(dot, ".previous") == 0 && n > 1) {
-		*ret_run = runs[1];
-		return 0;
-	}
-	for (size_t i = 2; i < n; i++) {
-		char number[16];
-
-		(void)snprintf(number, sizeof(number), ".%u", runs[i]);
-		if (strcmp(dot, number) == 0) {
-			*ret_run = runs[i];
+	for (size_t i = 0; i < n; i++) {
+		w->run = files[i].run;
+		w->number = files[i].number;
+		if (w->number && is_suffix(suffix, '.', w->run, w->number))
 			return 0;
-		}
+		if (w->number || w->run == last)
+			continue;
+		w->number = logfiles_next(files, n, w->run);
+		w->follows = true;
+		if (++older == 1 ? strcmp(suffix, ".previous") == 0 : is_suffix(suffix, '.', w->run, 0))
+			return 0;
+		w->follows = false;
 	}
 	return -ENOENT;
 }
 
-static uint64_t log_ino(const struct fs_node *dir, const char *container, unsigned run)
+static int parse_name(const struct fs *fs, const struct object *o, const char *name, struct which *w)
+{
+	_cleanup_free_ struct logfile *files = malloc(LOGFILES_MAX * sizeof(*files));
+	size_t len = strcspn(name, ".@");
+
+	*w = (struct which){ 0 };
+	if (!files)
+		return -ENOMEM;
+	if (len >= sizeof(w->container))
+		return -ENOENT;
+	memcpy(w->container, name, len);
+	if (!has_container(o, w->container))
+		return -ENOENT;
+	return parse_suffix(files, logfiles_find(open_dir(fs, o, w->container), files), name + len, w);
+}
+
+/* The number that stat(2) shows: one for all that CONTAINER shows of a run. */
+static uint64_t shown_ino(const struct fs_node *dir, const struct which *w)
 {
 	char path[128];
 
-	(void)snprintf(path, sizeof(path), "/log/%s/%u", container, run);
+	if (w->follows)
+		(void)snprintf(path, sizeof(path), "/log/%s/%u", w->container, w->run);
+	else
+		(void)snprintf(path, sizeof(path), "/log/%s/%u.%u", w->container, w->run, w->number);
+	return fs_ino(dir->fs, fs_obj_uid(dir), path);
+}
+
+static uint64_t log_ino(const struct fs_node *dir, const struct which *w)
+{
+	char path[128];
+
+	if (!w->follows)
+		return shown_ino(dir, w);
+	(void)snprintf(path, sizeof(path), "/log/%s/%u+%u", w->container, w->run, w->number);
 	return fs_ino(dir->fs, fs_obj_uid(dir), path);
 }
 
 /* --- files --- */
 
-/* Opens the run's file and brings the index up to date; *ret_mtime may be NULL. */
-static int open_log(struct fs_node *n, int64_t *ret_mtime)
+static int open_log_dir(const struct fs_node *n)
 {
 	_cleanup_object_ struct object *o = cache_get_uid(n->fs->cache, fs_obj_uid(n));
-	struct log *log = n->data;
-	_cleanup_close_ int dir = o ? open_dir(n->fs, o, log->container) : -ESTALE, fd = -1;
-	char name[32];
-	struct stat st;
-	int r;
+	const struct log *log = n->data;
 
-	if (dir < 0)
-		return dir;
-	(void)snprintf(name, sizeof(name), "%u.log", log->run);
-	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (log->file != st.st_ino)
-		logindex_clear(&log->index);
-	log->file = st.st_ino;
-	r = logindex_update(&log->index, fd);
-	if (ret_mtime)
-		*ret_mtime = (int64_t)st.st_mtim.tv_sec * NSEC_PER_SEC + st.st_mtim.tv_nsec;
-	return r < 0 ? r : steal_fd(&fd);
+	return o ? open_dir(n->fs, o, log->container) : -ESTALE;
 }
 
 static int file_getattr(struct fs_node *n, struct fs_attr *a)
 {
-	int64_t mtime = n->fs->started;
-	const struct log *log = n->data;
-	_cleanup_close_ int fd = open_log(n, &mtime);
+	struct log *log = n->data;
+	_cleanup_close_ int dir = open_log_dir(n);
+	int r = dir < 0 ? dir : logchain_update(&log->chain, dir);
 
-	if (fd < 0 && fd != -ENOENT) /* -ENOENT: nothing was logged yet */
-		return fd == -ESTALE ? -ENOENT : fd;
-	fs_attr_file(n, a, S_IFREG | 0444, mtime);
-	a->size = fd < 0 ? 0 : log->index.plain;
+	if (r < 0 && r != -ENOENT) /* -ENOENT: nothing was logged yet */
+		return r == -ESTALE ? -ENOENT : r;
+	fs_attr_file(n, a, S_IFREG | 0444, log->chain.mtime ? log->chain.mtime : n->fs->started);
+	a->size = logchain_size(&log->chain);
+	a->ino = log->shown;
 	a->ttl = FS_TTL_NONE; /* tail -f looks once a second */
 	return 0;
 }
@@ -176,14 +178,65 @@ static void file_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h)
 		fs_reply_open(r, h);
 }
 
+/* What the next daemon needs to go on where this one was, though what was read may be gone by then. */
+struct kept_log {
+	uint64_t start;
+	uint32_t number;
+};
+
+static void keep_state(struct fs_handle *h)
+{
+	const struct logchain *c = &((const struct log *)h->node->data)->chain;
+	const struct logpart *last = &c->parts[c->n - 1];
+	const struct kept_log k = { .start = last->start, .number = last->number };
+	uint8_t state[FS_KEEP_STATE] = { 0 };
+
+	_Static_assert(sizeof(k) <= sizeof(state), "room for it");
+	memcpy(state, &k, sizeof(k));
+	fs_keep_state(h->fs->keep, h->kept, state);
+}
+
+static void file_keep(struct fs_handle *h)
+{
+	h->kept->region = FS_KEPT_LOG;
+	keep_state(h);
+}
+
+int fs_log_restore(struct fs_handle *h, const struct fs_takeover_place *at)
+{
+	struct fs_node *n = fs_takeover_node(h->fs, at->ino);
+	struct logchain was, *c;
+	struct kept_log k;
+
+	if (!n || n->ops->keep != file_keep)
+		return -ESTALE;
+	h->node = fs_node_ref(n);
+	h->ops = n->ops;
+	c = &((struct log *)n->data)->chain;
+	memcpy(&k, fs_keep_version(h->kept)->state, sizeof(k));
+	if (k.number <= c->parts[c->n - 1].number) /* another handle on it knew more */
+		return 0;
+	was = *c;
+	if (logchain_init(c, was.run, k.number, k.start, was.follows) < 0) {
+		*c = was;
+		return -ENOMEM;
+	}
+	logchain_clear(&was);
+	return 0;
+}
+
 static void file_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64_t off)
 {
 	struct log *log = h->node->data;
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_close_ int fd = open_log(h->node, NULL);
-	int err = fd < 0 ? fd : logindex_read(&log->index, fd, off, size, &out);
+	_cleanup_close_ int dir = open_log_dir(h->node);
+	int err = dir < 0 ? dir : logchain_update(&log->chain, dir);
 
-	if (err < 0 && fd != -ENOENT && fd != -ESTALE)
+	if (h->kept && log->chain.parts[log->chain.n - 1].start)
+		keep_state(h);
+	if (err == 0)
+		err = logchain_read(&log->chain, dir, off, size, &out);
+	if (err < 0 && err != -ENOENT && err != -ESTALE)
 		fs_reply_err(r, err);
 	else
 		fs_reply_buf(r, out.data, out.len);
@@ -194,7 +247,7 @@ static void file_destroy(struct fs_node *n)
 	struct log *log = n->data;
 
 	if (log)
-		logindex_clear(&log->index);
+		logchain_clear(&log->chain);
 	free(log);
 }
 
@@ -204,6 +257,7 @@ static const struct fs_ops log_ops = {
 	.destroy = file_destroy,
 	.open = file_open,
 	.read = file_read,
+	.keep = file_keep,
 };
 
 /* --- the directory --- */
@@ -218,27 +272,38 @@ static int dir_getattr(struct fs_node *n, struct fs_attr *a)
 	return 0;
 }
 
+static struct log *log_new(const struct fs_node *dir, const struct which *w)
+{
+	struct log *log = calloc(1, sizeof(*log));
+
+	if (!log || logchain_init(&log->chain, w->run, w->number, 0, w->follows) < 0) {
+		free(log);
+		return NULL;
+	}
+	memcpy(log->container, w->container, sizeof(log->container));
+	log->shown = shown_ino(dir, w);
+	return log;
+}
+
 static int dir_lookup(struct fs_node *dir, const char *name, struct fs_node **ret)
 {
 	_cleanup_object_ struct object *o = fs_obj_get(dir);
 	_cleanup_fs_node_ struct fs_node *n = NULL;
-	char container[64];
-	struct log *log;
-	unsigned run;
+	char follower[96];
+	struct which w;
 	bool is_new;
-	int r = o ? parse_name(dir->fs, o, name, container, &run) : -ENOENT;
+	int r = o ? parse_name(dir->fs, o, name, &w) : -ENOENT;
 
+	if (r == 0 && w.follows)
+		follower_name(&w, follower);
 	if (r == 0)
-		r = fs_node_get(dir, name, log_ino(dir, container, run), &log_ops, &n, &is_new);
+		r = fs_node_get(dir, w.follows ? follower : name, log_ino(dir, &w), &log_ops, &n, &is_new);
 	if (r < 0)
 		return r;
 	if (is_new) {
-		log = calloc(1, sizeof(*log));
-		if (!log)
+		n->data = log_new(dir, &w);
+		if (!n->data)
 			return -ENOMEM;
-		memcpy(log->container, container, sizeof(container));
-		log->run = run;
-		n->data = log;
 	}
 	*ret = steal_ptr(n);
 	return 0;
@@ -246,22 +311,36 @@ static int dir_lookup(struct fs_node *dir, const char *name, struct fs_node **re
 
 static int list_container(struct fs_node *dir, const struct object *o, const char *container, struct fs_listing *l)
 {
-	unsigned runs[RUNS_MAX];
+	_cleanup_free_ struct logfile *files = malloc(LOGFILES_MAX * sizeof(*files));
+	unsigned older = 0, last;
+	struct which w = { 0 };
 	size_t n;
 	int r;
 
-	if (strlen(container) >= 64)
+	if (!files)
+		return -ENOMEM;
+	if (strlen(container) >= sizeof(w.container))
 		return 0;
-	n = find_runs(dir->fs, o, container, runs);
-	r = fs_listing_add(l, container, S_IFREG, log_ino(dir, container, n ? runs[0] : 0));
-	for (size_t i = 1; r == 0 && i < n; i++) {
+	memcpy(w.container, container, strlen(container));
+	n = logfiles_find(open_dir(dir->fs, o, container), files);
+	w.run = last = n ? files[0].run : 0;
+	w.follows = true;
+	r = fs_listing_add(l, container, S_IFREG, shown_ino(dir, &w));
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		char name[96];
 
-		if (i == 1)
+		w.run = files[i].run;
+		w.number = files[i].number;
+		w.follows = !w.number;
+		if (w.number)
+			(void)snprintf(name, sizeof(name), "%s.%u.%u", container, w.run, w.number);
+		else if (w.run == last)
+			continue;
+		else if (++older == 1)
 			(void)snprintf(name, sizeof(name), "%s.previous", container);
 		else
-			(void)snprintf(name, sizeof(name), "%s.%u", container, runs[i]);
-		r = fs_listing_add(l, name, S_IFREG, log_ino(dir, container, runs[i]));
+			(void)snprintf(name, sizeof(name), "%s.%u", container, w.run);
+		r = fs_listing_add(l, name, S_IFREG, shown_ino(dir, &w));
 	}
 	return r;
 }

@@ -176,6 +176,7 @@ static int (*const restorers[])(struct fs_handle *h, const struct fs_takeover_pl
 	[FS_KEPT_PLAIN] = restore_plain,	 [FS_KEPT_MANIFEST] = fs_manifest_restore,
 	[FS_KEPT_FIELD] = fs_field_restore,	 [FS_KEPT_SCRATCH] = fs_scratch_restore,
 	[FS_KEPT_ARCHIVE] = fs_archive_restore, [FS_KEPT_STREAM] = fs_stream_restore,
+	[FS_KEPT_LOG] = fs_log_restore,
 };
 
 /* Where the node is now, or was when it was opened. */

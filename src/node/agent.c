@@ -477,6 +477,8 @@ static int copy_config(struct agent *agent, const struct agent_config *c)
 		if (strings[i].from && !*strings[i].to)
 			return -ENOMEM;
 	}
+	agent->log_max_size = c->log_max_size;
+	agent->log_max_files = c->log_max_files;
 	agent->images = c->images;
 	agent->network = c->network;
 	agent->network_arg = c->network_arg;

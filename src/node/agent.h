@@ -36,6 +36,8 @@ struct agent_config {
 	const char *state_dir;	 /* pods' files are below STATE/pods/UID */
 	const char *run_dir;	 /* podfs-pods' sockets are below RUN/pods/UID */
 	const char *log_dir;	 /* "/var/log/pods" */
+	uint64_t log_max_size;	 /* bytes of a container's log at which it is rotated; 0: never */
+	unsigned log_max_files;	 /* of one run that are kept, and how many runs */
 	const char *cgroup_parent; /* "podfs" */
 	const char *pod_program; /* podfs-pod; NULL: the installed one */
 	const char *probe_program; /* podfs-probe; NULL: the installed one */

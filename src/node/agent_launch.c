@@ -8,6 +8,7 @@
 #include "node/agent_internal.h"
 #include "node/env.h"
 #include "node/pod_files.h"
+#include "node/runlogs.h"
 #include "node/security.h"
 #include "node/volume.h"
 #include "schema/resources.h"
@@ -220,6 +221,9 @@ static int set_log(struct arena *a, struct agent *agent, struct agent_pod *p, co
 	if (r < 0)
 		return error_errno(err, r, "%s", dir ? dir : "log");
 	c->log = agent_log_path(a, agent, p, run);
+	runlogs_prune(dir, run->run, agent->log_max_files);
+	c->log_max_size = agent->log_max_size;
+	c->log_max_files = agent->log_max_files;
 	return c->log ? 0 : -ENOMEM;
 }
 

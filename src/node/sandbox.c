@@ -404,6 +404,8 @@ static int send_start(struct sandbox *sb, const struct sandbox_container *c, enu
 		.restart = c->restart,
 		.n_cgroups = (uint32_t)c->n_cgroups,
 		.stop_signal = c->stop_signal,
+		.log_max_size = c->log_max_size,
+		.log_max_files = c->log_max_files,
 	};
 	_cleanup_close_ int spec = -1;
 	int fds[POD_FDS_MAX];

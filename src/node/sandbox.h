@@ -86,6 +86,8 @@ struct sandbox_container {
 	const int *cgroup_fds; /* directories of the container's cgroup; borrowed */
 	size_t n_cgroups;
 	const char *log; /* path of the log file; NULL: output is thrown away */
+	uint64_t log_max_size;	/* bytes at which it is rotated; 0: never */
+	unsigned log_max_files; /* that are kept of this run */
 	int stop_signal; /* 0: SIGTERM */
 	unsigned flags;  /* enum pod_start_flags */
 	uint64_t *ret_id; /* NULL, or where sandbox_start_container() stores the id that a SANDBOX_ERROR would bear */

@@ -210,7 +210,10 @@ int pod_start_container(struct pod *p, struct pod_message *m)
 	s->stop_signal = start->stop_signal > 0 && start->stop_signal < _NSIG ? start->stop_signal : SIGTERM;
 	pod_copy_text(p->logs[index_of(p, s)], POD_PATH_SIZE, start->log);
 	if (start->log[0] != '\0') {
-		s->log.fd = crilog_open(start->log);
+		s->log.path = p->logs[index_of(p, s)];
+		s->log.max_size = start->log_max_size;
+		s->log.max_files = start->log_max_files < 2 ? 2 : start->log_max_files;
+		s->log.fd = crilog_open(start->log, &s->log.size);
 		if (s->log.fd < 0)
 			pod_warn(p, start->name, "open the log file", s->log.fd);
 	}
@@ -284,7 +287,7 @@ int pod_reopen_log(struct pod *p, const struct pod_name *m)
 
 	if (!s || s->pid <= 0 || p->logs[index_of(p, s)][0] == '\0')
 		return -ENOENT;
-	fd = crilog_open(p->logs[index_of(p, s)]);
+	fd = crilog_open(p->logs[index_of(p, s)], &s->log.size);
 	if (fd < 0)
 		return fd; /* the old one goes on */
 	close_fdp(&s->log.fd);

@@ -3,23 +3,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
 enum {
 	IOVECS = 96, /* of one writev: a batch of 32 to 48 lines */
 	HEADER_SIZE = CRILOG_TIME_SIZE + sizeof("stdout F "),
+	ROTATED_PATH_MAX = 1024 + 16,
+	ROTATED_TRIES = 64, /* numbers that others have taken */
 };
 
 /* One writev in the making. */
 struct batch {
 	struct crilog *log;
+	struct crilog_stream *stream;
 	int n;
 	uint64_t lines;
 	size_t bytes;
 	size_t header_len;
+	bool partial_end; /* its last line is but a part */
 	char full[HEADER_SIZE];
 	char partial[HEADER_SIZE];
 	struct iovec iov[IOVECS];
@@ -55,16 +62,75 @@ void crilog_format_time(int64_t t, char out[static CRILOG_TIME_SIZE])
 	put_digits(out + 20, 9, ns % NSEC_PER_SEC);
 }
 
-int crilog_open(const char *path)
+int crilog_open(const char *path, uint64_t *ret_size)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
+	struct stat st;
 
+	if (fd >= 0 && ret_size)
+		*ret_size = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 	return fd < 0 ? -errno : fd;
+}
+
+/* Puts the number behind the path. False: it does not fit. */
+static bool rotated_path(const struct crilog *log, uint32_t number, char out[static ROTATED_PATH_MAX])
+{
+	int n = snprintf(out, ROTATED_PATH_MAX, "%s.%u", log->path, number);
+
+	return n > 0 && n < ROTATED_PATH_MAX;
+}
+
+/* Gives the file a number that is free. */
+static int move_away(struct crilog *log, char to[static ROTATED_PATH_MAX])
+{
+	int r = -ENAMETOOLONG;
+
+	for (unsigned i = 0; i < ROTATED_TRIES && rotated_path(log, log->rotations + 1, to); i++) {
+		r = renameat2(AT_FDCWD, log->path, AT_FDCWD, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
+		if (r != -EEXIST)
+			return r;
+		log->rotations++;
+	}
+	return r;
+}
+
+/* Goes on in a new file. The oldest goes first, so that this needs no room on the disk. */
+static int rotate(struct crilog *log)
+{
+	char path[ROTATED_PATH_MAX];
+	int fd, r;
+
+	if (log->rotations + 1 >= log->max_files && rotated_path(log, log->rotations + 2 - log->max_files, path))
+		(void)unlink(path); /* ignoring: somebody else may have */
+	r = move_away(log, path);
+	if (r < 0)
+		return r;
+	fd = crilog_open(log->path, NULL);
+	if (fd < 0) {
+		(void)rename(path, log->path); /* ignoring: then what is written is found there */
+		return fd;
+	}
+	(void)close(log->fd);
+	log->fd = fd;
+	log->size = 0;
+	log->rotations++;
+	return 0;
+}
+
+/* Whether a batch may be written. */
+static bool make_room(struct crilog *log, size_t bytes)
+{
+	bool partial = log->streams[0].partial || log->streams[1].partial;
+
+	if (!log->max_size || !log->size || log->size + bytes <= (partial ? 2 : 1) * log->max_size)
+		return true;
+	return rotate(log) == 0 || log->size + bytes <= 2 * log->max_size;
 }
 
 static void batch_begin(struct batch *b, struct crilog *log, enum crilog_which which, int64_t now)
 {
 	b->log = log;
+	b->stream = &log->streams[which];
 	b->n = 0;
 	b->lines = 0;
 	b->bytes = 0;
@@ -87,7 +153,7 @@ static void batch_flush(struct batch *b)
 
 	if (b->n == 0)
 		return;
-	if (log->fd < 0) {
+	if (log->fd < 0 || !make_room(log, b->bytes)) {
 		n = -1;
 	} else {
 		do
@@ -101,7 +167,10 @@ static void batch_flush(struct batch *b)
 		if (end >= n && n > 0 && ftruncate(log->fd, end - n) < 0)
 			(void)lseek(log->fd, 0, SEEK_END); /* ignoring: the cut line stays */
 		log->lost += b->lines;
+	} else {
+		log->size += b->bytes;
 	}
+	b->stream->partial = b->partial_end;
 	b->n = 0;
 	b->lines = 0;
 	b->bytes = 0;
@@ -118,6 +187,7 @@ static void batch_add(struct batch *b, const char *text, size_t len, bool full, 
 		b->iov[b->n++] = (struct iovec){ .iov_base = (void *)(uintptr_t)"\n", .iov_len = 1 };
 		b->bytes++;
 	}
+	b->partial_end = !full;
 	b->lines++;
 }
 

@@ -5,6 +5,10 @@
  *
  * Text is never copied: it is read into a stream's buffer and written with writev from there. What cannot be written
  * (full disk, directory gone) is dropped and counted, so that the container is never blocked for good.
+ *
+ * Who writes counts, so rotation needs nobody else and no polling: before a batch would make RUN.log larger than its
+ * limit, it is renamed to RUN.log.N, N counting from 1, and the oldest of as many as are kept is removed. A line that is
+ * unfinished stays in one file up to twice the limit, so that is what a container can have of the disk.
  */
 #ifndef PODFS_POD_CRILOG_H
 #define PODFS_POD_CRILOG_H
@@ -27,17 +31,23 @@ enum crilog_which { CRILOG_STDOUT = 0, CRILOG_STDERR = 1 };
 struct crilog_stream {
 	char *buffer; /* CRILOG_BUFFER_SIZE bytes, borrowed */
 	size_t fill;
+	bool partial; /* the last line written was but a part */
 };
 
 struct crilog {
 	int fd; /* the file, opened for appending; -1: output is thrown away */
 	bool failing; /* the last write failed */
 	uint64_t lost; /* lines dropped */
+	const char *path; /* of the file, borrowed; may be NULL without a limit */
+	uint64_t size;	    /* bytes in it */
+	uint64_t max_size;  /* 0: never rotated */
+	uint32_t max_files; /* with the one that is written; at least 2 */
+	uint32_t rotations; /* the number of the newest rotated file */
 	struct crilog_stream streams[2];
 };
 
-/* Opens `path` for appending, 0640, made if it is missing. A descriptor or negative errno. */
-int crilog_open(const char *path);
+/* Opens `path` for appending, 0640, made if it is missing; *ret_size may be NULL. A descriptor or negative errno. */
+int crilog_open(const char *path, uint64_t *ret_size);
 
 /* Reads once from fd into the stream and writes the whole lines. Returns the bytes read, 0 at end of file, negative
  * errno of read (-EAGAIN). Write failures are not returned: see failing and lost. */

@@ -14,7 +14,7 @@ static const struct shape {
 		size_t at, size;
 	} strings[2];
 } setup_shape = { sizeof(struct pod_setup), { { offsetof(struct pod_setup, dir), POD_PATH_SIZE } } },
-  start_shape = { sizeof(struct pod_start),
+  start_shape = { offsetof(struct pod_start, log_max_size),
 		  { { offsetof(struct pod_start, name), POD_NAME_SIZE },
 		    { offsetof(struct pod_start, log), POD_PATH_SIZE } } },
   stop_shape = { sizeof(struct pod_stop), { { offsetof(struct pod_stop, name), POD_NAME_SIZE } } },

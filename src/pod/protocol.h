@@ -105,6 +105,9 @@ struct pod_start {
 	uint32_t reserved;
 	char name[POD_NAME_SIZE]; /* the container */
 	char log[POD_PATH_SIZE];  /* its log file; "" for none. Unused by POD_EXEC */
+	uint64_t log_max_size;    /* bytes at which the log file is rotated (pod/crilog.h); 0: never */
+	uint32_t log_max_files;   /* that are kept of this run, with the one that is written */
+	uint32_t reserved2;
 };
 
 /* exec_id 0 names the container itself, else the exec whose POD_EXEC had that header.id. */

@@ -7,13 +7,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/remove.h"
 #include "pod/crilog.h"
 
 static char buffers[2][CRILOG_BUFFER_SIZE];
@@ -168,11 +172,115 @@ static void test_nowhere(void **state)
 	assert_int_equal(log.streams[0].fill, 0);
 }
 
+/* --- rotation --- */
+
+enum { MAX_SIZE = 4096, MAX_FILES = 3 };
+
+static char dir[64], path[128];
+
+static struct crilog open_rotating(void)
+{
+	struct crilog log = { .max_size = MAX_SIZE, .max_files = MAX_FILES, .path = path };
+
+	(void)snprintf(dir, sizeof(dir), "/tmp/test-crilog.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/0.log", dir);
+	log.fd = crilog_open(path, &log.size);
+	assert_true(log.fd >= 0);
+	log.streams[0].buffer = buffers[0];
+	log.streams[1].buffer = buffers[1];
+	return log;
+}
+
+static off_t size_of(unsigned number)
+{
+	char name[160];
+	struct stat st;
+
+	(void)snprintf(name, sizeof(name), number ? "%s.%u" : "%s", path, number);
+	return stat(name, &st) < 0 ? -1 : st.st_size;
+}
+
+static void close_rotating(struct crilog *log)
+{
+	close_fdp(&log->fd);
+	assert_int_equal(remove_tree(AT_FDCWD, dir), 0);
+}
+
+/* None is larger than it may be, each is as full as lines allow, and the oldest goes. */
+static void test_rotation(void **state)
+{
+	struct crilog log = open_rotating();
+	const size_t line = sizeof(STAMP " stdout F ") - 1 + 50;
+	char words[50];
+
+	memset(words, 'x', sizeof(words));
+	words[49] = '\n';
+	for (unsigned i = 0; i < 1000; i++) {
+		feed(&log, i % 3 ? CRILOG_STDOUT : CRILOG_STDERR, words, sizeof(words), false);
+		for (unsigned n = log.rotations > MAX_FILES ? log.rotations - MAX_FILES : 1; n < log.rotations; n++)
+			assert_int_equal(size_of(n), n + MAX_FILES > log.rotations + 1 ? MAX_SIZE / line * line : (size_t)-1);
+		assert_true(size_of(0) > 0 && size_of(0) <= MAX_SIZE && (uint64_t)size_of(0) == log.size);
+	}
+	assert_int_equal(log.rotations, 1000 / (MAX_SIZE / line) - (1000 % (MAX_SIZE / line) == 0));
+	assert_int_equal(log.lost, 0);
+	close_rotating(&log);
+}
+
+/* A line stays together, unless it is larger than any file. */
+static void test_rotation_in_a_line(void **state)
+{
+	static char words[CRILOG_BUFFER_SIZE];
+	struct crilog log = open_rotating();
+
+	memset(words, 'x', sizeof(words));
+	log.max_size = 30000;
+	feed(&log, CRILOG_STDOUT, words, 3000, false);
+	feed(&log, CRILOG_STDOUT, words, CRILOG_LINE_MAX, false);
+	assert_true(log.streams[0].partial);
+	feed(&log, CRILOG_STDOUT, words, CRILOG_LINE_MAX, false);
+	feed(&log, CRILOG_STDOUT, "\n", 1, false);
+	assert_int_equal(log.rotations, 0);
+	assert_false(log.streams[0].partial);
+	feed(&log, CRILOG_STDERR, "next\n", 5, false);
+	assert_int_equal(log.rotations, 1);
+	for (unsigned i = 0; i < 100; i++)
+		feed(&log, CRILOG_STDOUT, words, 4096, false);
+	assert_true(log.rotations > 3);
+	for (unsigned n = 0; n < log.rotations; n++)
+		assert_true(size_of(n) <= 2 * 30000);
+	close_rotating(&log);
+}
+
+/* What others have put there stays; what cannot be rotated is bounded all the same. */
+static void test_rotation_fails(void **state)
+{
+	struct crilog log = open_rotating();
+	char words[100], taken[160];
+
+	memset(words, 'x', sizeof(words));
+	words[99] = '\n';
+	(void)snprintf(taken, sizeof(taken), "%s.1", path);
+	assert_int_equal(mkdir(taken, 0700), 0);
+	for (unsigned i = 0; i < MAX_SIZE / sizeof(words) + 1; i++)
+		feed(&log, CRILOG_STDOUT, words, sizeof(words), false);
+	assert_int_equal(log.rotations, 2);
+	assert_int_equal(rmdir(taken), 0);
+	assert_int_equal(remove_tree(AT_FDCWD, dir), 0);
+	for (unsigned i = 0; i < 1000; i++)
+		feed(&log, CRILOG_STDOUT, words, sizeof(words), false);
+	assert_true(log.failing && log.lost > 800 && log.lost < 1000);
+	assert_true(log.size <= 2 * MAX_SIZE);
+	close_fdp(&log.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),   cmocka_unit_test(test_lines),	 cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_pieces), cmocka_unit_test(test_full_disk), cmocka_unit_test(test_nowhere),
+		cmocka_unit_test(test_rotation), cmocka_unit_test(test_rotation_in_a_line),
+		cmocka_unit_test(test_rotation_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
