@@ -199,6 +199,15 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 	return p;
 }
 
+/* The cleaner has finished with a pod, or with what an earlier daemon left of one. */
+static void cleaned(struct agent *agent, struct agent_pod *p, const char *uid)
+{
+	if (!p || !p->has_files)
+		idrange_release(agent->ids, uid);
+	if (p)
+		agent_pod_cleaned(agent, p);
+}
+
 static void take_item(struct agent *agent, struct inbox_item *i)
 {
 	struct agent_pod *p;
@@ -215,8 +224,8 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 		agent_pod_update(agent, p, i->object);
 	else if (p && i->type == INBOX_GONE)
 		agent_pod_update(agent, p, NULL);
-	else if (p && i->type == INBOX_CLEANED)
-		agent_pod_cleaned(agent, p);
+	else if (i->type == INBOX_CLEANED)
+		cleaned(agent, p, i->uid);
 	else if (p && i->type == INBOX_WRITTEN)
 		agent_status_written(agent, p, i->result);
 	else if (p && i->type == INBOX_REMOVED)
@@ -485,6 +494,17 @@ static int copy_config(struct agent *agent, const struct agent_config *c)
 	return 0;
 }
 
+static int open_ids(struct agent *agent)
+{
+	_cleanup_free_ char *pods = NULL;
+
+	if (asprintf(&pods, "%s/pods", agent->state_dir) < 0) {
+		pods = NULL;
+		return -ENOMEM;
+	}
+	return idrange_open(pods, &agent->ids);
+}
+
 static int start(struct agent *agent, const struct agent_config *config, struct error *err)
 {
 	int r = copy_config(agent, config);
@@ -498,6 +518,9 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 		return r;
 	r = cleaner_start(agent->cgroups, agent->log_dir, agent->network, agent->network_arg, agent_note_cleaned, agent,
 			  &agent->cleaner);
+	if (r < 0)
+		return error_errno(err, r, "node agent");
+	r = open_ids(agent);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
 	agent->prober = prober_new(config->probe_program);
@@ -603,6 +626,7 @@ void agent_stop(struct agent *agent)
 	agent_facts_clear(agent);
 	agent_probe_clear(agent);
 	cgroups_close(agent->cgroups);
+	idrange_close(agent->ids);
 	close_fdp(&agent->epoll);
 	close_fdp(&agent->wake_fd);
 	close_fdp(&agent->timer_fd);

@@ -13,6 +13,7 @@
 #include "node/cgroup.h"
 #include "node/cleaner.h"
 #include "node/env.h"
+#include "node/idrange.h"
 #include "node/lifecycle.h"
 #include "node/prober.h"
 #include "node/sandbox.h"
@@ -87,6 +88,7 @@ struct agent {
 	const struct agent_network *network;
 	void *network_arg;
 	struct cgroups *cgroups;
+	struct idrange *ids; /* of user namespaces */
 	struct cleaner *cleaner;
 	struct prober *prober;
 	struct agent_exec_job *execs; /* that run, by id */

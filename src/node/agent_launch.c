@@ -130,6 +130,7 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mou
 	size_t n_fds = 0, n_tmpfs = 0, n_sysctls = 0;
 	struct sandbox_config config = { 0 };
 	struct sources sources;
+	uint32_t first_id = 0;
 
 	r = a ? make_dirs(p->dir, 0700) : -ENOMEM;
 	if (r < 0)
@@ -143,6 +144,8 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mou
 		r = volumes_prepare(a, &sources, p->dir, &tmpfs, &n_tmpfs, err);
 		*ret_mount = r < 0;
 	}
+	if (r == 0 && !value_bool(object_path(p->object, "spec", "hostUsers"), true))
+		r = idrange_take(agent->ids, p->uid, p->dir, &first_id, err);
 	if (r == 0)
 		r = prepare_cgroup(agent, p, fds, &n_fds, err);
 	if (r == 0)
@@ -162,6 +165,8 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mou
 		.n_cgroups = n_fds,
 		.tmpfs = tmpfs,
 		.n_tmpfs = n_tmpfs,
+		.first_id = first_id,
+		.n_ids = IDRANGE_SIZE,
 		.oom_score_adj = SUPERVISOR_OOM_SCORE,
 	};
 	config.sysctls = read_sysctls(a, p->object, &n_sysctls);

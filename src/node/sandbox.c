@@ -215,10 +215,12 @@ static int configure(struct sandbox *sb, const struct sandbox_config *config, co
 {
 	_cleanup_close_ int spec = sandbox_spec_setup(config, err);
 	struct pod_setup m = {
-		.flags = config->flags,
+		.flags = config->flags | (config->first_id ? POD_USER_NS : 0U),
 		.n_cgroups = (uint32_t)config->n_cgroups,
 		.shm_size = config->shm_size ? config->shm_size : SHM_SIZE,
 		.oom_score_adj = config->oom_score_adj,
+		.first_id = config->first_id,
+		.n_ids = config->n_ids,
 	};
 	struct pod_header subscribe = { 0 };
 	int fds[1 + POD_CGROUPS_MAX];

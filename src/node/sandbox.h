@@ -42,6 +42,8 @@ struct sandbox_config {
 	size_t n_sysctls;
 	const struct sandbox_tmpfs *tmpfs;
 	size_t n_tmpfs;
+	uint32_t first_id;    /* 0: the host's users; else what the user 0 and the group 0 of its own user namespace are here */
+	uint32_t n_ids;       /* and how many it has */
 	uint64_t shm_size;    /* bytes; 0: 64 MiB, as container runtimes give */
 	int oom_score_adj;    /* Kubernetes' for the infrastructure container: -998 */
 };

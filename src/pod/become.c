@@ -122,8 +122,7 @@ int become_prepare(struct become *b)
 	return 0;
 }
 
-/* A pipe without a name: nobody comes to it by its owner. */
-static bool is_pipe(int fd)
+bool become_is_pipe(int fd)
 {
 	struct statfs fs;
 
@@ -133,7 +132,7 @@ static bool is_pipe(int fd)
 void become_own_stdio(const struct become *b, bool own_tty)
 {
 	for (int fd = 0; fd < 3; fd++) {
-		if (is_pipe(fd) || (own_tty && isatty(fd)))
+		if (become_is_pipe(fd) || (own_tty && isatty(fd)))
 			(void)fchown(fd, b->user.uid, (gid_t)-1); /* ignoring: a convenience */
 	}
 }

@@ -6,6 +6,8 @@
 #ifndef PODFS_POD_BECOME_H
 #define PODFS_POD_BECOME_H
 
+#include <stdbool.h>
+
 #include "pod/spec.h"
 #include "pod/user.h"
 
@@ -21,6 +23,9 @@ struct become {
 
 /* Looks the user up in the image that is the root now, and lays out argv and env. */
 int become_prepare(struct become *b);
+
+/* Whether it is a pipe without a name, to which nobody comes by its owner. */
+bool become_is_pipe(int fd);
 
 /*
  * Hands the pipes of standard input, output and error to the user, so that /dev/stdout can be opened; the terminal too

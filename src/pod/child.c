@@ -157,6 +157,55 @@ static int set_console(const struct child *c, int root)
 	return r < 0 ? report_fail(c->report, r, "mount /dev/console") : 0;
 }
 
+/* The pipes are made by root of the host, whom nobody in the user namespace may take them from. */
+static void give_stdio(const struct child *c)
+{
+	uid_t root = userns_host_id(c->users, 0);
+
+	for (int fd = 0; fd < 3 && c->users->fd >= 0; fd++)
+		if (become_is_pipe(fd))
+			(void)fchown(fd, root, root); /* ignoring: a convenience */
+}
+
+/*
+ * CLONE_PARENT: podfs-pod is to reap it. The old clone: filters answer clone3 with ENOSYS. The second process waits until
+ * podfs-pod has been told of it, so that it cannot end unheard of. Returns 0 in it; the first ends here.
+ */
+static int go_on_in_second(const struct child *c, unsigned flags)
+{
+	struct report said = { .kind = REPORT_PID };
+	int go[2], r;
+	char byte;
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return report_fail(c->report, -errno, "pipe");
+	said.pid = (int32_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD | flags, 0, 0, 0, 0);
+	if (said.pid < 0)
+		return report_fail(c->report, -errno, "clone");
+	if (said.pid == 0) {
+		if (close(go[1]) < 0 || read(go[0], &byte, 1) != 1)
+			_exit(1);
+		return 0;
+	}
+	r = report_send(c->report, &said, -1);
+	_exit(r == 0 && write(go[1], "", 1) == 1 ? 0 : 1);
+}
+
+/* What is given up of the host comes first: then the container is built with the rights of the pod's own root. */
+static int enter_users(const struct child *c)
+{
+	int r = userns_enter(c->users->fd);
+
+	if (r < 0)
+		return report_fail(c->report, r, "enter the user namespace");
+	if (!c->own_pid)
+		return 0;
+	r = go_on_in_second(c, CLONE_NEWPID);
+	if (r < 0)
+		return r;
+	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
+}
+
 static int run_container(const struct child *c)
 {
 	static struct become b;
@@ -167,12 +216,11 @@ static int run_container(const struct child *c)
 	r = begin(c, &spec, &b.security);
 	if (r < 0)
 		return r;
-	if (setsid() < 0)
-		return report_fail(c->report, -errno, "start a session");
 	if (!c->tty) {
 		r = set_stdio(c);
 		if (r < 0)
 			return r;
+		give_stdio(c);
 	}
 	b.report = c->report;
 	b.spec = &spec;
@@ -181,13 +229,20 @@ static int run_container(const struct child *c)
 		.spec = &spec,
 		.security = &b.security,
 		.podns = c->podns,
+		.users = c->users,
 		.dir = c->dir,
 		.sources = c->sources,
 		.n_sources = c->n_sources,
 		.cgroup_ns = c->cgroup_ns,
 		.cgroup_v2 = c->cgroup_v2,
 	};
-	r = rootfs_build(&fs, &root);
+	r = rootfs_open(&fs);
+	if (r == 0 && c->users->fd >= 0)
+		r = enter_users(c);
+	if (r == 0 && setsid() < 0)
+		r = report_fail(c->report, -errno, "start a session");
+	if (r == 0)
+		r = rootfs_build(&fs, &root);
 	if (r == 0 && c->tty)
 		r = set_tty(c, root);
 	if (r == 0 && c->tty)
@@ -213,40 +268,36 @@ void child_container(const struct child *c)
 }
 
 /* The second of two processes: in the container's PID namespace, with the container's rights. */
-static _Noreturn void exec_inside(const struct child *c, struct become *b, int go[2])
+static int exec_inside(const struct child *c, struct become *b)
 {
-	char byte;
-
-	/* The supervisor must have heard of this process before it can end: the parent says when. */
-	if (close(go[1]) < 0 || read(go[0], &byte, 1) != 1)
-		_exit(1);
-	if (setsid() < 0 || (c->tty && ioctl(0, TIOCSCTTY, 0) < 0)) {
-		(void)report_fail(c->report, -errno, "start a session");
-		_exit(1);
-	}
-	(void)become_exec(b); /* ignoring: it has reported */
-	_exit(1);
+	if (setsid() < 0 || (c->tty && ioctl(0, TIOCSCTTY, 0) < 0))
+		return report_fail(c->report, -errno, "start a session");
+	return become_exec(b);
 }
 
 static int enter_container(const struct child *c)
 {
 	int flags = CLONE_NEWNS | CLONE_NEWPID | (c->cgroup_ns ? CLONE_NEWCGROUP : 0);
+	int r = 0;
 
-	if (setns(c->target, flags) < 0)
-		return report_fail(c->report, -errno, "enter the container");
-	return 0;
+	if (setns(c->target, flags | (c->users->fd >= 0 ? CLONE_NEWUSER : 0)) < 0)
+		r = -errno;
+	else if (c->users->fd >= 0)
+		r = userns_become_root();
+	return r < 0 ? report_fail(c->report, r, "enter the container") : 0;
 }
 
 static int run_exec(const struct child *c)
 {
 	static struct become b;
-	struct report said = { .kind = REPORT_PID };
 	struct spec spec;
-	int go[2], r;
+	int r;
 
 	r = begin(c, &spec, &b.security);
 	if (r == 0 && !c->tty)
 		r = set_stdio(c);
+	if (r == 0 && !c->tty)
+		give_stdio(c);
 	if (r == 0)
 		r = enter_container(c);
 	if (r == 0 && c->tty) {
@@ -262,27 +313,46 @@ static int run_exec(const struct child *c)
 	if (r < 0)
 		return r;
 	become_own_stdio(&b, c->tty);
-	if (pipe2(go, O_CLOEXEC) < 0)
-		return report_fail(c->report, -errno, "pipe");
 	r = become_drop(&b);
-	if (r < 0)
-		return r;
-	/* CLONE_PARENT: podfs-pod is to reap it. The old clone: filters answer clone3 with ENOSYS. */
-	said.pid = (int32_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-	if (said.pid < 0)
-		return report_fail(c->report, -errno, "clone");
-	if (said.pid == 0)
-		exec_inside(c, &b, go);
-	r = report_send(c->report, &said, -1);
-	if (r < 0)
-		return r;
-	return write(go[1], "", 1) == 1 ? 0 : -EPIPE;
+	if (r == 0)
+		r = go_on_in_second(c, 0);
+	return r < 0 ? r : exec_inside(c, &b);
 }
 
 void child_exec(const struct child *c)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* ignoring: set again, and checked, before execve */
 	_exit(run_exec(c) < 0 ? 1 : 0);
+}
+
+/* The pod's mounts of /proc and /sys are no sight for who looks through this process's root. */
+static int leave_visible(void)
+{
+	static const char *const paths[] = { "/proc", "/sys" };
+
+	if (access(paths[0], F_OK) < 0)
+		return 0;
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (umount2(paths[i], MNT_DETACH) < 0)
+			return -errno;
+	return 0;
+}
+
+void child_reaper_in(int userns, int podns, int told)
+{
+	pid_t pid;
+	int ready[2];
+	char byte;
+
+	if (userns_enter(userns) < 0 || pipe2(ready, O_CLOEXEC) < 0)
+		_exit(1);
+	pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		child_reaper(podns, ready[1]);
+	_exit(pid > 0 && close(ready[1]) == 0 && read(ready[0], &byte, 1) == 1 &&
+	      write(told, &pid, sizeof(pid)) == (ssize_t)sizeof(pid) ? 0 : 1);
 }
 
 void child_reaper(int podns, int ready)
@@ -292,7 +362,7 @@ void child_reaper(int podns, int ready)
 	sigset_t all;
 
 	/* Its root would be the host's to whoever may look into /proc/1/root: give it the pod's empty one. */
-	if (setns(podns, CLONE_NEWNS) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	if (setns(podns, CLONE_NEWNS) < 0 || leave_visible() < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || sys_capset(&header, nothing) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		_exit(1);

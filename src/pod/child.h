@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "pod/userns.h"
+
 struct child {
 	int report;         /* socket to the supervisor, close-on-exec */
 	int spec;           /* memfd */
@@ -19,9 +21,11 @@ struct child {
 	bool tty;
 	bool cgroup_ns;
 	bool cgroup_v2;
+	const struct userns *users; /* of the pod */
 	/* for a container */
 	int podns;
 	const char *dir;
+	bool own_pid; /* its PID namespace is of its own: made by who starts it where the pod has no user namespace */
 	/* for a program beside it */
 	int target; /* pidfd of the container's first process */
 };
@@ -36,5 +40,9 @@ int child_join_cgroups(const int *dirs, size_t n);
 /* The first process of a PID namespace that the pod's containers share: reaps orphans, and has nothing else. Writes
  * a byte to `ready` once that is so. */
 _Noreturn void child_reaper(int podns, int ready);
+
+/* The process that starts such a one in a user namespace, as a child of this one's parent. Writes its pid_t to `told` once
+ * it has nothing left. */
+_Noreturn void child_reaper_in(int userns, int podns, int told);
 
 #endif

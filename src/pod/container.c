@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
@@ -164,11 +165,13 @@ static int run_child(struct pod *p, struct slot *s, const struct pod_message *m,
 		.tty = s->tty,
 		.cgroup_ns = start->n_cgroups > 0,
 		.cgroup_v2 = p->cgroup_v2,
+		.users = &p->users,
 		.podns = p->podns,
 		.dir = p->path,
+		.own_pid = !(p->flags & (POD_HOST_PID | POD_SHARE_PID)),
 	};
-	bool own_pid = !(p->flags & (POD_HOST_PID | POD_SHARE_PID));
-	uint64_t flags = CLONE_PIDFD | (own_pid ? CLONE_NEWPID : 0);
+	/* The PID namespace of a pod with a user namespace is made from inside that. */
+	uint64_t flags = CLONE_PIDFD | (c.own_pid && p->users.fd < 0 ? CLONE_NEWPID : 0);
 	pid_t pid = -1;
 
 	/* Born in its cgroup, a process need not be moved there, which takes a grace period of the kernel's. */
@@ -184,7 +187,7 @@ static int run_child(struct pod *p, struct slot *s, const struct pod_message *m,
 		return -errno;
 	if (pid == 0)
 		child_container(&c);
-	if (!own_pid && start->n_cgroups > 0)
+	if (!c.own_pid && start->n_cgroups > 0)
 		s->cgroup = fcntl(c.cgroups[0], F_DUPFD_CLOEXEC, 3);
 	s->pid = pid;
 	return 0;
@@ -239,8 +242,11 @@ int pod_start_container(struct pod *p, struct pod_message *m)
 
 /* ---- while it runs ---- */
 
-static void kill_slot(const struct slot *s, int sig)
+static void kill_slot(struct pod *p, struct slot *s, int sig)
 {
+	/* The one that enters the user namespace may have begun the container, and said so unheard. */
+	if (s->told.state == POD_STATE_STARTING)
+		pod_report_input(p, index_of(p, s));
 	if (s->pid > 0)
 		(void)kill(s->pid, sig); /* ignoring: it is our child, not reaped yet, so the number is its own */
 }
@@ -258,11 +264,11 @@ int pod_stop(struct pod *p, const struct pod_stop *m)
 	if (s->deadline == 0 || deadline < s->deadline)
 		s->deadline = deadline;
 	if (m->grace_ms == 0)
-		kill_slot(s, SIGKILL);
+		kill_slot(p, s, SIGKILL);
 	else if (s->told.state == POD_STATE_STARTING)
 		s->pending_signal = m->signal ? m->signal : s->stop_signal;
 	else
-		kill_slot(s, m->signal ? m->signal : s->stop_signal);
+		kill_slot(p, s, m->signal ? m->signal : s->stop_signal);
 	pod_deadlines(p);
 	return 0;
 }
@@ -334,7 +340,7 @@ void pod_deadlines(struct pod *p)
 		if (s->pid <= 0 || s->deadline == 0)
 			continue;
 		if (s->deadline <= now)
-			kill_slot(s, SIGKILL); /* once is enough, but it stays due until the process is reaped */
+			kill_slot(p, s, SIGKILL); /* once is enough, but it stays due until the process is reaped */
 		else if (next == 0 || s->deadline < next)
 			next = s->deadline;
 	}
@@ -390,7 +396,7 @@ static void started(struct pod *p, struct slot *s)
 	pod_state_write(p, index_of(p, s));
 	pod_broadcast(p, &s->told, POD_STARTED);
 	if (s->pending_signal)
-		kill_slot(s, s->pending_signal);
+		kill_slot(p, s, s->pending_signal);
 	s->pending_signal = 0;
 }
 
@@ -409,6 +415,11 @@ static void take_report(struct pod *p, struct slot *s, const struct report *r, i
 		break;
 	case REPORT_WARNING:
 		pod_warn(p, s->told.name, r->text, 0);
+		break;
+	case REPORT_PID:
+		close_fdp(&s->pidfd);
+		s->pidfd = pidfd_open(r->pid, 0);
+		s->pid = s->told.pid = r->pid;
 		break;
 	case REPORT_TTY:
 		if (s->tty && s->out[0] < 0 && *fd >= 0 && nonblocking(*fd) == 0 &&
@@ -469,11 +480,13 @@ static void kill_cgroup(int dir)
 	}
 }
 
-static void reaped(struct pod *p, struct slot *s, int status)
+static void reaped(struct pod *p, struct slot *s, pid_t pid, int status)
 {
 	bool was_started;
 
 	pod_report_input(p, index_of(p, s));
+	if (s->pid != pid)
+		return; /* it was only the first of two */
 	was_started = s->told.state == POD_STATE_RUNNING;
 	s->pid = 0;
 	s->told.exit_code = pod_exit_code(status, &s->told.signal);
@@ -506,6 +519,19 @@ static void reaped(struct pod *p, struct slot *s, int status)
 	pod_broadcast(p, &s->told, was_started ? POD_EXITED : POD_START_FAILED);
 }
 
+/* The container of that process; a second one may have been announced since reports were read last. */
+static struct slot *find_pid(struct pod *p, pid_t pid)
+{
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < p->n_slots; i++) {
+			if (round > 0 && p->slots[i].told.state == POD_STATE_STARTING)
+				pod_report_input(p, i);
+			if (p->slots[i].pid == pid)
+				return &p->slots[i];
+		}
+	return NULL;
+}
+
 void pod_reap(struct pod *p)
 {
 	int status;
@@ -515,12 +541,12 @@ void pod_reap(struct pod *p)
 	for (size_t i = 0; i < POD_EXECS_MAX; i++)
 		pod_exec_input(p, i);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct slot *s;
+
 		if (pod_exec_reaped(p, pid, status))
 			continue;
-		for (size_t i = 0; i < p->n_slots; i++)
-			if (p->slots[i].pid == pid) {
-				reaped(p, &p->slots[i], status);
-				break;
-			}
+		s = find_pid(p, pid);
+		if (s)
+			reaped(p, s, pid, status);
 	}
 }

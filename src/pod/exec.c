@@ -63,6 +63,7 @@ static int run(struct pod *p, struct exec *x, struct pod_message *m, int report)
 		.stdio = { -1, -1, -1 },
 		.tty = start->flags & POD_TTY,
 		.cgroup_ns = start->n_cgroups > 0,
+		.users = &p->users,
 		.podns = -1,
 		.target = p->slots[x->slot].pidfd,
 	};

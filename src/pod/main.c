@@ -146,6 +146,7 @@ int main(void)
 	/* It is run by way of /proc/self/fd, whose number would be its name. */
 	(void)prctl(PR_SET_NAME, "podfs-pod", 0, 0, 0); /* ignoring: a name for people */
 	p->dir = p->state = p->netns = p->podns = p->listener = -1;
+	p->users = (struct userns)USERNS_NONE;
 	for (size_t i = 0; i < POD_CLIENTS_MAX; i++)
 		p->clients[i].fd = -1;
 	if (fcntl(POD_SOCKET_FD, F_SETFD, FD_CLOEXEC) < 0 || chdir("/") < 0 || open_sources(p) < 0 || set_up(p) < 0)

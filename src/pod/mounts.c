@@ -98,6 +98,15 @@ int mounts_set(int fd, unsigned attr, bool recursive, unsigned propagation)
 	return 0;
 }
 
+int mounts_map_ids(int fd, int userns, bool recursive)
+{
+	struct mount_attr a = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };
+
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &a, sizeof(a)) < 0)
+		return -errno;
+	return 0;
+}
+
 static int find(int root, const char *path, uint64_t flags, uint64_t resolve)
 {
 	int fd = sys_openat2(root, *path ? path : ".", O_PATH | O_CLOEXEC | flags, 0,

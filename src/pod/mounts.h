@@ -23,6 +23,10 @@ int mounts_clone(int dirfd, const char *path, bool recursive);
 /* Sets MOUNT_ATTR_* beside those that are set, and propagation (MS_PRIVATE …, 0: leave), of a mount or all below. */
 int mounts_set(int fd, unsigned attr, bool recursive, unsigned propagation);
 
+/* Has the IDs on disk of a detached mount (or all below it) seen as those of the user namespace. -EINVAL: a file system
+ * that cannot; -EPERM: the mount maps IDs already. */
+int mounts_map_ids(int fd, int userns, bool recursive);
+
 /* An O_PATH descriptor of `path` inside root. */
 int mounts_find(int root, const char *path);
 

@@ -13,6 +13,7 @@
 
 #include "pod/crilog.h"
 #include "pod/protocol.h"
+#include "pod/userns.h"
 
 enum {
 	POD_CLIENTS_MAX = 8,
@@ -22,7 +23,7 @@ enum {
 /* A container: its running process, if any, and what was last told of it. */
 struct slot {
 	struct pod_event told; /* also the record in the state file; name "" = free */
-	pid_t pid;             /* 0: no process */
+	pid_t pid;             /* 0: no process. While it starts in a user namespace, first the one that enters that */
 	int pidfd;
 	int report; /* while it starts */
 	int out[2]; /* read ends of stdout and stderr, or the terminal's master in out[0] */
@@ -66,6 +67,7 @@ struct pod {
 	int dir;   /* RUNDIR/pods/UID */
 	int state; /* its state file */
 	int netns, podns;
+	struct userns users;
 	uint32_t flags; /* enum pod_setup_flags */
 	bool cgroup_v2;
 	bool leaving; /* exit once nothing runs */

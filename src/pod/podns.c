@@ -50,10 +50,38 @@ static int make_devices(int root)
 	return mounts_set(dev, MOUNT_ATTR_RDONLY, false, 0);
 }
 
-static int fill_podns(const struct spec *spec, unsigned long long shm_size, int root)
+/* A tmpfs of the pod's root's. */
+static int new_tmpfs(const struct userns *users, unsigned mode, unsigned long long size, uint32_t gid, unsigned attr)
+{
+	char data[128];
+	int n = snprintf(data, sizeof(data), "mode=%o,uid=%u,gid=%u", mode & 07777, userns_host_id(users, 0),
+			 userns_host_id(users, gid));
+
+	if (size > 0)
+		(void)snprintf(data + n, sizeof(data) - (size_t)n, ",size=%llu", size);
+	return mounts_new("tmpfs", data, attr);
+}
+
+/* The mounts that the kernel wants to see in a mount namespace of a user namespace before it mounts more of the kind:
+ * made in the host's, where it does not ask. */
+struct visible {
+	int proc, sys;
+};
+
+static int attach_visible(const struct visible *v, int root)
+{
+	if (v->proc < 0)
+		return 0;
+	if (mkdirat(root, "proc", 0700) < 0 || mkdirat(root, "sys", 0700) < 0 ||
+	    move_mount(v->proc, "", root, "proc", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+	    move_mount(v->sys, "", root, "sys", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	return 0;
+}
+
+static int fill_podns(const struct spec *spec, unsigned long long shm_size, const struct userns *users, int root)
 {
 	struct spec_item item;
-	char data[96];
 	_cleanup_close_ int shm = -1;
 	int r = make_devices(root);
 
@@ -61,8 +89,7 @@ static int fill_podns(const struct spec *spec, unsigned long long shm_size, int 
 		return r;
 	if (mkdirat(root, "root", 0755) < 0 || mkdirat(root, "shm", 0755) < 0 || mkdirat(root, "vol", 0755) < 0)
 		return -errno;
-	(void)snprintf(data, sizeof(data), "mode=1777,size=%llu", shm_size);
-	shm = mounts_new("tmpfs", data, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	shm = new_tmpfs(users, 01777, shm_size, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (shm < 0)
 		return shm;
 	if (move_mount(shm, "", root, "shm", MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -80,10 +107,7 @@ static int fill_podns(const struct spec *spec, unsigned long long shm_size, int 
 			return -EINVAL;
 		if (mkdirat(root, path, 0755) < 0)
 			return -errno;
-		n = snprintf(data, sizeof(data), "mode=%o,gid=%u", t.mode & 07777, t.gid);
-		if (t.size > 0)
-			(void)snprintf(data + n, sizeof(data) - (size_t)n, ",size=%llu", (unsigned long long)t.size);
-		fd = mounts_new("tmpfs", data, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		fd = new_tmpfs(users, t.mode, t.size, t.gid, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 		if (fd < 0)
 			return fd;
 		if (move_mount(fd, "", root, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -93,7 +117,8 @@ static int fill_podns(const struct spec *spec, unsigned long long shm_size, int 
 }
 
 /* Called in a copy of the host's namespace: replaces all of it by a small tmpfs. */
-static int empty_namespace(const struct spec *spec, unsigned long long shm_size)
+static int empty_namespace(const struct spec *spec, unsigned long long shm_size, const struct userns *users,
+			   const struct visible *visible)
 {
 	_cleanup_close_ int root = -1;
 	int r;
@@ -106,7 +131,9 @@ static int empty_namespace(const struct spec *spec, unsigned long long shm_size)
 	/* /proc is where a machine surely has a directory that may be covered. */
 	if (move_mount(root, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
-	r = fill_podns(spec, shm_size, root);
+	r = fill_podns(spec, shm_size, users, root);
+	if (r == 0)
+		r = attach_visible(visible, root);
 	if (r < 0)
 		return r;
 	if (fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
@@ -114,20 +141,27 @@ static int empty_namespace(const struct spec *spec, unsigned long long shm_size)
 	return mounts_set(root, MOUNT_ATTR_RDONLY, false, 0);
 }
 
-int podns_make(const struct spec *spec, unsigned long long shm_size, int *ret_podns)
+int podns_make(const struct spec *spec, unsigned long long shm_size, struct userns *users, int *ret_podns)
 {
 	/* Kept open, since there is no /proc in the new namespace to look into. */
 	_cleanup_close_ int ns = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int host = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int made = -1;
+	_cleanup_close_ int made = -1, proc = -1, sys = -1;
 	int r;
 
 	if (ns < 0 || host < 0)
 		return -errno;
-	if (unshare(CLONE_NEWNS) < 0)
+	if (users->fd >= 0) {
+		proc = mounts_new("proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+		sys = mounts_new("sysfs", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+		if (proc < 0 || sys < 0)
+			return proc < 0 ? proc : sys;
+		made = steal_fd(&users->mnt);
+	}
+	if (made >= 0 ? setns(made, CLONE_NEWNS) < 0 : unshare(CLONE_NEWNS) < 0)
 		return -errno;
-	r = empty_namespace(spec, shm_size);
-	if (r == 0) {
+	r = empty_namespace(spec, shm_size, users, &(struct visible){ proc, sys });
+	if (r == 0 && made < 0) {
 		made = openat(ns, "mnt", O_RDONLY | O_CLOEXEC);
 		if (made < 0)
 			r = -errno;

@@ -13,7 +13,7 @@ static const struct shape {
 	struct {
 		size_t at, size;
 	} strings[2];
-} setup_shape = { sizeof(struct pod_setup), { { offsetof(struct pod_setup, dir), POD_PATH_SIZE } } },
+} setup_shape = { offsetof(struct pod_setup, first_id), { { offsetof(struct pod_setup, dir), POD_PATH_SIZE } } },
   start_shape = { offsetof(struct pod_start, log_max_size),
 		  { { offsetof(struct pod_start, name), POD_NAME_SIZE },
 		    { offsetof(struct pod_start, log), POD_PATH_SIZE } } },

@@ -75,6 +75,7 @@ enum pod_setup_flags {
 	POD_HOST_PID = 1 << 2,  /* containers share the host's PID namespace */
 	POD_SHARE_PID = 1 << 3, /* containers share one PID namespace of the pod's own */
 	POD_HOST_UTS = 1 << 4,
+	POD_USER_NS = 1 << 5, /* a user namespace of the pod's own */
 };
 
 /* Hostname, sysctls and memory volumes are in the spec. */
@@ -86,6 +87,8 @@ struct pod_setup {
 	int32_t oom_score_adj; /* podfs-pod's own */
 	uint32_t reserved;
 	char dir[POD_PATH_SIZE]; /* RUNDIR/pods/UID: made by the client, 0700; holds sock and state */
+	uint32_t first_id; /* with POD_USER_NS: what its user 0 is on the host, the group likewise */
+	uint32_t n_ids;    /* and how many there are */
 };
 
 enum pod_start_flags {

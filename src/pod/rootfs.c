@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "pod/cgroupfs.h"
+#include "pod/layers.h"
 #include "pod/mounts.h"
 #include "pod/podns.h"
 #include "pod/report.h"
@@ -21,7 +22,7 @@
 
 enum { MOUNTS_MAX = 512 };
 
-struct build {
+struct rootfs {
 	const struct rootfs_config *c;
 	int root;
 	int dev; /* the container's /dev, from which a null device is taken to hide files */
@@ -57,14 +58,32 @@ static const struct fixed {
 	  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, true },
 };
 
-static bool privileged(const struct build *b)
+static struct rootfs rootfs; /* a process builds one */
+
+static bool privileged(const struct rootfs *b)
 {
 	return b->c->security->flags & SPEC_PRIVILEGED;
 }
 
 /* ---- while still in the host's namespace ---- */
 
-static int open_sources(struct build *b)
+/* A file system below the source that cannot map IDs is left as it is: its owners are nobody there. */
+static int map_ids(const struct rootfs *b, int fd, bool recursive, const char *target)
+{
+	int r = mounts_map_ids(fd, b->c->users->fd, recursive);
+
+	if (r < 0 && recursive)
+		r = mounts_map_ids(fd, b->c->users->fd, false);
+	if (r == -EINVAL)
+		return report_fail_text(b->c->report, r, "mount %s: the file system of its source does not allow mounts that map "
+					"IDs, and the pod is in a user namespace of its own", target);
+	if (r == -EPERM)
+		return report_fail_text(b->c->report, r, "mount %s: its source is a mount that maps IDs already, and the pod is in "
+					"a user namespace of its own", target);
+	return r < 0 ? report_fail(b->c->report, r, "mount %s: map IDs", target) : 0;
+}
+
+static int open_sources(struct rootfs *b)
 {
 	struct spec_item item;
 
@@ -89,101 +108,16 @@ static int open_sources(struct build *b)
 			fd = mounts_clone(from, source, m.flags & SPEC_MOUNT_RECURSIVE);
 			if (fd < 0)
 				return report_fail(b->c->report, fd, "mount %s: open %s", target, source);
+			if (b->c->users->fd >= 0) {
+				int r = map_ids(b, fd, m.flags & SPEC_MOUNT_RECURSIVE, target);
+
+				if (r < 0)
+					return r;
+			}
 		}
 		b->tree[b->n_tree++] = fd;
 	}
 	return 0;
-}
-
-/* Opens the overlay's directories and names them by descriptor: short, whatever their paths hold, in one page. */
-static int overlay_names(struct build *b, char *lower, size_t size, char *upper, char *work, size_t small)
-{
-	struct spec_item item;
-	size_t len = 0;
-	const char *path;
-	int fd;
-
-	for (size_t at = 0; spec_next(b->c->spec, at, SPEC_LAYER, &item); at = item.next) {
-		path = (const char *)item.data;
-		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0)
-			return report_fail(b->c->report, -errno, "open layer %s", path);
-		len += (size_t)snprintf(lower + len, size - len, len ? ":%d" : "%d", fd);
-		if (len >= size)
-			return report_fail_text(b->c->report, -E2BIG, "too many layers");
-	}
-	path = spec_string(b->c->spec, SPEC_UPPER, "");
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return report_fail(b->c->report, -errno, "open %s", path);
-	(void)snprintf(upper, small, "%d", fd);
-	path = spec_string(b->c->spec, SPEC_WORK, "");
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return report_fail(b->c->report, -errno, "open %s", path);
-	(void)snprintf(work, small, "%d", fd);
-	if (chdir("/proc/self/fd") < 0)
-		return report_fail(b->c->report, -errno, "open /proc/self/fd");
-	return 0;
-}
-
-/* fsconfig takes 255 bytes a value; mount(2) takes a page, but needs a place, which is found in a copy of the host's
- * namespace that is left at once. */
-static int overlay_by_mount(struct build *b, const char *lower, const char *upper, const char *work)
-{
-	char data[4096];
-	int fd, n;
-
-	n = snprintf(data, sizeof(data), "lowerdir=%s,upperdir=%s,workdir=%s%s", lower, upper, work,
-		     b->c->security->flags & SPEC_VOLATILE ? ",volatile" : "");
-	if (n < 0 || (size_t)n >= sizeof(data))
-		return report_fail_text(b->c->report, -E2BIG, "too many layers");
-	if (mount("overlay", b->c->dir, "overlay", MS_NODEV, data) < 0)
-		return report_fail(b->c->report, -errno, "mount overlay");
-	fd = mounts_clone(AT_FDCWD, b->c->dir, false);
-	if (fd < 0)
-		return report_fail(b->c->report, fd, "mount overlay");
-	return fd;
-}
-
-static int open_overlay(struct build *b)
-{
-	char lower[4096], upper[16], work[16];
-	bool many = spec_count(b->c->spec, SPEC_LAYER) > 60; /* "999:" each would still fit 255 bytes */
-	unsigned attr = privileged(b) ? 0 : MOUNT_ATTR_NODEV;
-	int fd, r;
-
-	if (many && (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
-		return report_fail(b->c->report, -errno, "unshare mounts");
-	r = overlay_names(b, lower, sizeof(lower), upper, work, sizeof(upper));
-	if (r < 0)
-		return r;
-	if (many)
-		return overlay_by_mount(b, lower, upper, work);
-	fd = mounts_overlay(lower, upper, work, b->c->security->flags & SPEC_VOLATILE, attr);
-	if (fd < 0)
-		return report_fail(b->c->report, fd, "mount overlay");
-	return fd;
-}
-
-static int open_root(struct build *b)
-{
-	const char *layer = spec_string(b->c->spec, SPEC_LAYER, NULL);
-	int fd, r;
-
-	if (!layer)
-		return report_fail_text(b->c->report, -EINVAL, "no root file system");
-	if (spec_string(b->c->spec, SPEC_UPPER, NULL))
-		return open_overlay(b);
-	if (spec_count(b->c->spec, SPEC_LAYER) != 1)
-		return report_fail_text(b->c->report, -EINVAL, "several layers need a directory for changes");
-	fd = mounts_clone(AT_FDCWD, layer, false);
-	if (fd < 0)
-		return report_fail(b->c->report, fd, "open %s", layer);
-	r = mounts_set(fd, privileged(b) ? 0 : MOUNT_ATTR_NODEV, false, MS_PRIVATE);
-	if (r < 0)
-		return report_fail(b->c->report, r, "mount %s", layer);
-	return fd;
 }
 
 /* Copies the host's device nodes, as container runtimes do for privileged containers. */
@@ -230,7 +164,7 @@ static int copy_devices(int from, int to, unsigned depth)
 }
 
 /* Binds the pod's device nodes over the empty files that were made for them. */
-static int attach_devices(struct build *b)
+static int attach_devices(struct rootfs *b)
 {
 	for (size_t i = 0; i < (size_t)PODNS_DEVICES; i++) {
 		_cleanup_close_ int fd = -1;
@@ -253,14 +187,14 @@ static int attach_devices(struct build *b)
  * device nodes of their own making: for all others every mount that can be written is nodev, and the few devices that
  * they may use are bound from the pod's namespace.
  */
-static int make_dev(struct build *b)
+static int make_dev(struct rootfs *b)
 {
 	unsigned attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | (privileged(b) ? 0 : MOUNT_ATTR_NODEV);
 	_cleanup_close_ int fd = mounts_new("tmpfs", "mode=755,size=65536k", attr);
 
 	if (fd < 0)
 		return report_fail(b->c->report, fd, "mount /dev");
-	if (privileged(b)) {
+	if (privileged(b) && b->c->users->fd < 0) {
 		int host = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 		if (host >= 0)
@@ -283,7 +217,7 @@ static int make_dev(struct build *b)
 
 /* ---- in the container's own namespace ---- */
 
-static int enter(struct build *b)
+static int enter(struct rootfs *b)
 {
 	int flags = CLONE_NEWNS | (b->c->cgroup_ns ? CLONE_NEWCGROUP : 0);
 
@@ -296,14 +230,14 @@ static int enter(struct build *b)
 	return 0;
 }
 
-static int mount_controllers(struct build *b, const struct fixed *f, unsigned attr)
+static int mount_controllers(struct rootfs *b, const struct fixed *f, unsigned attr)
 {
 	int r = cgroupfs_attach(b->root, b->controllers, attr);
 
 	return r < 0 ? report_fail(b->c->report, r, "mount %s", f->target) : 0;
 }
 
-static int mount_fixed(struct build *b, const struct fixed *f)
+static int mount_fixed(struct rootfs *b, const struct fixed *f)
 {
 	_cleanup_close_ int fd = -1;
 	unsigned attr = f->attr;
@@ -335,7 +269,7 @@ static int mount_fixed(struct build *b, const struct fixed *f)
 	return strcmp(f->type, "dev") == 0 ? attach_devices(b) : 0;
 }
 
-static unsigned attributes(const struct build *b, uint32_t flags)
+static unsigned attributes(const struct rootfs *b, uint32_t flags)
 {
 	return (privileged(b) ? 0 : MOUNT_ATTR_NODEV) | (flags & (SPEC_MOUNT_RDONLY | SPEC_MOUNT_RRO | SPEC_MOUNT_RRO_IF_POSSIBLE) ? MOUNT_ATTR_RDONLY : 0) |
 	       (flags & SPEC_MOUNT_NOSUID ? MOUNT_ATTR_NOSUID : 0) | (flags & SPEC_MOUNT_NODEV ? MOUNT_ATTR_NODEV : 0) |
@@ -366,7 +300,7 @@ static int open_volume(const char *source)
 	return sub < 0 ? sub : mounts_clone(sub, "", false);
 }
 
-static int mount_item(struct build *b, const struct spec_item *item, int tree)
+static int mount_item(struct rootfs *b, const struct spec_item *item, int tree)
 {
 	struct spec_mount m;
 	const char *source = spec_item_string(item, sizeof(m), 0);
@@ -400,7 +334,7 @@ static int mount_item(struct build *b, const struct spec_item *item, int tree)
 }
 
 /* A file is hidden by the null device, a directory by an empty one. What the kernel has not needs no hiding. */
-static int mask_paths(struct build *b)
+static int mask_paths(struct rootfs *b)
 {
 	_cleanup_close_ int empty = -1;
 	struct spec_item item;
@@ -430,7 +364,7 @@ static int mask_paths(struct build *b)
 	return 0;
 }
 
-static int protect_paths(struct build *b)
+static int protect_paths(struct rootfs *b)
 {
 	struct spec_item item;
 
@@ -452,34 +386,47 @@ static int protect_paths(struct build *b)
 	return 0;
 }
 
-int rootfs_build(const struct rootfs_config *c, int *ret_root)
+int rootfs_open(const struct rootfs_config *c)
 {
-	struct build b = { .c = c, .root = -1, .dev = -1 };
-	struct spec_item item;
-	int r, n = 0;
+	struct rootfs *b = &rootfs;
+	int r;
 
-	r = open_sources(&b);
+	*b = (struct rootfs){ .c = c, .root = -1, .dev = -1 };
+	r = open_sources(b);
 	if (r < 0)
 		return r;
 	if (!c->cgroup_v2)
-		cgroupfs_controllers(b.controllers);
-	b.dev = make_dev(&b);
-	if (b.dev < 0)
-		return b.dev;
-	b.root = open_root(&b);
-	if (b.root < 0)
-		return b.root;
-	r = enter(&b);
+		cgroupfs_controllers(b->controllers);
+	if (c->users->fd < 0) {
+		b->dev = make_dev(b);
+		if (b->dev < 0)
+			return b->dev;
+	}
+	b->root = layers_open(c);
+	return b->root < 0 ? b->root : 0;
+}
+
+int rootfs_build(const struct rootfs_config *c, int *ret_root)
+{
+	struct rootfs *b = &rootfs;
+	struct spec_item item;
+	int r, n = 0;
+
+	r = enter(b);
+	if (r == 0 && b->dev < 0) {
+		b->dev = make_dev(b); /* the user namespace's own */
+		r = b->dev < 0 ? b->dev : 0;
+	}
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed_mounts); i++)
-		r = mount_fixed(&b, &fixed_mounts[i]);
+		r = mount_fixed(b, &fixed_mounts[i]);
 	for (size_t at = 0; r == 0 && spec_next(c->spec, at, SPEC_MOUNT, &item); at = item.next)
-		r = mount_item(&b, &item, b.tree[n++]);
+		r = mount_item(b, &item, b->tree[n++]);
 	if (r == 0)
-		r = protect_paths(&b);
+		r = protect_paths(b);
 	if (r == 0)
-		r = mask_paths(&b);
+		r = mask_paths(b);
 	if (r == 0)
-		*ret_root = b.root;
+		*ret_root = b->root;
 	return r; /* descriptors are left to the end of the process, or to its execve */
 }
 

@@ -18,18 +18,24 @@
 #include <stddef.h>
 
 #include "pod/spec.h"
+#include "pod/userns.h"
 
 struct rootfs_config {
 	int report; /* socket to the supervisor */
 	const struct spec *spec;
 	const struct spec_security *security;
 	int podns;          /* the pod's mount namespace */
+	const struct userns *users;
 	const char *dir;    /* an absolute directory of the host that may be mounted over meanwhile */
 	const int *sources; /* descriptors that spec_mount.source_fd counts */
 	size_t n_sources;
 	bool cgroup_ns; /* give the container a cgroup namespace */
 	bool cgroup_v2; /* /sys/fs/cgroup is cgroup2 */
 };
+
+/* Opens what is the host's: the root and the sources of mounts. The caller may be in another mount namespace after that,
+ * and may then give up the host's rights by entering the pod's user namespace. Once in a process; c stays in use. */
+int rootfs_open(const struct rootfs_config *c);
 
 /* Builds everything and leaves the caller in the new namespace, outside of the new root, which is *ret_root. For a
  * process that will exec or exit: descriptors are left open (close-on-exec). */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,7 +40,8 @@ static int set_sysctl(const struct pod *p, int dir, const char *text)
 	char name[256];
 	const char *value = strchr(text, '=');
 	size_t len = value ? (size_t)(value - text) : 0;
-	bool allowed = false;
+	bool allowed = false, own;
+	int r = 0;
 
 	if (len == 0 || len >= sizeof(name))
 		return -EINVAL;
@@ -55,28 +57,32 @@ static int set_sysctl(const struct pod *p, int dir, const char *text)
 			allowed = !(p->flags & sysctls[i].unless);
 	if (!allowed)
 		return -EPERM;
+	/* Those of an IPC namespace are its own root's, whatever capability another user has. */
+	own = p->users.fd >= 0 && strncmp(name, "net/", 4) != 0;
+	if (own && seteuid(p->users.first) < 0)
+		return -errno;
 	fd = sys_openat2(dir, name, O_WRONLY | O_CLOEXEC, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 	if (fd < 0 || write(fd, value, strlen(value)) != (ssize_t)strlen(value))
+		r = -errno;
+	if (own && seteuid(0) < 0)
 		return -errno;
-	return 0;
+	return r;
 }
 
 static int set_sysctls(const struct pod *p, const struct spec *spec, const char **ret_step)
 {
 	_cleanup_close_ int dir = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct spec_item item;
+	int r = 0;
 
 	if (dir < 0)
 		return -errno;
-	for (size_t at = 0; spec_next(spec, at, SPEC_SYSCTL, &item); at = item.next) {
-		int r = set_sysctl(p, dir, (const char *)item.data);
-
-		if (r < 0) {
+	for (size_t at = 0; r == 0 && spec_next(spec, at, SPEC_SYSCTL, &item); at = item.next) {
+		r = set_sysctl(p, dir, (const char *)item.data);
+		if (r < 0)
 			*ret_step = (const char *)item.data;
-			return r;
-		}
 	}
-	return 0;
+	return r;
 }
 
 static int join_namespaces(struct pod *p, const struct spec *spec)
@@ -85,8 +91,14 @@ static int join_namespaces(struct pod *p, const struct spec *spec)
 	int flags = (p->flags & POD_HOST_NETWORK ? 0 : CLONE_NEWNET) | (p->flags & POD_HOST_IPC ? 0 : CLONE_NEWIPC) |
 		    (p->flags & POD_HOST_UTS ? 0 : CLONE_NEWUTS);
 
-	if (unshare(flags) < 0)
+	if (p->flags & POD_USER_NS) {
+		int r = userns_make(&p->users, flags);
+
+		if (r < 0)
+			return r;
+	} else if (unshare(flags) < 0) {
 		return -errno;
+	}
 	if (hostname && !(p->flags & POD_HOST_UTS) && sethostname(hostname, strlen(hostname)) < 0)
 		return -errno;
 	p->netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -144,24 +156,35 @@ void pod_state_remove(struct pod *p)
 	(void)rmdir(p->path);
 }
 
-/* Waited for: no container may meet a first process that has not given up everything yet. */
+/*
+ * The first process of the PID namespace that the containers share. Waited for: no container may meet one that has not
+ * given up everything yet. It is this process's child also where it takes another to enter the user namespace.
+ */
 static int start_reaper(const struct pod *p)
 {
-	_cleanup_close_ int ours = -1;
+	_cleanup_close_ int ours = -1, pidfd = -1;
+	pid_t pid, reaper = 0;
 	int ends[2];
-	pid_t pid;
-	char byte;
 
-	if (unshare(CLONE_NEWPID) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+	if (p->users.fd < 0 && unshare(CLONE_NEWPID) < 0)
+		return -errno;
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	ours = ends[0];
 	pid = sys_clone3(0, SIGCHLD, -1, NULL);
-	if (pid == 0)
+	if (pid == 0 && p->users.fd < 0)
 		child_reaper(p->podns, ends[1]);
+	if (pid == 0)
+		child_reaper_in(p->users.fd, p->podns, ends[1]);
 	close_fdp(&ends[1]);
 	if (pid < 0)
 		return -errno;
-	return read(ours, &byte, 1) == 1 ? 0 : -ECHILD;
+	if (p->users.fd < 0)
+		return read(ours, &reaper, 1) == 1 ? 0 : -ECHILD;
+	if (read(ours, &reaper, sizeof(reaper)) != (ssize_t)sizeof(reaper))
+		return -ECHILD;
+	pidfd = pidfd_open(reaper, 0);
+	return pidfd < 0 || setns(pidfd, CLONE_NEWPID) < 0 ? -errno : 0;
 }
 
 int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
@@ -193,6 +216,8 @@ int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
 		return -errno;
 	(void)umask(0); /* every mode here is meant as it stands */
 	p->flags = s->flags;
+	p->users.first = s->first_id;
+	p->users.count = s->n_ids;
 	p->started_at = clock_realtime();
 	p->cgroup_v2 = statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 	pod_copy_text(p->path, sizeof(p->path), s->dir);
@@ -213,7 +238,7 @@ int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
 	if (r < 0)
 		return r;
 	*ret_step = "make the pod's mount namespace";
-	r = podns_make(&spec, s->shm_size, &p->podns);
+	r = podns_make(&spec, s->shm_size, &p->users, &p->podns);
 	if (r < 0)
 		return r;
 	*ret_step = "set sysctls";

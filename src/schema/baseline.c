@@ -289,6 +289,32 @@ int schema_check_root_only(const struct value *old, const struct value *root, st
 	return result_of(diags, errors);
 }
 
+/* --- user namespaces --- */
+
+static void check_confined(struct admit *ad, int minor, const struct value *pod, const struct schema_path *at)
+{
+	static const char *const shared[] = { "hostUsers", "hostNetwork", "hostPID", "hostIPC" };
+	const struct value *spec = value_get(pod, "spec");
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		if (value_bool(value_get(spec, shared[i]), false))
+			report_fixed(ad, AT(AT(at, "spec"), shared[i]), value_get(spec, shared[i]),
+				     "only root may set this, or allow it by the namespace's label " SECURITY_HOST_USERS
+				     ": " SECURITY_HOST_USERS_ALLOWED);
+}
+
+int schema_check_confined(const struct value *root, struct diag_list *diags)
+{
+	struct admit ad = { .diags = diags };
+	size_t errors = diags->errors;
+	const char *const *steps;
+	const struct value *pod = find_pod(root, &steps);
+
+	if (pod)
+		at_pod(&ad, 0, pod, steps, NULL, check_confined);
+	return result_of(diags, errors);
+}
+
 /* --- policies --- */
 
 bool security_policy_parse(const char *level, const char *version, enum security_level wrong,

@@ -42,4 +42,14 @@ int schema_check_security(const struct security_policy *policy, const struct val
  */
 int schema_check_root_only(const struct value *old, const struct value *root, struct diag_list *diags);
 
+/* The label by which root lets the pods of a namespace's users run as users of the host, with this value. */
+#define SECURITY_HOST_USERS "pod-security.podfs/host-users"
+#define SECURITY_HOST_USERS_ALLOWED "allowed"
+
+/*
+ * Whether a pod, or the template of what makes pods, can run in a user namespace of its own: its spec must not say
+ * hostUsers: true, hostNetwork, hostPID or hostIPC. 0 or -EPERM; the reasons go to diags.
+ */
+int schema_check_confined(const struct value *root, struct diag_list *diags);
+
 #endif

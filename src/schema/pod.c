@@ -65,7 +65,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "hostIPC", BOOL },
 	{ "hostNetwork", BOOL },
 	{ "hostPID", BOOL },
-	{ "hostUsers", BOOL, KEEP_ZERO | NOT_ACTED },
+	{ "hostUsers", BOOL, KEEP_ZERO },
 	{ "hostname", FORMAT(format_dns_label) },
 	{ "hostnameOverride", FORMAT(format_dns_subdomain), KEEP_ZERO | NOT_ACTED },
 	{ "imagePullSecrets", LIST_BY(&schema_local_object_reference, "name"), NOT_ACTED },

@@ -162,6 +162,27 @@ static void check_host_ports(struct admit *ad, const struct value *containers, c
 	}
 }
 
+/* K8S:pkg/apis/core/validation: validateHostUsers. */
+static void check_host_users(struct admit *ad, const struct value *spec, const struct schema_path *at)
+{
+	static const char *const shared[] = { "hostNetwork", "hostPID", "hostIPC" };
+	static const char *const lists[] = { "initContainers", "containers", "ephemeralContainers" };
+
+	if (value_bool(value_get(spec, "hostUsers"), true))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		if (value_bool(value_get(spec, shared[i]), false))
+			report_forbidden(ad, AT(at, shared[i]), value_get(spec, shared[i]), "when `hostUsers` is false");
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		const struct value *list = value_get(spec, lists[i]);
+
+		for (size_t k = 0; k < value_len(list); k++)
+			if (value_len(value_get(value_at(list, k), "volumeDevices")))
+				report_forbidden(ad, AT(AT_ITEM(AT(at, lists[i]), k), "volumeDevices"),
+						 value_get(value_at(list, k), "volumeDevices"), "when `hostUsers` is false");
+	}
+}
+
 static void check_dns(struct admit *ad, const struct value *spec, const struct schema_path *at)
 {
 	const struct value *policy = value_get(spec, "dnsPolicy");
@@ -266,6 +287,7 @@ void pod_spec_check(struct admit *ad, const struct value *v, const struct schema
 {
 	check_containers(ad, v, at);
 	check_dns(ad, v, at);
+	check_host_users(ad, v, at);
 	check_hostname(ad, v, at);
 	check_namespaces(ad, v, at);
 	check_spread(ad, value_get(v, "topologySpreadConstraints"), AT(at, "topologySpreadConstraints"));

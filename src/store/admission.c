@@ -50,6 +50,28 @@ static int check_security(const struct object *ns, const struct value *root, str
 	return r;
 }
 
+/* Whether root lets the namespace's users run pods as users of the host. */
+static bool may_be_host_users(const struct object *ns)
+{
+	const struct value *labels = ns ? object_labels(ns) : NULL;
+
+	return strcmp(value_str_or(value_get(labels, SECURITY_HOST_USERS), ""), SECURITY_HOST_USERS_ALLOWED) == 0;
+}
+
+/* What a user writes must be able to run in a user namespace of its own; a pod that runs outside of one is not theirs to
+ * have run something else. */
+static int check_confined(const struct schema_kind *kind, const struct value *old, const struct value *root,
+			  struct diag_list *diags)
+{
+	if (old && strcmp(kind->plural, "pods") == 0 && value_bool(value_path(old, "spec", "hostUsers"), true) &&
+	    !value_equal(value_get(old, "spec"), value_get(root, "spec"))) {
+		diag_add(diags, DIAG_ERROR, -EPERM, value_mark(root), "spec",
+			 "Forbidden: the pod runs outside of a user namespace: only root may change what it runs");
+		return -EPERM;
+	}
+	return schema_check_confined(root, diags);
+}
+
 /* What blocks the deletion of an owner that is root's would be a user's veto. */
 static int check_owners(const struct value *root, struct diag_list *diags)
 {
@@ -87,7 +109,26 @@ int admission_check_user(struct registry *reg, const struct writer *who, const s
 	o = cache_get(reg->cache, schema_kind_by_plural("namespaces"), NULL, ns);
 	if (r == 0)
 		r = check_security(o, root, diags);
+	if (r == 0 && !may_be_host_users(o))
+		r = check_confined(kind, old, root, diags);
 	return r;
+}
+
+int admission_confine(struct registry *reg, const struct schema_kind *kind, const char *ns, uid_t writer, struct arena *a,
+		      struct value *root, struct diag_list *diags)
+{
+	_cleanup_object_ struct object *o = NULL;
+	int r;
+
+	if (writer == 0 || strcmp(kind->plural, "pods") != 0)
+		return 0;
+	o = cache_get(reg->cache, schema_kind_by_plural("namespaces"), NULL, ns);
+	if (may_be_host_users(o))
+		return 0;
+	r = schema_check_confined(root, diags);
+	if (r == 0)
+		(void)value_set_bool(a, value_set_map(a, root, "spec"), "hostUsers", false);
+	return r < 0 ? r : arena_failed(a) ? -ENOMEM : 0;
 }
 
 bool admission_is_roots(const struct schema_kind *kind)

@@ -21,6 +21,13 @@ int admission_check_user(struct registry *reg, const struct writer *who, const s
 int admission_complete(struct registry *reg, const struct schema_kind *kind, const char *ns, struct arena *a,
 		       struct value *root, struct diag_list *diags);
 
+/*
+ * Has a new pod whose writer (also of what it is made of) is not root run in a user namespace of its own, unless root has
+ * labelled the namespace otherwise. -EPERM, with the reason in diags, when it shares the host's namespaces.
+ */
+int admission_confine(struct registry *reg, const struct schema_kind *kind, const char *ns, uid_t writer, struct arena *a,
+		      struct value *root, struct diag_list *diags);
+
 enum { ADMISSION_OBJECTS_MAX = 10000 }; /* of one user other than root: what they wrote and what is made of it */
 
 /*

@@ -314,6 +314,8 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 	if (r == 0)
 		r = admission_check_user(t->registry, &t->who, kind, ns, NULL, root, diags ? diags : &own);
 	if (r == 0)
+		r = admission_confine(t->registry, kind, ns, writer, t->arena, root, diags ? diags : &own);
+	if (r == 0)
 		r = check_absent(t, key, value_str_or(value_get(meta, "name"), ""), diags);
 	if (r < 0)
 		return r;
