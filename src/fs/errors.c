@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last entries, in memory, oldest first. Each belongs to a namespace, whose own `errors` shows it; the root's shows all.
+ * A file has them for the next daemon: each is appended, and when it holds many old ones it is written anew.
  */
 #include "fs/errors.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fs/errorsfile.h"
 #include "fs/region.h"
 
 struct entry {
@@ -20,7 +22,7 @@ struct entry {
 
 struct fs_errors {
 	struct entry entries[FS_ERRORS_MAX];
-	size_t n;
+	size_t n, in_file; /* entries, and those of them and of older ones in the file */
 };
 
 int fs_errors_new(struct fs_errors **ret)
@@ -231,20 +233,67 @@ static void make_room(struct fs_errors *e, uid_t uid)
 	memmove(&e->entries[oldest], &e->entries[oldest + 1], (e->n - oldest) * sizeof(e->entries[0]));
 }
 
-/* Takes the text. Ignoring lack of memory: the errno of the refused call is still right. */
-static void add_entry(struct fs *fs, const char *ns, uid_t uid, int64_t now, struct buf *text)
+/* Takes the text, which may be NULL. Ignoring lack of memory: the errno of the refused call is still right. */
+static bool remember(struct fs *fs, const char *ns, uid_t uid, int64_t time, char *text)
 {
 	struct fs_errors *e = fs->errors;
 
-	cut(text);
-	char *bytes = buf_steal(text, NULL);
 	ns = fs_intern(fs, ns);
-	if (!bytes || !ns) {
-		free(bytes);
-		return;
+	if (!text || !ns) {
+		free(text);
+		return false;
 	}
 	make_room(e, uid);
-	e->entries[e->n++] = (struct entry){ .ns = ns, .uid = uid, .time = now, .text = bytes };
+	e->entries[e->n++] = (struct entry){ .ns = ns, .uid = uid, .time = time, .text = text };
+	return true;
+}
+
+static void format_for_file(struct buf *out, const struct entry *e)
+{
+	const struct fs_errors_entry one = { .ns = e->ns, .uid = e->uid, .time = e->time, .text = e->text,
+					     .len = strlen(e->text) };
+
+	fs_errorsfile_format(out, &one);
+}
+
+/* The newest entry, or all of them when the file has grown long. Ignoring errors: `errors` itself has it. */
+static void save(struct fs *fs)
+{
+	struct fs_errors *e = fs->errors;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	bool whole = e->in_file >= FS_ERRORS_FILE_MAX;
+
+	for (size_t i = whole ? 0 : e->n - 1; i < e->n; i++)
+		format_for_file(&b, &e->entries[i]);
+	if (!buf_failed(&b) && fs_errorsfile_write(fs->state_fd, &b, whole) == 0)
+		e->in_file = whole ? e->n : e->in_file + 1;
+}
+
+static void add_entry(struct fs *fs, const char *ns, uid_t uid, int64_t now, struct buf *text)
+{
+	cut(text);
+	if (remember(fs, ns, uid, now, buf_steal(text, NULL)))
+		save(fs);
+}
+
+static void on_loaded(void *arg, const struct fs_errors_entry *one)
+{
+	struct fs *fs = arg;
+
+	if (one->len <= FS_ERRORS_ENTRY_MAX * 2)
+		(void)remember(fs, one->ns, one->uid, one->time, strndup(one->text, one->len)); /* ignoring lack of memory */
+	fs->errors->in_file++;
+}
+
+int fs_errors_load(struct fs *fs, struct error *err)
+{
+	int r = fs_errorsfile_read(fs->state_fd, on_loaded, fs);
+
+	if (r == -EFBIG) /* nobody's file but ours, and ours never grows so: it is written anew with the next entry */
+		fs->errors->in_file = FS_ERRORS_FILE_MAX;
+	else if (r < 0)
+		return error_errno(err, r, "cannot read %s/" FS_ERRORSFILE_NAME, fs->config.state_dir);
+	return 0;
 }
 
 void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const char *path, const char *fmt, ...)

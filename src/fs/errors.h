@@ -8,12 +8,15 @@
 enum {
 	FS_ERRORS_MAX = 200,	      /* entries kept */
 	FS_ERRORS_USER = 50,	      /* of them of one user other than root, who else could push out all others' */
+	FS_ERRORS_FILE_MAX = 600,     /* entries in the file, older ones too, before it is written anew */
 	FS_ERRORS_ENTRY_MAX = 8192,   /* bytes of one; the rest is cut at a line's end */
 	FS_ERRORS_LINE_MAX = 120,     /* of a quoted line; the part around the column is shown */
 };
 
 int fs_errors_new(struct fs_errors **ret);
 void fs_errors_free(struct fs_errors *e);
+/* Takes in what an earlier daemon kept in the state directory. */
+int fs_errors_load(struct fs *fs, struct error *err);
 extern const struct fs_ops fs_errors_ops;
 
 /* Pure, for tests: one entry's first line. */

@@ -154,6 +154,8 @@ static int fill_session(struct fs *fs, const struct fs_config *config, struct er
 	if (r == 0)
 		r = make_dirs(fs, err);
 	if (r == 0)
+		r = fs_errors_load(fs, err);
+	if (r == 0)
 		r = fs_dirs_new(fs, err);
 	if (r == 0)
 		r = fs_decl_new(fs, err);

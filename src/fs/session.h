@@ -65,7 +65,7 @@ struct fs_config {
 	/* Of the holder: /dev/fuse opened O_NONBLOCK, and a memfd for what the next daemon is to know (fs/keep.h). Both
 	 * 0: there is no holder. They stay the caller's. */
 	int fuse_fd, keep_fd;
-	const char *state_dir;	 /* scratch/, rejected/ and images-incoming/ are made below it, 0700 */
+	const char *state_dir;	 /* scratch/, rejected/, images-incoming/ and errors are made below it, for root alone */
 	const char *log_dir;	 /* the CRI logs, "/var/log/pods"; may be NULL */
 	const char *run_dir;	 /* where podfs-pod keeps its sockets; may be NULL */
 	const char *version;	 /* "0.1.0" */

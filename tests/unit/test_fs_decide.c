@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pure decisions of the mount: names, the life of a handle, the settle time, the text of errors, records, blobs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "fs/blob.h"
 #include "fs/errors.h"
+#include "fs/errorsfile.h"
 #include "fs/hstate.h"
 #include "fs/keyset.h"
 #include "fs/names.h"
@@ -286,6 +290,63 @@ static void test_keyset(void **state)
 	assert_false(fs_keyset_has(&s, "key1"));
 }
 
+static void count_entry(void *arg, const struct fs_errors_entry *e)
+{
+	struct buf *out = arg;
+
+	buf_printf(out, "[%s %d %lld %.*s]", e->ns, (int)e->uid, (long long)e->time, (int)e->len, e->text);
+}
+
+static void check_file(struct buf *file, size_t len, const char *want)
+{
+	_cleanup_buf_ struct buf copy = BUF_INIT, got = BUF_INIT;
+
+	buf_append(&copy, file->data, len);
+	fs_errorsfile_parse(copy.data, copy.len, count_entry, &got);
+	assert_string_equal(buf_str(&got), want);
+}
+
+static void test_errorsfile(void **state)
+{
+	const struct fs_errors_entry one = { .ns = "dev", .uid = 7, .time = 5, .text = "a\n b\n", .len = 5 };
+	const struct fs_errors_entry two = { .ns = "", .uid = (uid_t)-1, .time = -1, .text = "1 2 3 x\n", .len = 8 };
+	_cleanup_buf_ struct buf file = BUF_INIT, got = BUF_INIT;
+	char dir[] = "/tmp/test_fs_decide.XXXXXX";
+	size_t half;
+	int fd;
+
+	fs_errorsfile_format(&file, &one);
+	half = file.len;
+	fs_errorsfile_format(&file, &two);
+	check_file(&file, file.len, "[dev 7 5 a\n b\n][ -1 -1 1 2 3 x\n]");
+	for (size_t len = half; len < file.len; len++) /* cut off anywhere: what is whole counts */
+		check_file(&file, len, "[dev 7 5 a\n b\n]");
+	file.data[half] = 'x';
+	check_file(&file, file.len, "[dev 7 5 a\n b\n]");
+	file.data[half] = '-';
+
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fs_errorsfile_read(fd, count_entry, &got), 0); /* none is none */
+	assert_int_equal(got.len, 0);
+	assert_int_equal(fs_errorsfile_write(fd, &file, false), 0);
+	assert_int_equal(fs_errorsfile_write(fd, &file, false), 0);
+	assert_int_equal(fs_errorsfile_read(fd, count_entry, &got), 0);
+	assert_string_equal(buf_str(&got), "[dev 7 5 a\n b\n][ -1 -1 1 2 3 x\n][dev 7 5 a\n b\n][ -1 -1 1 2 3 x\n]");
+	buf_clear(&got);
+	assert_int_equal(fs_errorsfile_write(fd, &file, true), 0); /* in its place */
+	assert_int_equal(fs_errorsfile_read(fd, count_entry, &got), 0);
+	assert_string_equal(buf_str(&got), "[dev 7 5 a\n b\n][ -1 -1 1 2 3 x\n]");
+	assert_int_equal(unlinkat(fd, FS_ERRORSFILE_NAME, 0), 0);
+	assert_int_equal(symlinkat("/etc/passwd", fd, FS_ERRORSFILE_NAME), 0);
+	assert_int_equal(fs_errorsfile_write(fd, &file, false), -ELOOP);
+	assert_int_equal(fs_errorsfile_read(fd, count_entry, &got), -ELOOP);
+	assert_int_equal(unlinkat(fd, FS_ERRORSFILE_NAME, 0), 0);
+	assert_int_equal(rmdir(dir), 0); /* and nothing lies beside it */
+	close(fd);
+}
+
 static void test_siphash(void **state)
 {
 	uint8_t key[16], in[15];
@@ -303,7 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),	cmocka_unit_test(test_handle), cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_errors),	cmocka_unit_test(test_record), cmocka_unit_test(test_blob),
-		cmocka_unit_test(test_siphash), cmocka_unit_test(test_keyset),
+		cmocka_unit_test(test_siphash), cmocka_unit_test(test_keyset), cmocka_unit_test(test_errorsfile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
