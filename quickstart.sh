@@ -11,9 +11,9 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 build_packages="gcc libc6-dev make autoconf automake pkgconf xz-utils libfuse3-dev liblmdb-dev libyaml-dev libcap-dev
 libseccomp-dev libmnl-dev libnftables-dev libarchive-dev nettle-dev libbsd-dev libcurl4-openssl-dev libcmocka-dev uthash-dev"
-run_packages="ca-certificates curl iproute2 procps mmdebstrap"
+run_packages="ca-certificates curl iproute2 procps mmdebstrap skopeo"
 check_packages="attr busybox-static clang clang-tidy cppcheck groff-base libcap2-bin libclang-rt-dev mandoc nftables rsync shellcheck
-ed git jq nano openssl patch perl python3 skopeo vim zstd"
+ed docker-registry git jq nano openssl patch perl python3 skopeo vim zstd"
 
 bold='' green='' plain=''
 [ ! -t 1 ] || { bold=$'\033[1m' green=$'\033[32m' plain=$'\033[0m'; }

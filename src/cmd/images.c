@@ -3,6 +3,7 @@
 #include "cmd/images.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -50,6 +51,31 @@ void images_free(struct images *images)
 	free(images);
 }
 
+struct listing {
+	struct image **images;
+	int (*each)(void *each_arg, const struct fs_image *image);
+	void *each_arg;
+};
+
+static bool is_listed(const struct listing *l, const char *name)
+{
+	for (size_t i = 0; l->images[i]; i++)
+		for (size_t k = 0; l->images[i]->names[k]; k++)
+			if (strcmp(l->images[i]->names[k], name) == 0)
+				return true;
+	return false;
+}
+
+/* A pull of what is there (its name may mean another image by now) is not shown. */
+static int list_pull(void *arg, const char *name, uint64_t done, uint64_t total)
+{
+	static const char *const no_layers[] = { NULL };
+	struct fs_image image = { .name = name, .layers = no_layers, .done = done, .total = total };
+	const struct listing *l = arg;
+
+	return is_listed(l, name) ? 0 : l->each(l->each_arg, &image);
+}
+
 static int list(void *arg, int (*each)(void *each_arg, const struct fs_image *image), void *each_arg)
 {
 	struct images *images = arg;
@@ -65,6 +91,9 @@ static int list(void *arg, int (*each)(void *each_arg, const struct fs_image *im
 
 			r = each(each_arg, &image);
 		}
+	if (r == 0)
+		r = image_pull_each(images->store, list_pull,
+				    &(struct listing){ .images = all, .each = each, .each_arg = each_arg });
 	image_list_free(all);
 	return r;
 }

@@ -70,8 +70,9 @@ static void decode_name(const char *file, struct buf *out)
 
 /* A copy of what the importer says of one image. */
 struct image {
-	char *name, *digest; /* owned */
+	char *name, *digest; /* owned; no digest: it is being pulled */
 	struct buf layers;   /* a line each */
+	uint64_t done, total;
 	int64_t size, created;
 };
 
@@ -96,12 +97,14 @@ static int match_image(void *arg, const struct fs_image *image)
 		return 0;
 	s->have = true;
 	s->found->name = strdup(image->name);
-	s->found->digest = strdup(image->digest);
+	s->found->digest = image->digest ? strdup(image->digest) : NULL;
+	s->found->done = image->done;
+	s->found->total = image->total;
 	s->found->size = image->size;
 	s->found->created = image->created;
 	for (size_t i = 0; image->layers && image->layers[i]; i++)
 		buf_printf(&s->found->layers, "%s\n", image->layers[i]);
-	return s->found->name && s->found->digest && !buf_failed(&s->found->layers) ? 0 : -ENOMEM;
+	return s->found->name && (s->found->digest || !image->digest) && !buf_failed(&s->found->layers) ? 0 : -ENOMEM;
 }
 
 static int find_image(struct fs *fs, const char *file, struct image *ret)
@@ -145,7 +148,23 @@ static int used_by(struct fs *fs, const struct image *im, struct buf *out)
 
 /* --- images/NAME/FILE --- */
 
-static const char *const image_files[] = { "digest", "layers", "size", "usedBy" };
+static const char *const image_files[] = { "digest", "layers", "size", "usedBy", "progress" };
+
+/* "pulling, 1048576 of 4194304 bytes": what has come so far of an image that is on its way. */
+static void render_progress(const struct image *im, struct buf *out)
+{
+	if (im->total)
+		buf_printf(out, "pulling, %" PRIu64 " of %" PRIu64 " bytes\n", im->done < im->total ? im->done : im->total,
+			   im->total);
+	else
+		buf_puts(out, "pulling, the registry has been asked\n");
+}
+
+/* One that is on its way has its progress and nothing else. */
+static bool has_file(const struct image *im, const char *name)
+{
+	return !im->digest == (strcmp(name, "progress") == 0);
+}
 
 static int image_file_render(struct fs_node *n, struct buf *out)
 {
@@ -154,7 +173,11 @@ static int image_file_render(struct fs_node *n, struct buf *out)
 
 	if (r < 0)
 		return r;
-	if (strcmp(n->name, "digest") == 0)
+	if (!has_file(&im, n->name))
+		r = -ENOENT;
+	else if (!im.digest)
+		render_progress(&im, out);
+	else if (strcmp(n->name, "digest") == 0)
 		buf_printf(out, "%s\n", im.digest);
 	else if (strcmp(n->name, "size") == 0)
 		buf_printf(out, "%" PRId64 "\n", im.size);
@@ -170,6 +193,8 @@ static int image_file_getattr(struct fs_node *n, struct fs_attr *a)
 	_cleanup_(image_clear) struct image im;
 	int r = find_image(n->fs, n->parent->name, &im);
 
+	if (r == 0 && !has_file(&im, n->name))
+		return -ENOENT;
 	return r < 0 ? r : fs_attr_render(n, a, 0444, im.created);
 }
 
@@ -188,8 +213,12 @@ static int image_getattr(struct fs_node *n, struct fs_attr *a)
 
 static int image_lookup(struct fs_node *dir, const char *name, struct fs_node **ret)
 {
+	_cleanup_(image_clear) struct image im;
 	char id[64];
+	int r = find_image(dir->fs, dir->name, &im);
 
+	if (r < 0 || !has_file(&im, name))
+		return r < 0 ? r : -ENOENT;
 	(void)snprintf(id, sizeof(id), "/image/%" PRIx64, dir->ino);
 	for (size_t i = 0; i < ARRAY_SIZE(image_files); i++)
 		if (strcmp(name, image_files[i]) == 0)
@@ -199,10 +228,12 @@ static int image_lookup(struct fs_node *dir, const char *name, struct fs_node **
 
 static int image_readdir(struct fs_node *dir, struct fs_listing *l)
 {
-	int r = 0;
+	_cleanup_(image_clear) struct image im;
+	int r = find_image(dir->fs, dir->name, &im);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(image_files); i++)
-		r = fs_listing_add(l, image_files[i], S_IFREG, 0);
+		if (has_file(&im, image_files[i]))
+			r = fs_listing_add(l, image_files[i], S_IFREG, 0);
 	return r;
 }
 
@@ -601,6 +632,10 @@ static void dir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 	struct job *j;
 	int err = find_image(fs, name, &im);
 
+	if (err == 0 && !im.digest) {
+		fs_refuse(r, -EBUSY, dir, name, "the image is being pulled; it ends when no pod wants it");
+		return;
+	}
 	if (err == 0)
 		err = used_by(fs, &im, &users);
 	if (err == 0 && users.len) {

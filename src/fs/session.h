@@ -22,7 +22,8 @@ struct fs;
 /* One image, as images/ shows it. Strings live until the list is given back. */
 struct fs_image {
 	const char *name;   /* "docker.io/library/nginx:1.14.2" */
-	const char *digest; /* "sha256:…" */
+	const char *digest; /* "sha256:…"; NULL while it is being pulled, with what follows but for the progress */
+	uint64_t done, total; /* of a pull: bytes that have come, and those there are; total 0: not known yet */
 	int64_t size;	    /* bytes, unpacked */
 	int64_t created;    /* ns since 1970 UTC */
 	const char *const *layers; /* digests, bottom first; NULL-terminated */
@@ -30,7 +31,7 @@ struct fs_image {
 
 /*
  * What images/ asks of the node agent. All members may be NULL: images/ is empty then and imports answer EOPNOTSUPP.
- * list and generation are called on the loop and must answer from memory. An import and a removal are started on the
+ * list and generation are called on the loop and must answer from memory, or nearly. An import and a removal are started on the
  * loop and end with one call of `done` from any thread (also from within the call); message (may be NULL) is for
  * people and is copied. Which images are in use, images/ finds in the cache itself.
  */

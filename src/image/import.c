@@ -133,6 +133,23 @@ static void add_strings(struct arena *a, struct value *to, const struct value *f
 	}
 }
 
+/* Which of the record's names came from a registry: the new ones, or those of the old that are not new. */
+static void set_pulled(struct import *im, struct value *record, const struct value *names, const struct value *old)
+{
+	const struct value *before = value_get(old, "pulled");
+	struct value *pulled = value_new_list(im->arena);
+
+	if (im->options->pulled)
+		add_strings(im->arena, pulled, names);
+	for (size_t i = 0; i < value_len(before); i++) {
+		const char *s = value_str_or(value_at(before, i), "");
+
+		if (!has_string(names, s))
+			value_append(im->arena, pulled, value_new_str(im->arena, s));
+	}
+	value_set(im->arena, record, "pulled", pulled);
+}
+
 static struct value *make_record(struct import *im, const struct manifest_image *image, uint64_t size,
 				 const struct value *old)
 {
@@ -142,6 +159,7 @@ static struct value *make_record(struct import *im, const struct manifest_image 
 	value_set_int(a, record, "version", STORE_RECORD_VERSION);
 	add_strings(a, value_set_list(a, record, "names"), image->names);
 	add_strings(a, value_get(record, "names"), value_get(old, "names"));
+	set_pulled(im, record, image->names, old);
 	value_set_str(a, record, "digest", image->digest);
 	add_strings(a, value_set_list(a, record, "digests"), image->digests);
 	add_strings(a, value_get(record, "digests"), value_get(old, "digests"));
@@ -154,6 +172,17 @@ static struct value *make_record(struct import *im, const struct manifest_image 
 						       image->layers[i].diff_id + strlen("sha256:")));
 	value_set(a, record, "config", image->config);
 	return record;
+}
+
+/* Removes the strings of `names` from a list; whether there was one. */
+static bool drop_strings(struct value *list, const struct value *names)
+{
+	bool changed = false;
+
+	for (size_t k = value_len(list); k > 0; k--)
+		if (has_string(names, value_str_or(value_at(list, k - 1), "")))
+			changed |= value_remove_at(list, k - 1);
+	return changed;
 }
 
 /* Takes names away from the images that had them: a name means one image. */
@@ -170,9 +199,8 @@ static int take_names(struct import *im, const struct value *records, const stru
 
 		if (strcmp(value_str_or(value_get(other, "digest"), ""), digest) == 0)
 			continue;
-		for (size_t k = value_len(theirs); k > 0; k--)
-			if (has_string(names, value_str_or(value_at(theirs, k - 1), "")))
-				changed |= value_remove_at(theirs, k - 1);
+		changed = drop_strings(theirs, names);
+		(void)drop_strings(value_get(other, "pulled"), names); /* the answer for `theirs` holds */
 		r = changed ? store_put(im->store, other, im->err) : 0;
 		if (r < 0)
 			return r;
@@ -281,6 +309,42 @@ static struct value *find_record(const struct value *records, const char *name, 
 	return NULL;
 }
 
+int import_name(struct store *s, const char *const *digests, size_t n, const struct import_options *options, struct buf *out,
+		struct error *err)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_free_ char *name = NULL;
+	struct import im = { .store = s, .options = options, .arena = a, .err = err };
+	struct value *records = NULL, *record, *names = value_new_list(a), *all = value_new_list(a);
+	int r = image_ref_normalize(options->name, &name, err);
+
+	if (r == 0)
+		r = store_lock(s, err);
+	if (r == 0)
+		r = store_records(s, a, &records, err);
+	if (r < 0)
+		return r;
+	record = value_find(records, "digest", digests[0]);
+	if (!record)
+		return error_set(err, -ENOENT, "no image %s in the store", digests[0]);
+	value_append(a, names, value_new_str(a, name));
+	for (size_t i = 0; i < n; i++)
+		value_append(a, all, value_new_str(a, digests[i]));
+	add_strings(a, value_get(record, "names"), names);
+	set_pulled(&im, record, names, record);
+	add_strings(a, value_get(record, "digests"), all);
+	if (arena_failed(a))
+		return error_set(err, -ENOMEM, "out of memory");
+	r = store_put(s, record, err);
+	if (r == 0)
+		r = take_names(&im, records, record);
+	if (r < 0)
+		return r;
+	json_write(out, record, 0);
+	buf_putc(out, '\n');
+	return buf_failed(out) ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
 int import_remove(struct store *s, const char *ref, struct error *err)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
@@ -304,11 +368,12 @@ int import_remove(struct store *s, const char *ref, struct error *err)
 	if (!record)
 		return error_set(err, -ENOENT, "no image %s in the store", ref);
 	names = value_get(record, "names");
-	if (!digest && value_len(names) > 1) {
-		for (size_t i = value_len(names); i > 0; i--)
-			if (strcmp(value_str_or(value_at(names, i - 1), ""), name) == 0)
-				value_remove_at(names, i - 1);
-		return store_put(s, record, err);
+	if (name && value_len(names) > 1 && (!digest || has_string(names, name))) {
+		struct value *gone = value_new_list(a);
+
+		value_append(a, gone, value_new_str(a, name));
+		(void)drop_strings(value_get(record, "pulled"), gone);
+		return drop_strings(names, gone) ? store_put(s, record, err) : 0;
 	}
 	r = store_drop(s, record, err);
 	return r < 0 ? r : store_collect(s, err);

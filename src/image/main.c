@@ -16,6 +16,7 @@
 
 #include "image/import.h"
 #include "image/manifest.h"
+#include "image/ref.h"
 #include "image/sandbox.h"
 
 enum {
@@ -29,16 +30,19 @@ enum {
 static const uint64_t DEFAULT_MAX_BYTES = UINT64_C(64) << 30;
 
 static const char USAGE[] =
-	"usage: podfs-image import --store DIR [--name REF] [--max-size BYTES] ARCHIVE|-\n"
+	"usage: podfs-image import --store DIR [--name REF [--pulled]] [--max-size BYTES] ARCHIVE|-\n"
+	"       podfs-image name --store DIR --name REF [--pulled] DIGEST...\n"
 	"       podfs-image list --store DIR\n"
 	"       podfs-image remove --store DIR REF|DIGEST\n"
 	"\n"
 	"ARCHIVE is a tar of an OCI image layout, a docker archive (docker save), either also compressed, or a\n"
 	"directory that is an OCI image layout; - reads standard input. Every image of it is imported; of an index\n"
-	"for several platforms, the one for this machine. import and list write one line of JSON an image.\n"
+	"for several platforms, the one for this machine. name gives the image of the first DIGEST a name and the\n"
+	"other digests. import, name and list write one line of JSON an image.\n"
 	"\n"
 	"  --store DIR       the directory that holds images/ and layers/; made when absent\n"
 	"  --name REF        names the archive's only image, in place of the names in the archive\n"
+	"  --pulled          the name comes from a registry\n"
 	"  --max-size BYTES  what a layer may unpack to (64 GiB)\n"
 	"\n"
 	"Exit status: 0, 1 the archive or reference is wrong, 2 usage, 3 no such image, 4 the system failed,\n"
@@ -47,6 +51,8 @@ static const char USAGE[] =
 struct arguments {
 	const char *store;
 	const char *operand;
+	const char *const *operands; /* NULL-terminated; operand is the first */
+	size_t n_operands;
 	struct import_options options;
 };
 
@@ -151,6 +157,20 @@ static int run_import(const struct arguments *args, struct buf *out, struct erro
 	return r == -ENOENT ? -EINVAL : r;
 }
 
+static int run_name(const struct arguments *args, struct buf *out, struct error *err)
+{
+	_cleanup_store_ struct store store = STORE_INIT;
+	int r;
+
+	if (!args->options.name)
+		return error_set(err, -EINVAL, "--name is missing");
+	for (size_t i = 0; i < args->n_operands; i++)
+		if (!image_digest_valid(args->operands[i]))
+			return error_set(err, -EINVAL, "%s is not a digest", args->operands[i]);
+	r = open_store(args->store, &store, err);
+	return r < 0 ? r : import_name(&store, args->operands, args->n_operands, &args->options, out, err);
+}
+
 static int run_list(const struct arguments *args, struct buf *out, struct error *err)
 {
 	_cleanup_store_ struct store store = STORE_INIT;
@@ -169,10 +189,11 @@ static int run_remove(const struct arguments *args, struct buf *out, struct erro
 
 static const struct command {
 	const char *name;
-	int operands;
+	int operands; /* -1: one at least */
 	int (*run)(const struct arguments *args, struct buf *out, struct error *err);
 } COMMANDS[] = {
 	{ "import", 1, run_import },
+	{ "name", -1, run_name },
 	{ "list", 0, run_list },
 	{ "remove", 1, run_remove },
 };
@@ -211,7 +232,8 @@ int main(int argc, char **argv)
 {
 	static const struct option OPTIONS[] = {
 		{ "store", required_argument, NULL, 's' }, { "name", required_argument, NULL, 'n' },
-		{ "max-size", required_argument, NULL, 'm' }, { "help", no_argument, NULL, 'h' },
+		{ "max-size", required_argument, NULL, 'm' }, { "pulled", no_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct arguments args = { .options = { .max_bytes = DEFAULT_MAX_BYTES } };
@@ -228,6 +250,8 @@ int main(int argc, char **argv)
 			args.options.name = optarg;
 		else if (c == 'm' && !parse_size(optarg, &args.options.max_bytes))
 			return usage("--max-size must be a number of bytes");
+		else if (c == 'p')
+			args.options.pulled = true;
 		else if (c == 'h')
 			return fputs(USAGE, stdout) < 0 ? EXIT_SYSTEM : EXIT_SUCCESS;
 		else if (c == '?')
@@ -235,12 +259,14 @@ int main(int argc, char **argv)
 	}
 	command = optind < argc ? find_command(argv[optind]) : NULL;
 	if (!command)
-		return usage("say import, list or remove");
+		return usage("say import, name, list or remove");
 	if (!args.store || !*args.store)
 		return usage("--store is missing");
-	if (argc - optind - 1 != command->operands)
+	args.n_operands = (size_t)(argc - optind - 1);
+	if (command->operands < 0 ? !args.n_operands : args.n_operands != (size_t)command->operands)
 		return usage(command->operands ? "one argument is missing or one is too many" : "no argument is needed");
-	args.operand = argv[optind + 1];
+	args.operands = (const char *const *)&argv[optind + 1];
+	args.operand = args.operands[0];
 	if (uname(&host) < 0)
 		return EXIT_SYSTEM;
 	args.options.architecture = manifest_architecture(host.machine);

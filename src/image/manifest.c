@@ -337,16 +337,41 @@ static int take_entry(struct reader *r, const char *where, const struct value *d
 	return take_manifest(r, blob, here.digest, doc, ref, trail);
 }
 
-/* Walks an index. Below the top it stands for one image: the entry of the machine's own architecture, else the first
- * that runs. */
+/* What of an index is for this machine: the entry of its own architecture, else the first that runs. NULL: nothing; the
+ * platforms are noted. */
+static const struct value *best_entry(struct reader *r, const struct value *entries)
+{
+	const struct value *best = NULL;
+
+	for (size_t i = 0; i < value_len(entries); i++) {
+		const struct value *d = value_at(entries, i), *platform = value_get(d, "platform");
+		const char *os = value_str(value_get(platform, "os"));
+		const char *arch = value_str(value_get(platform, "architecture"));
+
+		if (is_attestation(d))
+			continue;
+		if (!runs(r, os, arch))
+			note_other(r, os, arch, value_str(value_get(platform, "variant")));
+		else if (!best || (arch && strcmp(arch, r->architecture) == 0 &&
+				   strcmp(value_str_or(value_path(best, "platform", "architecture"), ""),
+					  r->architecture) != 0))
+			best = d;
+	}
+	return best;
+}
+
+/* Walks an index: each entry of the one at the top is an image, each further one stands for one image. */
 static int take_index(struct reader *r, const char *where, const struct value *doc, const char *ref,
 		      const struct trail *trail, int depth)
 {
-	const struct value *entries = value_get(doc, "manifests");
-	const struct value *best = NULL;
+	const struct value *entries = value_get(doc, "manifests"), *best;
 
 	if (depth > INDEX_DEPTH_MAX)
 		return error_set(r->err, -EINVAL, "%s: indexes are nested more than %d deep", where, INDEX_DEPTH_MAX);
+	if (depth > 0) {
+		best = best_entry(r, entries);
+		return best ? take_entry(r, where, best, ref ? ref : name_of(best), trail, depth) : 0;
+	}
 	for (size_t i = 0; i < value_len(entries); i++) {
 		const struct value *d = value_at(entries, i), *platform = value_get(d, "platform");
 		const char *os = value_str(value_get(platform, "os"));
@@ -359,17 +384,11 @@ static int take_index(struct reader *r, const char *where, const struct value *d
 			note_other(r, os, arch, value_str(value_get(platform, "variant")));
 			continue;
 		}
-		if (depth == 0) {
-			rc = take_entry(r, where, d, name_of(d), trail, depth);
-			if (rc < 0)
-				return rc;
-		} else if (!best || (arch && strcmp(arch, r->architecture) == 0 &&
-				     strcmp(value_str_or(value_path(best, "platform", "architecture"), ""),
-					    r->architecture) != 0)) {
-			best = d;
-		}
+		rc = take_entry(r, where, d, name_of(d), trail, depth);
+		if (rc < 0)
+			return rc;
 	}
-	return best ? take_entry(r, where, best, ref ? ref : name_of(best), trail, depth) : 0;
+	return 0;
 }
 
 static int take_docker_layers(struct reader *r, const struct value *layers, struct manifest_image *image)
@@ -542,5 +561,39 @@ int manifest_read(manifest_read_fn *read, void *user, const char *architecture, 
 	}
 	*ret = r.images;
 	*ret_n = r.n;
+	return 0;
+}
+
+int manifest_choose(const char *text, size_t len, const char *architecture, struct manifest_choice *ret, struct error *err)
+{
+	static const struct yaml_limits limits = { .max_bytes = MANIFEST_MAX_BYTES, .max_nodes = 200000 };
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_(reader_clear) struct reader r = { .architecture = architecture, .arena = a, .others = BUF_INIT, .err = err };
+	struct manifest_choice choice = { .is_index = false };
+	const struct value *layers, *best;
+	const char *blob, *digest;
+	struct value *doc = NULL;
+	int64_t size = 0;
+	int rc = json_read(text, len, &limits, a, &doc, err, NULL);
+
+	if (rc < 0)
+		return error_wrap(err, "the manifest"), rc;
+	choice.is_index = is_index(doc);
+	if (choice.is_index) {
+		best = best_entry(&r, value_get(doc, "manifests"));
+		if (!best)
+			return error_set(err, -EINVAL, "no image for linux/%s in the registry; it has %s", architecture,
+					 r.others.len ? buf_str(&r.others) : "none");
+		rc = descriptor(&r, best, "the index", &blob, &digest, &size);
+		if (rc < 0)
+			return rc;
+		(void)snprintf(choice.digest, sizeof(choice.digest), "%s", digest);
+	}
+	layers = value_get(doc, "layers");
+	for (size_t i = 0; i < value_len(layers); i++) {
+		size = value_int(value_get(value_at(layers, i), "size"), 0);
+		choice.bytes += size > 0 ? (uint64_t)size : 0;
+	}
+	*ret = choice;
 	return 0;
 }

@@ -7,11 +7,13 @@
 #ifndef PODFS_IMAGE_MANIFEST_H
 #define PODFS_IMAGE_MANIFEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "image/digest.h"
 #include "value/value.h"
 
 enum {
@@ -52,5 +54,16 @@ const char *manifest_architecture(const char *machine);
  */
 int manifest_read(manifest_read_fn *read, void *user, const char *architecture, const char *name, struct arena *a,
 		  struct manifest_image **ret, size_t *ret_n, struct error *err);
+
+/* What a document that a registry gave for a reference means. */
+struct manifest_choice {
+	bool is_index;
+	char digest[DIGEST_SIZE]; /* of an index: the entry for this machine */
+	uint64_t bytes;		  /* of a manifest: the sum of its blobs, as it says */
+};
+
+/* Looks at it; whether it has the digest that it should is the caller's to see. -EINVAL: it is neither, or an index that
+ * has nothing for the architecture. */
+int manifest_choose(const char *text, size_t len, const char *architecture, struct manifest_choice *ret, struct error *err);
 
 #endif

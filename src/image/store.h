@@ -6,8 +6,9 @@
  * that a crash leaves nothing half visible; what it leaves behind (names that begin with a dot, layers that no record
  * names) the next change removes.
  *
- * A record is one line of JSON: {"version":1,"names":[…],"digest":…,"digests":[…],"id":…,"size":…,"created":…,
- * "layers":["layers/sha256-…",…],"config":{…}}; layers stand bottom to top and are relative to DIR. One thread.
+ * A record is one line of JSON: {"version":1,"names":[…],"pulled":[…],"digest":…,"digests":[…],"id":…,"size":…,"created":…,
+ * "layers":["layers/sha256-…",…],"config":{…}}; layers stand bottom to top and are relative to DIR; `pulled` are those of the
+ * names that came from a registry. DIR/pull/ is podfs-pull's. One thread.
  */
 #ifndef PODFS_IMAGE_STORE_H
 #define PODFS_IMAGE_STORE_H

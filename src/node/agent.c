@@ -243,7 +243,7 @@ static void retry_images(struct agent *agent)
 		for (size_t i = 0; i < p->run.n; i++) {
 			struct container_run *c = &p->run.containers[i];
 
-			if (c->waiting_reason && strstr(c->waiting_reason, "Image")) {
+			if (c->pull_id || (c->waiting_reason && strstr(c->waiting_reason, "Image"))) {
 				c->not_before = 0;
 				agent_mark(agent, p);
 			}
@@ -326,6 +326,7 @@ static void work_dirty(struct agent *agent)
 		if (!agent_pod_reconcile(agent, p))
 			forget(agent, p);
 	}
+	agent_pull_work(agent);
 	check_drained(agent);
 }
 
@@ -372,6 +373,8 @@ static void *run(void *arg)
 				continue; /* read by take_inbox() */
 			if (events[i].data.ptr == &agent->prober) {
 				agent_probe_receive(agent);
+			} else if (events[i].data.ptr == &agent->pull_epoll) {
+				agent_pull_receive(agent);
 			} else if (events[i].data.ptr == &agent->timer_fd) {
 				if (read(agent->timer_fd, &expirations, sizeof(expirations)) < 0)
 					continue; /* set anew meanwhile */
@@ -400,6 +403,10 @@ static int open_fds(struct agent *agent)
 		return -errno;
 	agent->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = watch_fd(agent, &agent->wake_fd);
+	if (r < 0)
+		return r;
+	agent->pull_epoll = epoll_create1(EPOLL_CLOEXEC);
+	r = watch_fd(agent, &agent->pull_epoll);
 	if (r < 0)
 		return r;
 	/* Real time, and woken when the clock is set: what waits for a time looks again. */
@@ -529,6 +536,7 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 	cgroup_each_pod(agent->cgroups, check_leftover, agent);
 	check_directories(agent, agent->run_dir);
 	check_directories(agent, agent->state_dir);
+	agent_pull_sweep(agent);
 	r = node_object_write(agent, err);
 	if (r < 0)
 		return r;
@@ -556,13 +564,14 @@ int agent_start(const struct agent_config *config, struct registry *r, struct ag
 		return error_set(err, -ENOMEM, "node agent: out of memory");
 	agent->registry = r;
 	agent->writer = (struct writer){ .agent = "node" };
-	agent->epoll = agent->wake_fd = agent->timer_fd = -1;
+	agent->epoll = agent->wake_fd = agent->timer_fd = agent->pull_epoll = -1;
 	pthread_mutex_init(&agent->lock, NULL);
 	pthread_mutex_init(&agent->facts_lock, NULL);
 	pthread_cond_init(&agent->drained, NULL);
 	pthread_cond_init(&agent->settled, NULL);
 	TAILQ_INIT(&agent->inbox);
 	TAILQ_INIT(&agent->dirty);
+	TAILQ_INIT(&agent->pulls);
 	e = start(agent, config, err);
 	if (e < 0) {
 		agent_stop(agent);
@@ -623,6 +632,7 @@ void agent_stop(struct agent *agent)
 		free(i);
 	}
 	agent_exec_clear(agent);
+	agent_pull_clear(agent);
 	agent_facts_clear(agent);
 	agent_probe_clear(agent);
 	cgroups_close(agent->cgroups);
@@ -630,6 +640,7 @@ void agent_stop(struct agent *agent)
 	close_fdp(&agent->epoll);
 	close_fdp(&agent->wake_fd);
 	close_fdp(&agent->timer_fd);
+	close_fdp(&agent->pull_epoll);
 	pthread_cond_destroy(&agent->drained);
 	pthread_cond_destroy(&agent->settled);
 	pthread_mutex_destroy(&agent->lock);

@@ -50,9 +50,11 @@ struct agent_pod {
 };
 
 struct agent_fact;
+struct agent_pull;
 struct agent_call;
 struct agent_exec_job;
 TAILQ_HEAD(agent_dirty, agent_pod);
+TAILQ_HEAD(agent_pulls, agent_pull);
 
 enum inbox_type {
 	INBOX_POD,     /* a pod's newest version */
@@ -94,6 +96,9 @@ struct agent {
 	struct agent_exec_job *execs; /* that run, by id */
 	struct agent_call *calls; /* checks that podfs-probe has in hand, by id */
 	uint64_t last_call;
+	struct agent_pulls pulls; /* of images, oldest first; the agent's thread only */
+	uint64_t last_pull;
+	int pull_epoll; /* of the pulls' descriptors, in `epoll` itself */
 	struct cache_subscription *subscription, *sources[2]; /* of pods; of ConfigMaps and Secrets */
 	_Atomic size_t n_source_users;			       /* pods that use those */
 	pthread_t thread;
@@ -202,6 +207,21 @@ void agent_probe_receive(struct agent *agent);
 int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_run *c, int what, const char *type,
 		     const struct value *action, int64_t timeout, uint64_t *ret_id, struct error *err);
 void agent_probe_clear(struct agent *agent);
+
+/* --- agent_pull.c: on the agent's thread --- */
+
+/*
+ * Sees to the container's image before a start. 0: start it (or let the launch say why not); 1: it waits, for a pull that
+ * is now under way or for its back-off, and is tried again when that has ended.
+ */
+int agent_pull_image(struct agent *agent, struct agent_pod *p, struct container_run *c, const char *image);
+/* Takes in pulls that have ended. */
+void agent_pull_receive(struct agent *agent);
+/* Ends pulls that nobody waits for any more, and starts the next. */
+void agent_pull_work(struct agent *agent);
+/* Has what a dead daemon's pulls left removed. */
+void agent_pull_sweep(struct agent *agent);
+void agent_pull_clear(struct agent *agent);
 
 /* --- agent_exec.c: on the agent's thread --- */
 

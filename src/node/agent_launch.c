@@ -291,8 +291,6 @@ static int find_image(struct agent *agent, const struct container_run *run, cons
 	*ret_reason = r == -EINVAL ? "InvalidImageName" : !strcmp(policy, "Never") ? "ErrImageNeverPull" : "ErrImagePull";
 	if (!strcmp(*ret_reason, "ErrImageNeverPull"))
 		return error_set(err, r, "Container image \"%s\" is not present with pull policy of Never", name);
-	if (r == -ENOENT)
-		return error_set(err, r, "image \"%s\" is not on this node: copy its archive into images/", name);
 	return error_set(err, r, "image \"%s\": %s", name, error_text(&why));
 }
 

@@ -124,13 +124,7 @@ void agent_pod_end_sandbox(struct agent *agent, struct agent_pod *p)
 /* What is told about a container that could not be launched: kubelet's own reasons and words. */
 static void tell_waiting(struct agent *agent, struct agent_pod *p, const struct container_run *c, const char *why)
 {
-	const char *image = value_str_or(value_get(c->spec, "image"), "");
-
-	if (!strcmp(c->waiting_reason, "ErrImagePull"))
-		agent_tell(agent, p, EVENT_WARNING, "Failed", "Failed to pull image \"%s\": %s", image, why);
-	else if (!strcmp(c->waiting_reason, "ImagePullBackOff"))
-		agent_tell(agent, p, EVENT_NORMAL, "BackOff", "Back-off pulling image \"%s\"", image);
-	else if (!strcmp(c->waiting_reason, "ErrImageNeverPull"))
+	if (!strcmp(c->waiting_reason, "ErrImageNeverPull"))
 		agent_tell(agent, p, EVENT_WARNING, "ErrImageNeverPull", "%s", why);
 	if (strstr(c->waiting_reason, "Image"))
 		agent_tell(agent, p, EVENT_WARNING, "Failed", "Error: %s", c->waiting_reason);
@@ -142,18 +136,10 @@ static void tell_waiting(struct agent *agent, struct agent_pod *p, const struct 
 static void launch_failed(struct agent *agent, struct agent_pod *p, struct container_run *c, const char *reason,
 			  const char *why)
 {
-	const char *before = c->waiting_reason, *image = value_str_or(value_get(c->spec, "image"), "");
-	char *message = NULL;
-	bool for_event;
+	const char *before = c->waiting_reason;
+	bool for_event = strcmp(reason, "ErrImagePull") != 0 && strstr(reason, "Image");
 
-	if (!strcmp(reason, "ErrImagePull") && before && strstr(before, "ImagePull"))
-		reason = "ImagePullBackOff";
-	if (strcmp(reason, "ImagePullBackOff") != 0)
-		message = strdup(why);
-	else if (asprintf(&message, "Back-off pulling image \"%s\": ErrImagePull: %s", image, why) < 0)
-		message = NULL;
-	for_event = strcmp(reason, "ErrImagePull") != 0 && strstr(reason, "Image");
-	lifecycle_waits(c, reason, message, for_event, registry_now(agent->registry));
+	lifecycle_waits(c, reason, strdup(why), for_event, registry_now(agent->registry));
 	if (!before || strcmp(before, reason) != 0)
 		tell_waiting(agent, p, c, why);
 }
@@ -166,14 +152,18 @@ static void start_container(struct agent *agent, struct agent_pod *p, struct con
 
 	if (c->exit.is_set)
 		lifecycle_starting(c); /* counts the run, whose number its files bear */
+	if (c->image && strcmp(c->image, image) != 0)
+		lifecycle_forget_pull(c);
 	free(c->image);
 	c->image = strdup(image);
+	if (agent_pull_image(agent, p, c, image))
+		return;
 	r = agent_launch_container(agent, p, c, &reason, &err);
 	if (r < 0) {
 		launch_failed(agent, p, c, reason, error_text(&err));
 		return;
 	}
-	if (c->waiting_reason && strstr(c->waiting_reason, "Image"))
+	if (!c->pulled && c->waiting_reason && strstr(c->waiting_reason, "Image"))
 		agent_tell(agent, p, EVENT_NORMAL, "Pulled", "Container image \"%s\" already present on machine", image);
 	lifecycle_starting(c);
 	c->retry = 0;

@@ -48,8 +48,10 @@ static void retry(struct agent_pod *p)
 	for (size_t i = 0; i < p->run.n; i++) {
 		struct container_run *c = &p->run.containers[i];
 
-		if (c->waiting_reason && !strcmp(c->waiting_reason, "CreateContainerConfigError"))
-			c->not_before = 0;
+		if (!c->waiting_reason || c->pull_id)
+			continue;
+		if (!strcmp(c->waiting_reason, "CreateContainerConfigError") || strstr(c->waiting_reason, "ImagePull"))
+			c->not_before = c->pull_at = 0; /* kubelet would wait for the back-off: the new secret may be what it takes */
 	}
 }
 

@@ -135,11 +135,12 @@ static int make_image(const struct image_store *store, const struct value *v, co
 	image->size = value_int(value_get(v, "size"), 0);
 	image->created = value_int(value_get(v, "created"), 0);
 	image->names = take_strings(a, value_get(v, "names"), "");
+	image->pulled = take_strings(a, value_get(v, "pulled"), "");
 	image->digests = take_strings(a, value_get(v, "digests"), "");
 	image->n_layers = value_len(value_get(v, "layers"));
 	image->layers = take_strings(a, value_get(v, "layers"), prefix);
 	image->layers_dir = store->layers_dir;
-	if (!take_config(a, value_get(v, "config"), &image->config) || !image->names || !image->digests)
+	if (!take_config(a, value_get(v, "config"), &image->config) || !image->names || !image->pulled || !image->digests)
 		return arena_failed(a) ? -ENOMEM : -EINVAL;
 	if (arena_failed(a))
 		return -ENOMEM;
@@ -326,6 +327,17 @@ struct image *image_by_digest(struct image_store *store, const char *digest)
 	return found;
 }
 
+bool image_was_pulled(const struct image *image, const char *ref)
+{
+	_cleanup_free_ char *name = NULL;
+	int r;
+
+	if (image_digest_valid(ref))
+		return false;
+	r = image_ref_normalize(ref, &name, NULL);
+	return r == 0 && has(image->pulled, name);
+}
+
 int image_find(struct image_store *store, const char *ref, struct image **ret, struct error *err)
 {
 	_cleanup_free_ char *name = NULL;
@@ -406,6 +418,15 @@ static int make_directories(const struct image_store *store)
 	return r < 0 ? r : make_directory(store->layers_dir, 0700);
 }
 
+/* The path of another program of the same directory. */
+static char *beside(const char *program, const char *name)
+{
+	const char *slash = strrchr(program, '/');
+	char *path = NULL;
+
+	return asprintf(&path, "%.*s%s", slash ? (int)(slash - program + 1) : 0, program, name) < 0 ? NULL : path;
+}
+
 int image_store_open(const char *dir, const char *program, struct image_store **ret, struct error *err)
 {
 	_cleanup_image_store_ struct image_store *store = NULL;
@@ -420,7 +441,10 @@ int image_store_open(const char *dir, const char *program, struct image_store **
 	pthread_mutex_init(&store->lock, NULL);
 	store->dir = strdup(dir);
 	store->program = strdup(program ? program : PODFS_LIBEXECDIR "/podfs-image");
-	if (!store->dir || !store->program || asprintf(&store->layers_dir, "%s/layers", dir) < 0) {
+	LIST_INIT(&store->pulls);
+	if (store->program)
+		store->pull_program = beside(store->program, "podfs-pull");
+	if (!store->dir || !store->program || !store->pull_program || asprintf(&store->layers_dir, "%s/layers", dir) < 0) {
 		store->layers_dir = NULL;
 		return error_set(err, -ENOMEM, "out of memory");
 	}
@@ -444,5 +468,6 @@ void image_store_free(struct image_store *store)
 	free(store->dir);
 	free(store->layers_dir);
 	free(store->program);
+	free(store->pull_program);
 	free(store);
 }

@@ -5,7 +5,8 @@
  * A store is a directory that the program podfs-image fills: DIR/images/sha256-HEX.json describes one image each, and
  * DIR/layers/sha256-HEX/ is one unpacked layer each, shared between images, ready to be a lower directory of an
  * overlay mount. The daemon never parses an archive: imports and removals run in podfs-image, a process without
- * network and with few rights, and this room only starts it, waits for it through a descriptor, and reads the JSON.
+ * network and with few rights, and podfs-pull brings images from registries. This room only starts them, waits for
+ * them through a descriptor, and reads the JSON.
  *
  * All functions may be called from any thread. A struct image is an immutable snapshot and may be read by any thread
  * that holds a reference; it stays valid when its image is removed, though its layers are then gone from the disk.
@@ -13,6 +14,7 @@
 #ifndef PODFS_NODE_IMAGE_H
 #define PODFS_NODE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +39,7 @@ struct image_config {
 
 struct image {
 	const char *const *names;   /* canonical references, sorted; NULL-terminated; none when only the digest is left */
+	const char *const *pulled;  /* those of the names that came from a registry, not from an archive */
 	const char *digest;	    /* of the manifest (a docker archive without one: the id) */
 	const char *const *digests; /* every digest that names it: digest, id, the index that chose it */
 	const char *id;		    /* of the config: "sha256:…" */
@@ -99,6 +102,26 @@ int image_import_start(struct image_store *store, int fd, const char *name, stru
  * names. Whether a container still uses it is the caller's to know. */
 int image_remove_start(struct image_store *store, const char *ref, struct image_job **ret, struct error *err);
 
+/* Whether the image has that name from a registry, where it may mean another by now. An archive that was copied into
+ * images/ is what was declared, and is asked for nothing. */
+bool image_was_pulled(const struct image *image, const char *ref);
+
+/*
+ * Starts a pull of a reference from its registry (podfs-pull, which runs skopeo). `auths` are texts of an auth.json each,
+ * to be tried in turn; with none, the node's own credentials are used. A job as above; its end brings the image, also
+ * when it was there. The error's text is what the registry or skopeo said. It dies with this process, and then leaves
+ * nothing.
+ */
+int image_pull_start(struct image_store *store, const char *ref, const char *const *auths, size_t n_auths,
+		     struct image_job **ret, struct error *err);
+
+/* Calls fn for each pull under way: its canonical reference, the bytes that have come, and those that there are; 0 while
+ * the registry has not said how many. Looks into small directories. Returns what fn did when it was not 0. */
+int image_pull_each(struct image_store *store, int (*fn)(void *arg, const char *name, uint64_t done, uint64_t total), void *arg);
+
+/* Starts the removal of what pulls of a daemon that died have left; *ret is NULL when there is nothing. */
+int image_pull_sweep_start(struct image_store *store, struct image_job **ret, struct error *err);
+
 /* Readable when the job is done; stays the job's. */
 int image_job_fd(const struct image_job *job);
 
@@ -108,7 +131,11 @@ int image_job_fd(const struct image_job *job);
  * image to remove is not there, -ENOSPC, and -EIO for everything else that is not the archive's fault. */
 int image_job_finish(struct image_job *job, struct image ***ret_list, struct error *err);
 
-/* Kills the job and waits for its end, with no effect on the store except what was complete. NULL is fine. */
+/* Kills the job and waits for its end, with no effect on the store except what was complete. A pull is told to go and
+ * tidies up. NULL is fine. */
 void image_job_cancel(struct image_job *job);
+
+/* Nobody wants this pull any more: it ends soon, as a failure, and image_job_finish() is to be called as ever. */
+void image_pull_give_up(struct image_job *job);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs podfs-image. What it writes goes into memory files, so that nobody must read along while it works: its end,
- * seen through a pidfd, is the only event.
+ * Runs podfs-image and podfs-pull. What they write goes into memory files, so that nobody must read along while they
+ * work: their end, seen through a pidfd, is the only event.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -27,21 +27,19 @@ enum {
 	STATUS_FULL = 5,
 };
 
-static const char PREFIX[] = "podfs-image: ";
-
-struct image_job {
-	struct image_store *store;
-	pid_t pid; /* 0 when it has been waited for */
-	int pidfd, out, errors;
-};
+static char *const no_environment[] = { NULL };
 
 static void job_free(struct image_job *job)
 {
 	if (!job)
 		return;
+	image_pull_ended(job);
 	close_fdp(&job->pidfd);
 	close_fdp(&job->out);
 	close_fdp(&job->errors);
+	close_fdp(&job->lifeline);
+	free(job->name);
+	free(job->work);
 	free(job);
 }
 DEFINE_CLEANUP(struct image_job *, job_free);
@@ -75,10 +73,9 @@ static int set_attributes(posix_spawnattr_t *attr)
 	return r;
 }
 
-/* Starts the program; `in` becomes its standard input. Returns a positive errno as posix_spawn(3) does. */
-static int spawn(struct image_job *job, const char *const *args, int in)
+/* Returns a positive errno as posix_spawn(3) does. */
+static int spawn(struct image_job *job, const struct image_job_config *c)
 {
-	static char *const no_environment[] = { NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	int r = posix_spawn_file_actions_init(&actions);
@@ -90,15 +87,17 @@ static int spawn(struct image_job *job, const char *const *args, int in)
 		posix_spawn_file_actions_destroy(&actions);
 		return r;
 	}
-	r = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+	r = posix_spawn_file_actions_adddup2(&actions, c->in, STDIN_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&actions, job->out, STDOUT_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&actions, job->errors, STDERR_FILENO);
+	if (r == 0 && c->lifeline >= 0)
+		r = posix_spawn_file_actions_adddup2(&actions, c->lifeline, STDERR_FILENO + 1);
 	if (r == 0)
 		r = set_attributes(&attr);
 	if (r == 0)
-		r = posix_spawn(&job->pid, job->store->program, &actions, &attr, (char *const *)args, no_environment);
+		r = posix_spawn(&job->pid, c->program, &actions, &attr, (char *const *)(uintptr_t)c->args, c->env);
 	if (r)
 		job->pid = 0;
 	posix_spawnattr_destroy(&attr);
@@ -112,14 +111,16 @@ static void kill_and_wait(struct image_job *job)
 
 	if (job->pid <= 0)
 		return;
-	(void)kill(job->pid, SIGKILL); /* ignoring: it has ended by itself; it is ours until waited for */
+	if (job->lifeline >= 0)
+		close_fdp(&job->lifeline); /* podfs-pull ends by that, and tidies up */
+	else
+		(void)kill(job->pid, SIGKILL); /* ignoring: it has ended by itself; it is ours until waited for */
 	while (waitid(P_PID, (id_t)job->pid, &info, WEXITED) < 0 && errno == EINTR)
 		;
 	job->pid = 0;
 }
 
-static int start(struct image_store *store, const char *const *args, int in, struct image_job **ret,
-		 struct error *err)
+int image_job_start(struct image_store *store, const struct image_job_config *c, struct image_job **ret, struct error *err)
 {
 	_cleanup_(job_freep) struct image_job *job = calloc(1, sizeof(*job));
 	int r;
@@ -127,22 +128,32 @@ static int start(struct image_store *store, const char *const *args, int in, str
 	if (!job)
 		return error_set(err, -ENOMEM, "out of memory");
 	job->store = store;
-	job->pidfd = -1;
+	job->title = c->title;
+	job->pidfd = job->lifeline = -1;
 	job->out = memory_file();
 	job->errors = memory_file();
 	if (job->out < 0 || job->errors < 0)
 		return error_errno(err, job->out < 0 ? job->out : job->errors, "making a memory file");
-	r = spawn(job, args, in);
+	r = spawn(job, c);
 	if (r)
-		return error_errno(err, -r, "starting %s", store->program);
+		return error_errno(err, -r, "starting %s", c->program);
 	job->pidfd = (int)syscall(SYS_pidfd_open, job->pid, 0);
 	if (job->pidfd < 0 || fcntl(job->pidfd, F_SETFD, FD_CLOEXEC) < 0) {
 		r = -errno;
 		kill_and_wait(job);
-		return error_errno(err, r, "watching %s", store->program);
+		return error_errno(err, r, "watching %s", c->program);
 	}
 	*ret = steal_ptr(job);
 	return 0;
+}
+
+/* podfs-image, which needs no environment. */
+static int start(struct image_store *store, const char *const *args, int in, struct image_job **ret, struct error *err)
+{
+	struct image_job_config c = { .program = store->program, .title = "podfs-image", .args = args,
+				      .env = no_environment, .in = in, .lifeline = -1 };
+
+	return image_job_start(store, &c, ret, err);
 }
 
 int image_import_start(struct image_store *store, int fd, const char *name, struct image_job **ret,
@@ -200,12 +211,11 @@ static char *read_back(int fd, size_t max, size_t *ret_len)
 static int judge(const struct image_job *job, const siginfo_t *info, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	const char *line;
-	size_t len = 0;
+	size_t len = 0, prefix;
 	int code = -EIO;
 
 	if (info->si_code != CLD_EXITED)
-		return error_set(err, -EIO, "podfs-image was ended by signal %d", info->si_status);
+		return error_set(err, -EIO, "%s was ended by signal %d", job->title, info->si_status);
 	if (info->si_status == 0)
 		return 0;
 	if (info->si_status == STATUS_REFUSED)
@@ -216,10 +226,11 @@ static int judge(const struct image_job *job, const siginfo_t *info, struct erro
 		code = -ENOSPC;
 	text = read_back(job->errors, ERROR_MAX_BYTES, &len);
 	if (!text || !len)
-		return error_set(err, code, "podfs-image ended with status %d", info->si_status);
+		return error_set(err, code, "%s ended with status %d", job->title, info->si_status);
 	text[strcspn(text, "\n")] = '\0';
-	line = strncmp(text, PREFIX, strlen(PREFIX)) == 0 ? text + strlen(PREFIX) : text;
-	return error_set(err, code, "%s", line);
+	/* "podfs-image: ", also where podfs-pull ran it */
+	prefix = strncmp(text, "podfs-", 6) == 0 ? strcspn(text, ":") : 0;
+	return error_set(err, code, "%s", prefix && text[prefix + 1] == ' ' ? text + prefix + 2 : text);
 }
 
 /* The images whose records the program wrote. One that a later import has replaced meanwhile is left out. */
@@ -262,7 +273,7 @@ int image_job_finish(struct image_job *finished, struct image ***ret_list, struc
 	while ((r = waitid(P_PIDFD, (id_t)job->pidfd, &info, WEXITED)) < 0 && errno == EINTR)
 		;
 	if (r < 0)
-		return error_errno(err, -errno, "waiting for podfs-image");
+		return error_errno(err, -errno, "waiting for %s", job->title);
 	job->pid = 0;
 	/* Also after a failure: an archive of several images may have brought some. */
 	reloaded = image_store_reload(job->store, &ignored);

@@ -142,6 +142,7 @@ void lifecycle_starting(struct container_run *c)
 	c->started_at = 0;
 	c->stop_by = 0;
 	c->replacing = false;
+	c->pulled = false;
 	forget_waiting(c);
 }
 
@@ -153,6 +154,32 @@ void lifecycle_waits(struct container_run *c, const char *reason, char *message,
 	c->waiting_message = message;
 	c->retry = doubled(c->retry);
 	c->not_before = for_event ? INT64_MAX : now + c->retry;
+}
+
+void lifecycle_waits_until(struct container_run *c, const char *reason, char *message, int64_t until)
+{
+	if (reason) {
+		forget_waiting(c);
+		c->waiting_reason = reason;
+		c->waiting_message = message;
+	}
+	c->phase = CONTAINER_WAITING;
+	c->not_before = until;
+}
+
+void lifecycle_pull_failed(struct container_run *c, int64_t now)
+{
+	c->pull_id = 0;
+	c->pull_backoff = doubled(c->pull_backoff);
+	c->pull_at = now + c->pull_backoff;
+}
+
+void lifecycle_forget_pull(struct container_run *c)
+{
+	c->pull_id = 0;
+	c->pulled = false;
+	c->pull_backoff = 0;
+	c->pull_at = 0;
 }
 
 void lifecycle_set_run(struct container_run *c, uint32_t run)

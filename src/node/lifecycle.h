@@ -69,6 +69,10 @@ struct container_run {
 	const char *waiting_reason; /* static; NULL: the usual one */
 	char *waiting_message;	    /* owned; NULL: none */
 	int64_t retry;		    /* delay after the next failure to launch it; ns */
+	uint64_t pull_id;	    /* of the pull that it waits for; 0: none */
+	bool pulled;		    /* its image, since it was last started */
+	int64_t pull_backoff;	    /* delay after the last pull that failed; ns */
+	int64_t pull_at;	    /* real time before which it is not pulled again */
 	char *image;		    /* owned; what the spec said at the current or last launch; NULL: never launched */
 	char *image_id;		    /* owned; of the current or last run */
 	int64_t oom_kills;	    /* seen before this run */
@@ -119,6 +123,19 @@ void lifecycle_set_run(struct container_run *c, uint32_t run);
  * from LIFECYCLE_BACKOFF_FIRST, or, when `for_event`, only when something has changed. Takes message.
  */
 void lifecycle_waits(struct container_run *c, const char *reason, char *message, bool for_event, int64_t now);
+
+/*
+ * The same without a delay that doubles: it is looked at again at that time (INT64_MAX: when something has changed). NULL for
+ * the reason keeps what it waited for before.
+ */
+void lifecycle_waits_until(struct container_run *c, const char *reason, char *message, int64_t until);
+
+/* Notes that a pull of its image failed: the next is due after LIFECYCLE_BACKOFF_FIRST, doubling to LIFECYCLE_BACKOFF_MAX
+ * (K8S:pkg/kubelet/kubelet.go, MaxImageBackOff and imageBackOffPeriod). */
+void lifecycle_pull_failed(struct container_run *c, int64_t now);
+
+/* Notes that another image is wanted: what is known of the last one's pulls is of no use. */
+void lifecycle_forget_pull(struct container_run *c);
 
 /* Notes that a new sandbox is being made: what ran in the one before is over, and init containers run again. */
 void lifecycle_new_sandbox(struct pod_run *p);

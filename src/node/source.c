@@ -236,6 +236,11 @@ bool source_is_used(const struct object *pod, enum source_kind kind, const char 
 	const char *type = secret ? "secret" : "configMap", *ref = secret ? "secretRef" : "configMapRef";
 	const char *key_ref = secret ? "secretKeyRef" : "configMapKeyRef";
 	const struct value *volumes = object_path(pod, "spec", "volumes");
+	const struct value *pulls = object_path(pod, "spec", "imagePullSecrets");
+
+	for (size_t i = 0; i < value_len(pulls) && secret; i++)
+		if (names_it(value_at(pulls, i), "name", name))
+			return true;
 
 	if (in_environment(object_path(pod, "spec", "containers"), ref, key_ref, name) ||
 	    in_environment(object_path(pod, "spec", "initContainers"), ref, key_ref, name))

@@ -59,7 +59,7 @@ int source_field(struct arena *a, const struct sources *s, const char *path, con
 int source_resource(struct arena *a, const struct sources *s, const struct value *ref, const struct value *own,
 		    const char **ret, struct error *err);
 
-/* Whether the pod's environment or volumes name any ConfigMap or Secret, or, with a name, that one. */
+/* Whether the pod's environment, volumes or imagePullSecrets name any ConfigMap or Secret, or, with a name, that one. */
 bool source_is_used(const struct object *pod, enum source_kind kind, const char *name);
 
 #endif

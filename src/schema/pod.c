@@ -68,7 +68,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "hostUsers", BOOL, KEEP_ZERO },
 	{ "hostname", FORMAT(format_dns_label) },
 	{ "hostnameOverride", FORMAT(format_dns_subdomain), KEEP_ZERO | NOT_ACTED },
-	{ "imagePullSecrets", LIST_BY(&schema_local_object_reference, "name"), NOT_ACTED },
+	{ "imagePullSecrets", LIST_BY(&schema_local_object_reference, "name") },
 	{ "initContainers", LIST_BY(&schema_container, "name") },
 	{ "nodeName", FORMAT(format_dns_subdomain) },
 	{ "nodeSelector", &schema_labels },

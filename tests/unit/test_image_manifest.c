@@ -380,9 +380,54 @@ static void test_damaged_tars(void **state)
 	assert_int_equal(tarindex_read(&all, &t, NULL), -EINVAL);
 }
 
+static void test_choose(void **state)
+{
+	static const struct {
+		const char *text, *digest;
+		uint64_t bytes;
+	} GOOD[] = {
+		{ "{\"manifests\":[{\"digest\":\"sha256:" B64 "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":\"386\"}},"
+		  "{\"digest\":\"sha256:" A64 "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"}}]}", A64, 0 },
+		{ "{\"manifests\":[{\"digest\":\"sha256:" B64 "\",\"size\":1,\"platform\":{\"os\":\"windows\",\"architecture\":\"amd64\"}},"
+		  "{\"digest\":\"sha256:" A64 "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":\"386\"}}]}", A64, 0 },
+		{ "{\"layers\":[{\"size\":5},{\"size\":-1},{\"size\":7}]}", NULL, 12 },
+		{ "{}", NULL, 0 },
+	};
+	static const struct {
+		const char *text, *why;
+	} BAD[] = {
+		{ "{\"manifests\":[]}", "no image for linux/amd64 in the registry; it has none" },
+		{ "{\"manifests\":[{\"digest\":\"sha256:" B64 "\",\"size\":1,\"platform\":{\"os\":\"linux\",\"architecture\":\"mips\"}}]}",
+		  "it has linux/mips" },
+		{ "{\"manifests\":[{\"digest\":\"sha256:../../x\",\"size\":1}]}", "is not a sha256 digest" },
+		{ "no JSON", "the manifest" },
+		{ "", "the manifest" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(GOOD); i++) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+		struct manifest_choice c;
+
+		assert_int_equal(manifest_choose(GOOD[i].text, strlen(GOOD[i].text), "amd64", &c, &err), 0);
+		assert_int_equal(c.is_index, GOOD[i].digest != NULL);
+		if (GOOD[i].digest)
+			assert_string_equal(c.digest + 7, GOOD[i].digest);
+		assert_int_equal(c.bytes, GOOD[i].bytes);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(BAD); i++) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+		struct manifest_choice c;
+
+		assert_true(manifest_choose(BAD[i].text, strlen(BAD[i].text), "amd64", &c, &err) < 0);
+		if (!strstr(error_text(&err), BAD[i].why))
+			fail_msg("%s: \"%s\"", BAD[i].text, error_text(&err));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_choose),
 		cmocka_unit_test(test_configs),		cmocka_unit_test(test_docker_archives),
 		cmocka_unit_test(test_layout),		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_nested_too_deep), cmocka_unit_test(test_layers_not_of_an_image),

@@ -587,9 +587,35 @@ static void conditions_keep_their_times(void **state)
 	clear(&w);
 }
 
+/* objects.md, "image pull policy"; ImagePullBackOff: 10 s doubling to 5 min. */
+static void test_pull_backoff(void **state)
+{
+	static const int64_t DELAYS[] = { 10, 20, 40, 80, 160, 300, 300 };
+	struct container_run c = { .phase = CONTAINER_WAITING };
+
+	for (size_t i = 0; i < ARRAY_SIZE(DELAYS); i++) {
+		c.pull_id = 7;
+		lifecycle_pull_failed(&c, NOW);
+		assert_int_equal(c.pull_id, 0);
+		assert_int_equal(c.pull_at, NOW + DELAYS[i] * NSEC_PER_SEC);
+	}
+	lifecycle_waits_until(&c, "ImagePullBackOff", strdup("why"), NOW + 1);
+	assert_int_equal(c.not_before, NOW + 1);
+	lifecycle_waits_until(&c, NULL, NULL, INT64_MAX);
+	assert_string_equal(c.waiting_reason, "ImagePullBackOff");
+	assert_string_equal(c.waiting_message, "why");
+	assert_int_equal(c.not_before, INT64_MAX);
+	assert_int_equal(c.retry, 0);
+	lifecycle_forget_pull(&c);
+	lifecycle_pull_failed(&c, NOW);
+	assert_int_equal(c.pull_at, NOW + 10 * NSEC_PER_SEC);
+	free(c.waiting_message);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pull_backoff),
 		cmocka_unit_test(a_pod_comes_up),
 		cmocka_unit_test(a_failed_sandbox_waits),
 		cmocka_unit_test(policies),
