@@ -413,7 +413,7 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct fs_req *r = begin(req, ino, NULL);
 
-	if (!r)
+	if (!r || fs_takeover_unset(r, name))
 		return;
 	if (!user_xattr(name))
 		fs_reply_err(r, -EOPNOTSUPP);

@@ -21,7 +21,7 @@ struct fs_field_handle {
 	enum fs_hstate state;
 	int refused; /* the last commit's errno */
 	pid_t pid;
-	bool writes, at_close, written;
+	bool writes, at_close, written; /* written: a value was, by a write(2) that is done */
 	unsigned committing; /* commits under way: until they are done it counts as dirty for the next daemon */
 };
 
@@ -55,7 +55,8 @@ void fs_objdir_rename(struct fs_req *r, struct fs_node *dir, const char *name, s
 void fs_field_expire_gone(struct fs *fs, const struct object *live, const struct value *now);
 
 /* --- fieldkeep.c: for the next daemon --- */
-void fs_field_handle_keep(struct fs_field_handle *w); /* its state */
+void fs_field_handle_keep(struct fs_field_handle *w, uint64_t unique); /* its state; unique: see fs_keep_state() */
+/* What was written to w->blob. */
 void fs_field_keep_text(struct fs_field_handle *w, const void *data, size_t len, size_t at, uint64_t unique);
 void fs_field_keep(struct fs_handle *h);
 

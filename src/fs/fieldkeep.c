@@ -7,47 +7,39 @@
 #include "fs/quota.h"
 
 struct kept {
-	uint8_t state, has_blob, at_close, written;
+	uint8_t state, at_close, written, unused;
 	int32_t refused;
 };
 _Static_assert(sizeof(struct kept) <= FS_KEEP_STATE, "a region's state has that many bytes");
 
 static void fill(const struct fs_field_handle *w, uint8_t out[static FS_KEEP_STATE])
 {
-	const struct kept k = { .state = w->committing ? FS_H_DIRTY : (uint8_t)w->state, .has_blob = w->blob != NULL, .at_close = w->at_close,
-				.written = w->written, .refused = w->refused };
+	const struct kept k = { .state = w->committing ? FS_H_DIRTY : (uint8_t)w->state, .at_close = w->at_close, .written = w->written, .refused = w->refused };
 
 	memset(out, 0, FS_KEEP_STATE);
 	memcpy(out, &k, sizeof(k));
 }
 
-void fs_field_handle_keep(struct fs_field_handle *w)
+void fs_field_handle_keep(struct fs_field_handle *w, uint64_t unique)
 {
 	uint8_t state[FS_KEEP_STATE];
 
 	if (!w->h || !w->h->kept)
 		return;
 	fill(w, state);
-	fs_keep_state(w->h->fs->keep, w->h->kept, state);
+	fs_keep_state(w->h->fs->keep, w->h->kept, state, unique);
 }
 
 void fs_field_keep_text(struct fs_field_handle *w, const void *data, size_t len, size_t at, uint64_t unique)
 {
 	uint8_t state[FS_KEEP_STATE];
-	struct fs_keep_change c = { .data = data, .len = len, .at = at, .state = state, .unique = unique };
-	struct kept before;
+	const struct fs_keep_change c = { .data = data, .len = len, .at = at, .text_len = w->blob->len, .state = state,
+					  .unique = unique };
 
-	if (!w->h || !w->h->kept || !w->blob)
+	if (!w->h || !w->h->kept)
 		return;
-	memcpy(&before, fs_keep_version(w->h->kept)->state, sizeof(before));
-	c.text_len = w->blob->len;
-	if (!before.has_blob) { /* what was there before the first write goes with it */
-		c.data = w->blob->data;
-		c.len = w->blob->len;
-		c.at = 0;
-	}
 	fill(w, state);
-	fs_keep_change(w->h->fs->keep, w->h->kept, &c);
+	fs_keep_write(w->h->fs->keep, w->h->kept, &c, w->blob->data);
 }
 
 void fs_field_keep(struct fs_handle *h)
@@ -58,7 +50,7 @@ void fs_field_keep(struct fs_handle *h)
 		return;
 	w->h = h;
 	h->kept->region = FS_KEPT_FIELD;
-	fs_field_handle_keep(w);
+	fs_field_handle_keep(w, 0);
 }
 
 int fs_field_restore(struct fs_handle *h, const struct fs_takeover_place *at)
@@ -69,6 +61,7 @@ int fs_field_restore(struct fs_handle *h, const struct fs_takeover_place *at)
 	struct fs_field_handle *w;
 	struct fs_field_node *d;
 	struct kept k;
+	bool has_text = fs_keep_version(h->kept)->has_text;
 	int r = 0;
 
 	memcpy(&k, fs_keep_version(h->kept)->state, sizeof(k));
@@ -90,9 +83,9 @@ int fs_field_restore(struct fs_handle *h, const struct fs_takeover_place *at)
 	buf_append(&h->snap, fs_keep_handle_snap(h->fs->keep, h->kept), h->kept->snap_len);
 	*w = (struct fs_field_handle){ .h = h, .node = n, .state = k.state, .refused = k.refused, .pid = h->pid,
 				       .writes = true, .at_close = k.at_close, .written = k.written };
-	if (k.has_blob)
+	if (has_text)
 		w->blob = fs_blob_new(text, len);
-	if ((k.has_blob && (!w->blob || fs_quota_hold(h, len) < 0)) || buf_failed(&h->snap)) {
+	if ((has_text && (!w->blob || fs_quota_hold(h, len) < 0)) || buf_failed(&h->snap)) {
 		fs_blob_unref(w->blob);
 		free(w);
 		return -ENOMEM;

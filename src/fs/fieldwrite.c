@@ -63,12 +63,17 @@ static void on_done(struct fs *fs, void *arg, int result)
 		w->state = FS_H_REFUSED;
 		w->refused = result;
 	}
-	if (w) {
-		w->committing--;
-		fs_field_handle_keep(w);
-	}
 	if (result == 0 && !c->whole)
 		fs_revert_cancel(fs, c->uid, c->path);
+	if (w) {
+		/* By one change, after all else that the write does: the next daemon answers this one when it comes again,
+		 * and refuses another. */
+		bool whole_value = result == 0 && c->r && c->answer;
+
+		w->committing--;
+		w->written |= whole_value;
+		fs_field_handle_keep(w, whole_value ? fs_req_unique(c->r) : 0);
+	}
 	if (c->r && result == 0 && c->answer)
 		fs_reply_write(c->r, c->answer);
 	else if (c->r && result == 0 && c->attr)
@@ -206,7 +211,6 @@ static void write_value(struct fs_req *r, struct fs_handle *h, const char *data,
 			  "a value of this kind is written whole, by one write(2) at the start of the file");
 		return;
 	}
-	w->written = true;
 	start(h->node, r, h, fs_blob_new(data, size), size, false, &who, NULL);
 }
 
@@ -235,7 +239,7 @@ void fs_field_write(struct fs_req *r, struct fs_handle *h, const char *data, siz
 	if (err < 0) {
 		(void)fs_hstate_next(&w->state, FS_H_FAIL); /* a part is missing: nothing is committed */
 		w->refused = err;
-		fs_field_handle_keep(w);
+		fs_field_handle_keep(w, 0);
 		fs_reply_err(r, err);
 		return;
 	}
@@ -262,7 +266,7 @@ static void step(struct fs_req *r, struct fs_handle *h, enum fs_hevent event)
 	}
 	action = fs_hstate_next(&w->state, event);
 	if (action != FS_H_COMMIT) /* then it is kept as it is until the commit is done: the call may come again */
-		fs_field_handle_keep(w);
+		fs_field_handle_keep(w, 0);
 	switch (action) {
 	case FS_H_COMMIT:
 		start(h->node, r, h, buffer(h) ? fs_blob_ref(w->blob) : NULL, 0, false, &who, NULL);

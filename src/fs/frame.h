@@ -107,10 +107,11 @@ void fs_takeover_forget(struct fs *fs, uint64_t ino, uint64_t count);
 bool fs_takeover_is_stuck(struct fs *fs, uint64_t unique);
 /*
  * A request that came again may have been done already. Each answers it and returns true if so: a name was to be made and is
- * there; to be removed or moved away, and is not; a file was to be opened, and a handle was made for this very request.
+ * there; to be removed or moved away, and is not, nor an attribute; a file was to be opened, and a handle was made for this very request.
  */
 bool fs_takeover_made(struct fs_req *r, const char *name);
 bool fs_takeover_removed(struct fs_req *r, const char *name);
+bool fs_takeover_unset(struct fs_req *r, const char *xattr);
 bool fs_takeover_renamed(struct fs_req *r, const char *name, struct fs_node *newdir, const char *newname);
 bool fs_takeover_opened(fuse_req_t req, struct fs *fs, bool create);
 /* A create() whose file is there: opens it instead. */

@@ -478,7 +478,7 @@ static void keep_archive(struct fs_handle *h)
 	uint8_t state[FS_KEEP_STATE] = { (uint8_t)f->state };
 
 	if (h->kept)
-		fs_keep_state(h->fs->keep, h->kept, state);
+		fs_keep_state(h->fs->keep, h->kept, state, 0);
 }
 
 static void archive_keep(struct fs_handle *h)

@@ -13,7 +13,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 /* Another number whenever anything here, or what a region keeps, changes its place or sense. */
-#define LAYOUT ((UINT64_C(0x706f6466) << 32) + (sizeof(struct fs_kept) << 16) + 2)
+#define LAYOUT ((UINT64_C(0x706f6466) << 32) + (sizeof(struct fs_kept) << 16) + 3)
 
 enum {
 	INIT_MAX = 1024,

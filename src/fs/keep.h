@@ -34,6 +34,7 @@ struct fs_kept_version {
 	uint64_t off; /* of the text's block; 0: none */
 	uint32_t len, cap;
 	uint64_t unique; /* the request that made this version */
+	uint64_t has_text; /* something was written, if only to empty it */
 	uint8_t state[FS_KEEP_STATE];
 };
 
@@ -132,10 +133,14 @@ struct fs_keep_change {
 	size_t text_len;  /* of the text from now on */
 	const void *state; /* FS_KEEP_STATE bytes; NULL: as it is */
 	uint64_t unique;  /* of the request; 0: none */
+	bool written;	  /* by fs_keep_write() */
 };
 void fs_keep_change(struct fs_keep *k, struct fs_kept *h, const struct fs_keep_change *c);
-/* The state alone. */
-void fs_keep_state(struct fs_keep *k, struct fs_kept *h, const void *state);
+/* A write(2) or ftruncate(2) into a text that is `text` as a whole afterwards: at the first one, what was there before is
+ * kept with it, and c->data, c->len and c->at mean nothing. */
+void fs_keep_write(struct fs_keep *k, struct fs_kept *h, const struct fs_keep_change *c, const void *text);
+/* The state alone; with the request that is done by it, 0: none. */
+void fs_keep_state(struct fs_keep *k, struct fs_kept *h, const void *state, uint64_t unique);
 const struct fs_kept_version *fs_keep_version(const struct fs_kept *h);
 const void *fs_keep_text(const struct fs_keep *k, const struct fs_kept *h, size_t *ret_len);
 

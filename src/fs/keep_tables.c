@@ -283,6 +283,7 @@ void fs_keep_change(struct fs_keep *k, struct fs_kept *h, const struct fs_keep_c
 	if (c->state)
 		memcpy(v.state, c->state, FS_KEEP_STATE);
 	v.unique = c->unique & ~FS_KEEP_RESEND;
+	v.has_text |= c->written;
 	h->version[(h->cur & 1) ^ 1] = v;
 	fs_keep_barrier();
 	h->cur = (h->cur & 1) ^ 1;
@@ -291,9 +292,24 @@ void fs_keep_change(struct fs_keep *k, struct fs_kept *h, const struct fs_keep_c
 		fs_keep_give_back(k, before, before_cap);
 }
 
-void fs_keep_state(struct fs_keep *k, struct fs_kept *h, const void *state)
+void fs_keep_write(struct fs_keep *k, struct fs_kept *h, const struct fs_keep_change *c, const void *text)
+{
+	struct fs_keep_change all = *c;
+
+	if (!k || !h)
+		return;
+	all.written = true;
+	if (!fs_keep_version(h)->has_text) {
+		all.data = text;
+		all.len = c->text_len;
+		all.at = 0;
+	}
+	fs_keep_change(k, h, &all);
+}
+
+void fs_keep_state(struct fs_keep *k, struct fs_kept *h, const void *state, uint64_t unique)
 {
 	if (k && h)
 		fs_keep_change(k, h, &(struct fs_keep_change){ .state = state, .text_len = fs_keep_version(h)->len,
-							       .unique = fs_keep_version(h)->unique });
+							       .unique = unique ? unique : fs_keep_version(h)->unique });
 }

@@ -12,7 +12,7 @@
 enum { SNAP_MAX = 256 * 1024 }; /* what a longer text was at open is known only while it is in force */
 
 struct kept {
-	uint8_t state, has_blob, over_set, unused;
+	uint8_t state, over_set, unused[2];
 	int32_t refused;
 	uint64_t base_rev; /* of the record when it was opened; 0: none */
 	int64_t mtime;
@@ -24,7 +24,7 @@ static void fill(const struct fs_whandle *w, uint8_t out[static FS_KEEP_STATE])
 {
 	const struct fs_manifest *m = w->m;
 	const struct fs_record rec = fs_manifest_next_attr(m);
-	const struct kept k = { .state = w->committing ? FS_H_DIRTY : (uint8_t)w->state, .has_blob = w->blob != NULL, .over_set = (uint8_t)m->over_set,
+	const struct kept k = { .state = w->committing ? FS_H_DIRTY : (uint8_t)w->state, .over_set = (uint8_t)m->over_set,
 				.refused = w->refused, .base_rev = w->base ? store_entry_mod_rev(w->base) : 0,
 				.mode = rec.mode, .uid = rec.uid, .gid = rec.gid,
 				.mtime = m->over_set & FS_SET_MTIME ? rec.mtime : m->rec.mtime };
@@ -40,7 +40,7 @@ void fs_whandle_keep(struct fs_whandle *w)
 	if (!w->h || !w->h->kept)
 		return;
 	fill(w, state);
-	fs_keep_state(w->m->fs->keep, w->h->kept, state);
+	fs_keep_state(w->m->fs->keep, w->h->kept, state, 0);
 }
 
 void fs_manifest_keep(struct fs_manifest *m)
@@ -55,19 +55,12 @@ void fs_whandle_keep_text(struct fs_whandle *w, const void *data, size_t len, si
 {
 	uint8_t state[FS_KEEP_STATE];
 	struct fs_keep_change c = { .data = data, .len = len, .at = at, .state = state, .unique = unique };
-	struct kept before;
 
 	if (!w->h || !w->h->kept || !w->blob)
 		return;
-	memcpy(&before, fs_keep_version(w->h->kept)->state, sizeof(before));
-	c.text_len = w->blob->len;
-	if (!before.has_blob) { /* what was there before the first write goes with it */
-		c.data = w->blob->data;
-		c.len = w->blob->len;
-		c.at = 0;
-	}
 	fill(w, state);
-	fs_keep_change(w->m->fs->keep, w->h->kept, &c);
+	c.text_len = w->blob->len;
+	fs_keep_write(w->m->fs->keep, w->h->kept, &c, w->blob->data);
 }
 
 void fs_manifest_op_keep(struct fs_handle *h)
@@ -117,15 +110,16 @@ static int restore_text(struct fs_handle *h, struct fs_whandle *w, const struct 
 {
 	size_t len = 0;
 	const void *text = fs_keep_text(h->fs->keep, h->kept, &len);
+	bool has_text = fs_keep_version(h->kept)->has_text;
 
-	if (!k->has_blob && !w->writes) {
+	if (!has_text && !w->writes) {
 		text = fs_keep_handle_snap(h->fs->keep, h->kept);
 		len = text ? h->kept->snap_len : 0;
 		if (w->base && store_entry_mod_rev(w->base) == k->base_rev)
 			return 0;
 		if (k->base_rev && !text)
 			return -EIO;
-	} else if (!k->has_blob) {
+	} else if (!has_text) {
 		return w->base && store_entry_mod_rev(w->base) != k->base_rev ? -EIO : 0;
 	}
 	fs_blob_unref(w->blob);

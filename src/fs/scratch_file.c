@@ -150,7 +150,7 @@ static uint64_t append_at(struct fs_req *r, struct fs_handle *h, uint64_t end)
 		return k.at;
 	k = (struct kept){ .unique = fs_req_unique(r) & ~FS_KEEP_RESEND, .at = end };
 	memcpy(state, &k, sizeof(k));
-	fs_keep_state(h->fs->keep, h->kept, state);
+	fs_keep_state(h->fs->keep, h->kept, state, 0);
 	return end;
 }
 

@@ -275,6 +275,16 @@ bool fs_takeover_removed(struct fs_req *r, const char *name)
 	return true;
 }
 
+bool fs_takeover_unset(struct fs_req *r, const char *xattr)
+{
+	_cleanup_buf_ struct buf value = BUF_INIT;
+
+	if (!came_again(r) || !r->node->ops->getxattr || r->node->ops->getxattr(r->node, xattr, &value) != -ENODATA)
+		return false;
+	fs_reply_err(r, 0);
+	return true;
+}
+
 bool fs_takeover_renamed(struct fs_req *r, const char *name, struct fs_node *newdir, const char *newname)
 {
 	struct fs_keep *k = r->fs->keep;
