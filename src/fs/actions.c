@@ -89,10 +89,8 @@ static void try_delete(struct deletion *d);
 
 static void end_delete(struct deletion *d, int result, const char *why)
 {
-	struct fs_node *n = fs_node_find(d->dir->fs, fs_ino(d->dir->fs, d->uid, ""));
-
-	if (result == 0 && n && n->parent) /* the kernel may keep its name for a second */
-		fs_notify_entry(d->dir->fs, n->parent->ino, n->name);
+	if (result == 0) /* the kernel may keep NAME/ for a second */
+		fs_notify_expire(d->dir->fs, fs_ino(d->dir->fs, d->uid, ""));
 	if (result < 0)
 		fs_refuse(d->r, result, d->dir, d->name, "cannot be %s: %s", d->evict ? "evicted" : "deleted",
 			  why && *why ? why : strerror(-result));

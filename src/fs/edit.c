@@ -25,19 +25,10 @@ void fs_edit_strip(struct value *root)
 	(void)value_remove(root, "status");
 }
 
-/* The kernel may keep what it was told of NAME/ for a second; whoever changed it sees the change at once. */
-static void tell_kernel(struct fs *fs, const char *uid)
-{
-	uint64_t ino = fs_ino(fs, uid, "");
-
-	if (fs_node_find(fs, ino))
-		fs_notify_inode(fs, ino);
-}
-
 static void finish(struct job *j, int result)
 {
-	if (result == 0)
-		tell_kernel(j->fs, j->e.uid);
+	if (result == 0) /* the kernel may keep what it was told of NAME/ for a second; whoever changed it sees the change */
+		fs_notify_expire(j->fs, fs_ino(j->fs, j->e.uid, ""));
 	j->e.done(j->fs, j->e.arg, result);
 	free((void *)j->e.uid);
 	free((void *)j->e.path);

@@ -29,39 +29,16 @@ struct fs_live {
 
 /* --- what went is out of the kernel's sight at once, so that what comes under its name is seen --- */
 
-struct gone {
-	struct fs_task task;
-	struct fs *fs;
-	char uid[OBJECT_UID_SIZE];
-};
-
-/* On the loop. */
-static void on_gone(struct fs_task *task)
-{
-	struct gone *g = container_of(task, struct gone, task);
-	static const char *const paths[] = { "", "namespace" }; /* of NAME/ and namespaces/NAME/ */
-
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		const struct fs_node *n = fs_node_find(g->fs, fs_ino(g->fs, g->uid, paths[i]));
-
-		if (n && n->parent)
-			fs_notify_entry(g->fs, n->parent->ino, n->name);
-	}
-	free(g);
-}
-
 /* Ignoring lack of memory: the kernel forgets by itself within a second. */
-static void post_gone(struct fs *fs, struct store_entry *was)
+static void expire(struct fs *fs, struct store_entry *was)
 {
 	_cleanup_object_ struct object *o = NULL;
-	struct gone *g = object_from_entry(was, &o) == 0 ? calloc(1, sizeof(*g)) : NULL;
 
-	if (!g)
+	if (object_from_entry(was, &o) < 0)
 		return;
-	g->task.fn = on_gone;
-	g->fs = fs;
-	(void)snprintf(g->uid, sizeof(g->uid), "%s", object_uid(o));
-	fs_post(fs, &g->task);
+	fs_notify_expire(fs, fs_ino(fs, object_uid(o), "")); /* NAME/ */
+	if (strcmp(object_kind(o)->plural, "namespaces") == 0)
+		fs_notify_expire(fs, fs_ino(fs, object_uid(o), "namespace"));
 }
 
 /* On the store's thread. */
@@ -74,7 +51,7 @@ static void on_change(void *arg, const struct store_change *change)
 	fs_times_add(&fs->live->times, change->rev, now);
 	pthread_mutex_unlock(&fs->live->lock);
 	if (!change->now)
-		post_gone(fs, change->old);
+		expire(fs, change->old);
 }
 
 void fs_live_stop(struct fs_live *l)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop thread: FUSE requests, posted tasks, timers and watched descriptors, from one epoll. Beside it two threads
- * that are started when they are first needed: the worker (parsing of large texts) and the notifier (words to the kernel,
- * which must never come from the loop: they may wait for a lock that a request under way holds).
+ * The loop thread: FUSE requests, posted tasks, timers and watched descriptors, from one epoll. Beside it the worker, a
+ * thread that is started when it is first needed (parsing of large texts).
  *
- * Locks: `lock` guards the posted tasks and the counts, `notify_lock` the notifier's queue, `work_lock` the worker's. None
- * is held while another is taken or while a callback runs.
+ * Words to the kernel are only such as take no lock there that a request under way may hold: that attributes are old, and
+ * that who polls should look. They are said at once, by any thread. FUSE_NOTIFY_INVAL_ENTRY, and INVAL_INODE of pages, are
+ * never: whoever says them may wait until a caller has its answer, and a daemon that is killed meanwhile cannot end, so that
+ * no other one takes over to give it. A name that went is told by its inode, whose getattr() says so: fs_node_gone().
+ *
+ * Locks: `lock` guards the posted tasks and the counts, `work_lock` the worker's queue. None is held while another is taken
+ * or while a callback runs.
  */
 #include "fs/frame.h"
 
@@ -21,7 +25,6 @@
 #include "base/clock.h"
 
 enum {
-	NOTIFY_MAX = 4096,	 /* words that wait; more are dropped */
 	LOOP_EVENTS = 16,
 	LOOP_STACK = 256 * 1024, /* of the threads */
 	LOOP_BATCH = 16,	 /* requests served before others have their turn */
@@ -53,16 +56,9 @@ struct work {
 	void *arg;
 };
 
-struct note {
-	STAILQ_ENTRY(note) entry;
-	struct fuse_pollhandle *ph;
-	uint64_t ino;
-	char name[]; /* "": of the inode */
-};
-
 struct fs_loop {
 	struct fs *fs;
-	struct fuse_session *se;
+	struct fuse_session *_Atomic se;
 	struct fuse_buf buf;
 	int fuse_fd; /* borrowed */
 	int epoll_fd, wake_fd; /* owned */
@@ -82,13 +78,6 @@ struct fs_loop {
 	STAILQ_HEAD(, work) works;
 	bool work_started, work_stop;
 	pthread_t worker;
-
-	pthread_mutex_t notify_lock;
-	pthread_cond_t notify_cond;
-	STAILQ_HEAD(, note) notes;
-	size_t n_notes;
-	bool notify_started, notify_stop;
-	pthread_t notifier;
 };
 
 static void on_wake(struct fs *fs, void *arg);
@@ -105,14 +94,11 @@ int fs_loop_new(struct fs *fs, struct error *err)
 	l->fuse_fd = -1;
 	STAILQ_INIT(&l->tasks);
 	STAILQ_INIT(&l->works);
-	STAILQ_INIT(&l->notes);
 	SLIST_INIT(&l->watches);
 	(void)pthread_mutex_init(&l->lock, NULL); /* cannot fail on Linux with default attributes, nor can the rest */
 	(void)pthread_mutex_init(&l->work_lock, NULL);
-	(void)pthread_mutex_init(&l->notify_lock, NULL);
 	(void)pthread_cond_init(&l->posted, NULL);
 	(void)pthread_cond_init(&l->work_cond, NULL);
-	(void)pthread_cond_init(&l->notify_cond, NULL);
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fs->loop = l;
@@ -378,93 +364,20 @@ int fs_work(struct fs *fs, void (*work)(void *arg), void (*done)(struct fs *fs, 
 	return 0;
 }
 
-/* --- the notifier --- */
-
-static void tell(struct fs_loop *l, struct note *n)
-{
-	if (n->ph) {
-		(void)fuse_lowlevel_notify_poll(n->ph); /* ignoring: the file was closed */
-		fuse_pollhandle_destroy(n->ph);
-	} else if (n->name[0]) {
-		(void)fuse_lowlevel_notify_inval_entry(l->se, n->ino, n->name, strlen(n->name)); /* ignoring: advice */
-	} else {
-		(void)fuse_lowlevel_notify_inval_inode(l->se, n->ino, 0, 0); /* ignoring: advice */
-	}
-	free(n);
-}
-
-static void *notifier_main(void *arg)
-{
-	struct fs_loop *l = arg;
-
-	pthread_mutex_lock(&l->notify_lock);
-	for (;;) {
-		struct note *n = STAILQ_FIRST(&l->notes);
-
-		if (l->notify_stop)
-			break;
-		if (!n) {
-			pthread_cond_wait(&l->notify_cond, &l->notify_lock);
-			continue;
-		}
-		STAILQ_REMOVE_HEAD(&l->notes, entry);
-		l->n_notes--;
-		pthread_mutex_unlock(&l->notify_lock);
-		tell(l, n);
-		pthread_mutex_lock(&l->notify_lock);
-	}
-	pthread_mutex_unlock(&l->notify_lock);
-	return NULL;
-}
-
-static void notify(struct fs *fs, uint64_t ino, const char *name, struct fuse_pollhandle *ph)
-{
-	struct fs_loop *l = fs->loop;
-	struct note *n = malloc(sizeof(*n) + strlen(name) + 1);
-	bool taken = false;
-
-	if (n) {
-		n->ph = ph;
-		n->ino = ino;
-		memcpy(n->name, name, strlen(name) + 1);
-		pthread_mutex_lock(&l->notify_lock);
-		if (!l->notify_started && start_thread(&l->notifier, notifier_main, l) == 0)
-			l->notify_started = true;
-		if (l->notify_started && !l->notify_stop && (ph || l->n_notes < NOTIFY_MAX)) {
-			STAILQ_INSERT_TAIL(&l->notes, n, entry);
-			l->n_notes++;
-			taken = true;
-			pthread_cond_signal(&l->notify_cond);
-		}
-		pthread_mutex_unlock(&l->notify_lock);
-	}
-	if (taken)
-		return;
-	free(n);
-	if (ph)
-		fuse_pollhandle_destroy(ph);
-}
-
-void fs_notify_inode(struct fs *fs, uint64_t ino)
-{
-	notify(fs, ino, "", NULL);
-}
+/* --- words to the kernel --- */
 
 void fs_notify_expire(struct fs *fs, uint64_t ino)
 {
-	/* Of the attributes alone: the kernel waits for no lock then. Ignoring the result: most inodes it does not know. */
-	if (fs->loop && fs->loop->se)
-		(void)fuse_lowlevel_notify_inval_inode(fs->loop->se, ino, -1, 0);
-}
+	struct fuse_session *se = fs->loop ? fs->loop->se : NULL;
 
-void fs_notify_entry(struct fs *fs, uint64_t parent, const char *name)
-{
-	notify(fs, parent, name, NULL);
+	if (se) /* ignoring the result: most inodes it does not know */
+		(void)fuse_lowlevel_notify_inval_inode(se, ino, -1, 0);
 }
 
 void fs_poll_wake(struct fs *fs, struct fuse_pollhandle *ph)
 {
-	notify(fs, 0, "", ph);
+	(void)fuse_lowlevel_notify_poll(ph); /* ignoring: the file was closed */
+	fuse_pollhandle_destroy(ph);
 }
 
 void fs_poll_drop(struct fuse_pollhandle *ph)
@@ -652,20 +565,6 @@ void fs_loop_free(struct fs *fs)
 	pthread_mutex_unlock(&l->work_lock);
 	if (l->work_started)
 		(void)pthread_join(l->worker, NULL); /* cannot fail: it is joined once */
-	pthread_mutex_lock(&l->notify_lock);
-	l->notify_stop = true;
-	pthread_cond_signal(&l->notify_cond);
-	pthread_mutex_unlock(&l->notify_lock);
-	if (l->notify_started)
-		(void)pthread_join(l->notifier, NULL); /* cannot fail: it is joined once */
-	while (!STAILQ_EMPTY(&l->notes)) {
-		struct note *n = STAILQ_FIRST(&l->notes);
-
-		STAILQ_REMOVE_HEAD(&l->notes, entry);
-		if (n->ph)
-			fuse_pollhandle_destroy(n->ph);
-		free(n);
-	}
 	fs_req_pool_free(fs);
 	free_watches(l, true);
 	if (!fs->keep)
@@ -674,10 +573,8 @@ void fs_loop_free(struct fs *fs)
 	close_fdp(&l->wake_fd);
 	(void)pthread_mutex_destroy(&l->lock); /* cannot fail: nobody holds them */
 	(void)pthread_mutex_destroy(&l->work_lock);
-	(void)pthread_mutex_destroy(&l->notify_lock);
 	(void)pthread_cond_destroy(&l->posted);
 	(void)pthread_cond_destroy(&l->work_cond);
-	(void)pthread_cond_destroy(&l->notify_cond);
 	free(l);
 	fs->loop = NULL;
 }

@@ -240,7 +240,7 @@ void fs_nodes_notify_below(const struct fs_node *dir)
 		for (const struct fs_node *n = t->nodes[i]; n; n = n->hash_next)
 			for (const struct fs_node *p = n->parent; p; p = p->parent)
 				if (p == dir) {
-					fs_notify_inode(dir->fs, n->ino);
+					fs_notify_expire(dir->fs, n->ino);
 					break;
 				}
 }
@@ -281,6 +281,15 @@ const char *fs_intern(struct fs *fs, const char *s)
 }
 
 /* --- attributes --- */
+
+int fs_node_gone(const struct fs_node *n)
+{
+	_cleanup_fs_node_ struct fs_node *other = NULL;
+
+	if (n->parent && n->parent->ops->lookup(n->parent, n->name, &other) == 0 && other && other != n)
+		return -ESTALE;
+	return -ENOENT;
+}
 
 int fs_node_attr(struct fs_node *n, struct fs_attr *a)
 {

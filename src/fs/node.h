@@ -198,6 +198,9 @@ const char *fs_intern(struct fs *fs, const char *s);
 
 /* --- attributes --- */
 
+/* What getattr() answers of a node whose thing is gone: -ESTALE, at which the kernel looks the path up again, where another
+ * has its name by now, else -ENOENT. */
+int fs_node_gone(const struct fs_node *n);
 /* getattr() with the struct set up for it. */
 int fs_node_attr(struct fs_node *n, struct fs_attr *a);
 /*
@@ -344,11 +347,7 @@ struct fs_fdwatch;
 int fs_watch_fd(struct fs *fs, int fd, void (*fn)(struct fs *fs, void *arg), void *arg, struct fs_fdwatch **ret);
 void fs_unwatch_fd(struct fs_fdwatch *w);
 
-/* Tell the kernel, from the notifier's thread, that what it holds is old. Any thread; advice: dropped when too many
- * wait, since nothing lives longer than FS_TTL. */
-void fs_notify_inode(struct fs *fs, uint64_t ino);
-void fs_notify_entry(struct fs *fs, uint64_t parent, const char *name);
-/* The kernel is to ask anew for the inode's attributes, at once: it has when this returns. Any thread. */
+/* The kernel is to ask anew for the inode's attributes: it has been told when this returns. Any thread. */
 void fs_notify_expire(struct fs *fs, uint64_t ino);
 /* Wakes a poll(2) and destroys ph. Any thread. */
 void fs_poll_wake(struct fs *fs, struct fuse_pollhandle *ph);

@@ -141,7 +141,7 @@ static int dir_getattr(struct fs_node *n, struct fs_attr *a)
 	_cleanup_object_ struct object *o = cache_get_uid(n->fs->cache, fs_obj_uid(n));
 
 	if (!o)
-		return -ENOENT;
+		return fs_node_gone(n);
 	fs_attr_dir(n, a, 0755, fs_live_changed(n->fs, o));
 	return 0;
 }

@@ -102,6 +102,10 @@ const struct fs_ops fs_root_ops = {
 
 static int nsdir_getattr(struct fs_node *n, struct fs_attr *a)
 {
+	_cleanup_object_ struct object *o = cache_get(n->fs->cache, n->kind, NULL, n->name);
+
+	if (!o || fs_nsdir_ino(n->fs, o) != n->ino)
+		return fs_node_gone(n);
 	fs_dirs_getattr(n, a, 0750);
 	return 0;
 }
