@@ -193,7 +193,7 @@ static void keep_state(struct fs_handle *h)
 
 	_Static_assert(sizeof(k) <= sizeof(state), "room for it");
 	memcpy(state, &k, sizeof(k));
-	fs_keep_state(h->fs->keep, h->kept, state);
+	fs_keep_state(h->fs->keep, h->kept, state, 0);
 }
 
 static void file_keep(struct fs_handle *h)
