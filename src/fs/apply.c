@@ -405,7 +405,7 @@ int fs_apply(struct fs_apply *ap)
 	ap->diags = DIAG_LIST_INIT;
 	ap->declared = ap->waiting = ap->starts = BUF_INIT;
 	ap->n_declared = 0;
-	ap->has_via = false;
+	ap->has_via = ap->aside = false;
 	ap->seen.seed = ap->before.seed = ap->fs->seed;
 	ap->own.key[0] = ap->others.key[0] = '\0';
 	ap->txn = txn_new(ap->fs->registry, ap->who);
@@ -417,7 +417,8 @@ int fs_apply(struct fs_apply *ap)
 	result = schema_manifest_read(ap->text, ap->len, a, &ap->diags, &docs, &n);
 	if (result < 0)
 		return result;
-	if (n && !ap->target->kind && none_is_object(docs, n)) {
+	ap->aside = n && !ap->target->kind && none_is_object(docs, n);
+	if (ap->aside) {
 		diag_add(&ap->diags, DIAG_WARNING, 0, value_mark(docs[0].root), "",
 			 "no document here has an apiVersion or a kind: the file declares nothing");
 		n = 0;

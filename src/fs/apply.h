@@ -29,6 +29,7 @@ struct fs_apply {
 	struct buf declared; /* object keys, each with its NUL */
 	struct buf starts;   /* where in the text each of them begins: a struct value_mark each */
 	uint32_t n_declared;
+	bool aside;	     /* out: no document is an object; the file is scratch */
 	bool has_via;	     /* the right to a namespace came from a further group: */
 	gid_t via;
 	struct buf waiting;  /* those of them whose name is still taken by an object that terminates */

@@ -10,6 +10,7 @@
 
 #include "fs/access.h"
 #include "fs/apply.h"
+#include "fs/aside.h"
 #include "fs/decl.h"
 #include "fs/keyset.h"
 #include "fs/place.h"
@@ -30,7 +31,7 @@ struct job {
 	bool same_text;
 	int result;
 	unsigned tries;
-	int64_t committed;
+	struct fs_record aside; /* of the text that was put aside for a commit that is not done yet */
 };
 
 static void free_job(struct job *j)
@@ -71,6 +72,13 @@ static const struct fs_record *old_record(const struct job *j)
 	return j->old ? &j->old_rec : NULL;
 }
 
+/* The text that was put aside belongs to no record. */
+static void drop_aside(struct job *j)
+{
+	fs_aside_drop(j->fs, &j->aside);
+	j->aside.aside_len = 0;
+}
+
 /* --- the end --- */
 
 static void finish(struct job *j, int code, struct store_entry *now, const char *error)
@@ -104,6 +112,7 @@ static void refuse(struct job *j, int code)
 	struct diag_list *diags = &j->apply.diags;
 	char comm[16] = "?";
 
+	drop_aside(j);
 	if (j->q.dry) {
 		finish_dry(j, code);
 		return;
@@ -188,6 +197,10 @@ static void committed(struct job *j)
 		finish(j, -EIO, NULL, NULL);
 		return;
 	}
+	if (!j->same_text)
+		fs_aside_drop(fs, old_record(j));
+	fs_aside_drop(fs, j->removed ? &j->removed_rec : NULL);
+	j->aside.aside_len = 0; /* it is the record's now */
 	(void)fs_decl_replace(fs->decl, j->q.target.key, old_record(j), &rec); /* ignoring -ENOMEM: see there */
 	if (j->removed)
 		(void)fs_decl_replace(fs->decl, j->q.remove_key, &j->removed_rec, NULL);
@@ -255,6 +268,24 @@ static int seal_declared(struct job *j, const char *object_key)
 	return r;
 }
 
+/* A text that declares nothing, since it is something else, lies aside; rec->committed is where. */
+static int put_aside(struct job *j, struct fs_record *rec)
+{
+	int r = -EEXIST;
+
+	for (unsigned i = 0; r == -EEXIST && i < FS_COMMIT_RETRIES; i++) {
+		if (i)
+			rec->committed = fs_decl_stamp(j->fs->decl, rec->committed + 1);
+		r = fs_aside_write(j->fs, rec, j->q.text->data, j->q.text->len);
+	}
+	if (r < 0)
+		return r;
+	rec->aside_len = j->q.text->len;
+	rec->text_len = 0;
+	j->aside = *rec;
+	return 0;
+}
+
 static int seal(struct job *j)
 {
 	struct fs *fs = j->fs;
@@ -275,12 +306,18 @@ static int seal(struct job *j)
 		rec.writer_uid = j->old_rec.writer_uid;
 		rec.writer_gid = j->old_rec.writer_gid;
 		rec.committed = j->old_rec.committed;
+		rec.aside_len = j->old_rec.aside_len;
+		rec.text_len = j->old_rec.text_len;
 	} else {
 		rec.declared = j->apply.declared.data;
 		rec.declared_len = j->apply.declared.len;
 		rec.n_declared = j->apply.n_declared;
 		rec.committed = fs_decl_stamp(fs->decl, now);
+		rec.aside_len = 0;
+		r = j->apply.aside && !j->q.dry ? put_aside(j, &rec) : 0;
 	}
+	if (r < 0)
+		return r;
 	fs_record_encode(&rec, &bytes);
 	if (buf_failed(&bytes))
 		return -ENOMEM;
@@ -341,6 +378,8 @@ static bool text_is_same(const struct job *j)
 {
 	const struct fs_record *old = j->removed ? &j->removed_rec : old_record(j);
 
+	if (old && old->aside_len)
+		return !j->removed && fs_aside_is(j->fs, old, j->q.text);
 	return old && !j->removed && old->text_len == j->q.text->len &&
 	       (old->text_len == 0 || memcmp(old->text, j->q.text->data, old->text_len) == 0);
 }
@@ -349,6 +388,7 @@ static void start_job(struct job *j)
 {
 	int r;
 
+	drop_aside(j);
 	fs_apply_clear(&j->apply);
 	r = read_record(j->fs, j->q.target.key, &j->old, &j->old_rec);
 	if (r == 0 && j->q.remove_key)
@@ -432,8 +472,7 @@ void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r)
 	    fs_place_path(fs, key, &path) < 0)
 		return;
 	q.target.ns = fs_intern(fs, ns);
-	text = fs_blob_new(rec.text, rec.text_len);
-	if (!text || !q.target.ns)
+	if (fs_aside_text(fs, &rec, &text) < 0 || !q.target.ns)
 		return;
 	q.target.path = buf_str(&path);
 	q.text = text;
@@ -496,6 +535,7 @@ static void on_simple(struct fs *fs, void *arg, int result, uint64_t rev)
 		return;
 	}
 	if (result == 0 && !s->attr_only && decode(s->old, &old) == 0) {
+		fs_aside_drop(fs, s->newkey ? (had_target ? &target : NULL) : &old);
 		(void)fs_decl_replace(fs->decl, s->key, &old, NULL);
 		if (s->newkey)
 			(void)fs_decl_replace(fs->decl, s->newkey, had_target ? &target : NULL, &old);

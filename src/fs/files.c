@@ -11,6 +11,7 @@
 
 #include "fs/commit.h"
 #include "fs/access.h"
+#include "fs/aside.h"
 #include "fs/folder.h"
 #include "fs/kinddir.h"
 #include "fs/manifest.h"
@@ -313,12 +314,19 @@ static void on_moved(struct fs *fs, void *arg, int result)
 static void manifest_to_scratch(struct name_change *c)
 {
 	const struct fs_manifest *m = c->n->data;
+	_cleanup_blob_ struct fs_blob *text = NULL;
+	struct fs_record rec = m->rec;
 	struct writer who = fs_req_writer(c->r);
 	char key[STORE_KEY_MAX + 1];
 	int err = fs_place_key(c->dir, c->name, key);
 
 	if (err == 0)
-		err = fs_scratch_write(c->newdir, c->newname, &m->rec);
+		err = fs_aside_text(c->dir->fs, &m->rec, &text);
+	if (err == 0) {
+		rec.text = text->data;
+		rec.text_len = text->len;
+		err = fs_scratch_write(c->newdir, c->newname, &rec);
+	}
 	if (err < 0) {
 		end_change(c, err);
 		return;
@@ -345,12 +353,13 @@ static void manifest_to_manifest(struct name_change *c)
 		fs_req_park(c->r, NULL, NULL);
 		fs_commit_move(c->dir->fs, &who, key, newkey, on_moved, c);
 	} else {
-		_cleanup_blob_ struct fs_blob *text = fs_blob_new(m->rec.text, m->rec.text_len);
+		_cleanup_blob_ struct fs_blob *text = NULL;
 
-		if (text)
+		err = fs_aside_text(c->dir->fs, &m->rec, &text);
+		if (err == 0)
 			apply_as(c, text, &m->rec, key);
 		else
-			end_change(c, -ENOMEM);
+			end_change(c, err);
 	}
 }
 

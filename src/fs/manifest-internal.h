@@ -11,6 +11,7 @@ struct fs_whandle {
 	struct fs_handle *h;	      /* borrowed: whose it is, once the kernel has it */
 	struct store_entry *base;     /* owned: the record when it was opened; NULL: none */
 	struct fs_blob *blob;	      /* owned: what was written; NULL: nothing */
+	int aside;		      /* owned: the base's text where it lies aside (fs/aside.h); -1, or why it cannot be read */
 	enum fs_hstate state;
 	bool counted; /* as half written */
 	unsigned committing; /* commits under way: until they are done it counts as dirty for the next daemon */

@@ -41,7 +41,7 @@ int fs_manifest_op_getattr(struct fs_node *n, struct fs_attr *a)
 	if (m->gone && !m->entry && LIST_EMPTY(&m->writers))
 		return -ENOENT;
 	*a = (struct fs_attr){ .mode = rec.mode & S_IFMT ? rec.mode : S_IFREG | rec.mode, .uid = rec.uid, .gid = rec.gid,
-			       .size = m->entry ? m->rec.text_len : 0,
+			       .size = m->entry ? fs_record_size(&m->rec) : 0,
 			       .mtime = m->over_set & FS_SET_MTIME ? rec.mtime : m->touched ? m->touched : m->rec.mtime,
 			       .ctime = m->touched ? m->touched : m->rec.ctime, .ttl = FS_TTL,
 			       .name_ttl = m->entry ? FS_TTL : FS_TTL_NONE }; /* a new name may be gone at release */

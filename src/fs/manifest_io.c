@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fs/access.h"
+#include "fs/aside.h"
 #include "fs/commit.h"
 #include "fs/keep.h"
 #include "fs/manifest-internal.h"
@@ -235,11 +236,13 @@ struct fs_whandle *fs_whandle_new(struct fs_manifest *m, int flags, pid_t pid)
 	if (!w)
 		return NULL;
 	w->pid = pid;
+	w->aside = m->entry && m->rec.aside_len ? fs_aside_open(m->fs, &m->rec) : -1;
 	w->writes = (flags & O_ACCMODE) != O_RDONLY;
 	if (w->writes && (!m->entry || flags & O_TRUNC)) {
 		w->state = FS_H_FRESH;
 		w->blob = fs_blob_new(NULL, 0);
 		if (!w->blob) {
+			close_fdp(&w->aside);
 			free(w);
 			return NULL;
 		}
@@ -258,6 +261,30 @@ void fs_manifest_op_open(struct fs_req *r, struct fs_node *n, struct fs_handle *
 		fs_reply_open(r, h);
 	else
 		fs_reply_err(r, -ENOMEM);
+}
+
+/* Whether the text that the handle began with lies aside. */
+static bool begins_aside(const struct fs_whandle *w)
+{
+	struct fs_record rec;
+	const void *value;
+	size_t len;
+
+	if (!w->base)
+		return false;
+	value = store_entry_value(w->base, &len);
+	return fs_record_decode(value, len, &rec) == 0 && rec.aside_len;
+}
+
+static void read_aside(struct fs_req *r, const struct fs_whandle *w, size_t size, uint64_t off)
+{
+	_cleanup_free_ char *b = malloc(size ? size : 1);
+	ssize_t n = b && w->aside >= 0 ? pread(w->aside, b, size, (off_t)off) : -1;
+
+	if (n >= 0)
+		fs_reply_buf(r, b, (size_t)n);
+	else
+		fs_reply_err(r, !b ? -ENOMEM : w->aside < 0 ? w->aside : -errno);
 }
 
 static void base_text(const struct fs_whandle *w, const char **ret_text, size_t *ret_len)
@@ -283,6 +310,10 @@ void fs_manifest_op_read(struct fs_req *r, struct fs_handle *h, size_t size, uin
 	const char *text;
 	size_t len;
 
+	if (!w->blob && begins_aside(w)) {
+		read_aside(r, w, size, off);
+		return;
+	}
 	if (w->blob) {
 		text = w->blob->data;
 		len = w->blob->len;
@@ -302,6 +333,8 @@ int fs_whandle_need_blob(struct fs_whandle *w)
 
 	if (w->blob)
 		return 0;
+	if (begins_aside(w))
+		return w->aside < 0 ? w->aside : fs_aside_read(w->aside, &w->blob);
 	base_text(w, &text, &len);
 	w->blob = fs_blob_new(text, len);
 	return w->blob ? 0 : -ENOMEM;
@@ -362,6 +395,8 @@ void fs_whandle_free(struct fs_whandle *w)
 		return;
 	if (w->writes)
 		LIST_REMOVE(w, entry);
+	if (w->aside >= 0)
+		close_fdp(&w->aside);
 	fs_blob_unref(w->blob);
 	store_entry_unref(w->base);
 	fs_manifest_unref(w->m);
@@ -372,11 +407,15 @@ void fs_whandle_free(struct fs_whandle *w)
 void fs_manifest_truncate(struct fs_req *r, struct fs_node *n, uint64_t size)
 {
 	struct fs_manifest *m = n->data;
-	_cleanup_blob_ struct fs_blob *text = fs_blob_new(m->entry ? m->rec.text : NULL, m->entry ? m->rec.text_len : 0);
+	_cleanup_blob_ struct fs_blob *text = NULL;
 	_cleanup_fs_access_ struct fs_access *access = fs_access_of(r);
 	struct writer who = fs_req_writer(r);
-	int err = text && access ? 0 : -ENOMEM;
+	int err = access ? 0 : -ENOMEM;
 
+	if (err == 0 && m->entry)
+		err = fs_aside_text(m->fs, &m->rec, &text);
+	else if (err == 0 && !(text = fs_blob_new(NULL, 0)))
+		err = -ENOMEM;
 	if (err == 0)
 		err = size > FS_MANIFEST_MAX ? -EFBIG : fs_blob_resize(&text, size);
 	if (err < 0)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "fs/aside.h"
 #include "fs/keep.h"
 #include "fs/manifest-internal.h"
 #include "fs/place.h"
@@ -63,14 +64,25 @@ void fs_whandle_keep_text(struct fs_whandle *w, const void *data, size_t len, si
 	fs_keep_write(w->m->fs->keep, w->h->kept, &c, w->blob->data);
 }
 
+static void keep_snapshot(const struct fs_whandle *w)
+{
+	const struct fs_record *rec = &w->m->rec;
+	_cleanup_blob_ struct fs_blob *text = NULL;
+
+	if (!rec->aside_len)
+		fs_keep_handle_snapshot(w->m->fs->keep, w->h->kept, rec->text, rec->text_len);
+	else if (w->aside >= 0 && fs_aside_read(w->aside, &text) == 0)
+		fs_keep_handle_snapshot(w->m->fs->keep, w->h->kept, text->data, text->len);
+}
+
 void fs_manifest_op_keep(struct fs_handle *h)
 {
 	struct fs_whandle *w = h->data;
 
 	w->h = h;
 	h->kept->region = FS_KEPT_MANIFEST;
-	if (!w->writes && w->m->entry && w->m->rec.text_len <= SNAP_MAX)
-		fs_keep_handle_snapshot(h->fs->keep, h->kept, w->m->rec.text, w->m->rec.text_len);
+	if (!w->writes && w->m->entry && fs_record_size(&w->m->rec) <= SNAP_MAX)
+		keep_snapshot(w);
 	fs_whandle_keep_text(w, NULL, 0, 0, 0);
 	fs_whandle_keep(w);
 }

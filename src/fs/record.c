@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Version 1 had no writer: it was the owner. */
-enum { RECORD_VERSION = 2 };
+/* Version 1 had no writer: it was the owner. Version 3 is written where the text lies aside. */
+enum { RECORD_VERSION = 3 };
 
 /* All numbers little-endian; then declared, xattrs, text. */
 struct head {
@@ -14,12 +14,13 @@ struct head {
 	uint64_t ino, mtime, ctime, committed;
 	uint32_t n_declared, declared_len, xattrs_len, text_len;
 	uint32_t writer_uid, writer_gid;
+	uint32_t aside_len, unused;
 };
-enum { HEAD_1_SIZE = offsetof(struct head, writer_uid) };
+enum { HEAD_1_SIZE = offsetof(struct head, writer_uid), HEAD_2_SIZE = offsetof(struct head, aside_len) };
 
 void fs_record_encode(const struct fs_record *rec, struct buf *out)
 {
-	struct head h = { .version = htole32(RECORD_VERSION),
+	struct head h = { .version = htole32(rec->aside_len ? RECORD_VERSION : 2),
 			  .mode = htole32((uint32_t)rec->mode),
 			  .uid = htole32(rec->uid),
 			  .gid = htole32(rec->gid),
@@ -32,9 +33,10 @@ void fs_record_encode(const struct fs_record *rec, struct buf *out)
 			  .xattrs_len = htole32((uint32_t)rec->xattrs_len),
 			  .text_len = htole32((uint32_t)rec->text_len),
 			  .writer_uid = htole32(rec->writer_uid),
-			  .writer_gid = htole32(rec->writer_gid) };
+			  .writer_gid = htole32(rec->writer_gid),
+			  .aside_len = htole32((uint32_t)rec->aside_len) };
 
-	buf_append(out, &h, sizeof(h));
+	buf_append(out, &h, rec->aside_len ? sizeof(h) : HEAD_2_SIZE);
 	if (rec->declared_len)
 		buf_append(out, rec->declared, rec->declared_len);
 	if (rec->xattrs_len)
@@ -77,7 +79,7 @@ static bool next_xattr(const char *x, size_t len, size_t *at, const char **name,
 
 int fs_record_decode(const void *data, size_t len, struct fs_record *ret)
 {
-	struct head h;
+	struct head h = { 0 };
 	const char *p, *name, *value;
 	struct fs_record rec;
 	size_t at = 0, n, head_len;
@@ -87,7 +89,7 @@ int fs_record_decode(const void *data, size_t len, struct fs_record *ret)
 	memcpy(&h.version, data, sizeof(h.version));
 	if (le32toh(h.version) > RECORD_VERSION)
 		return -EPROTO;
-	head_len = le32toh(h.version) == 1 ? HEAD_1_SIZE : sizeof(h);
+	head_len = le32toh(h.version) == 1 ? HEAD_1_SIZE : le32toh(h.version) == 2 ? HEAD_2_SIZE : sizeof(h);
 	if (len < head_len)
 		return -EINVAL;
 	memcpy(&h, data, head_len);
@@ -108,7 +110,8 @@ int fs_record_decode(const void *data, size_t len, struct fs_record *ret)
 				  .xattrs_len = le32toh(h.xattrs_len),
 				  .text_len = le32toh(h.text_len),
 				  .writer_uid = le32toh(h.writer_uid),
-				  .writer_gid = le32toh(h.writer_gid) };
+				  .writer_gid = le32toh(h.writer_gid),
+				  .aside_len = le32toh(h.aside_len) };
 	if ((uint64_t)rec.declared_len + rec.xattrs_len + rec.text_len != len - head_len)
 		return -EINVAL;
 	rec.declared = p;

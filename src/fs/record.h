@@ -32,12 +32,19 @@ struct fs_record {
 	size_t xattrs_len;
 	const char *text;
 	size_t text_len;
+	size_t aside_len; /* not 0: the text has that many bytes and lies in a file of its own (fs/aside.h); text_len is 0 */
 };
 
 /* Appends the stored form. */
 void fs_record_encode(const struct fs_record *rec, struct buf *out);
 /* Reads it; what *ret points to lies in `data`. -EINVAL for damage, -EPROTO for a newer form. */
 int fs_record_decode(const void *data, size_t len, struct fs_record *ret);
+
+/* The bytes of the text, wherever it lies. */
+static inline size_t fs_record_size(const struct fs_record *rec)
+{
+	return rec->aside_len ? rec->aside_len : rec->text_len;
+}
 
 /* The next declared key after `at` (NULL: the first), or NULL. */
 const char *fs_record_next_declared(const struct fs_record *rec, const char *at);

@@ -5,6 +5,7 @@
  * The descriptor of /dev/fuse is opened by the holder or here, never by libfuse, which is given it by
  * fuse_session_custom_io(). A daemon that takes over serves INIT to libfuse from what the first one kept.
  */
+#include "fs/aside.h"
 #include "fs/frame.h"
 
 #include <fcntl.h>
@@ -159,8 +160,10 @@ static int fill_session(struct fs *fs, const struct fs_config *config, struct er
 		r = fs_dirs_new(fs, err);
 	if (r == 0)
 		r = fs_decl_new(fs, err);
-	if (r == 0)
+	if (r == 0) {
+		fs_aside_sweep(fs);
 		r = fs_prune_new(fs, err);
+	}
 	if (r == 0)
 		r = fs_waiting_new(fs, err);
 	if (r == 0)
