@@ -26,7 +26,7 @@ bool claim_matches(const struct object *owner, const struct object *o)
 	struct selector *selector = NULL;
 
 	return selector_compile(a, object_path(owner, "spec", "selector"), &selector, NULL) == 0 &&
-	       selector_matches(selector, object_labels(o));
+	       object_matches(o, selector);
 }
 
 /*
@@ -122,7 +122,7 @@ int claim_objects(struct controller *c, const struct object *owner, const struct
 
 		if (object_kind(o) != kind)
 			continue;
-		r = settle(c, owner, o, claim_decide(owner, o, selector_matches(selector, object_labels(o))), ret);
+		r = settle(c, owner, o, claim_decide(owner, o, object_matches(o, selector)), ret);
 		if (r < 0 && first == 0)
 			first = r;
 	}

@@ -105,7 +105,7 @@ bool controller_may_match_anew(const struct cache_event *e)
 	if (!e->now || *object_controller_uid(e->now) || object_is_deleting(e->now))
 		return false;
 	return !e->old || *object_controller_uid(e->old) ||
-	       !value_equal(object_labels(e->old), object_labels(e->now));
+	       !object_same(e->old, e->now, "metadata", "labels");
 }
 
 bool controller_namespace_ends(struct controller *c, const struct object *o)

@@ -205,7 +205,7 @@ static int64_t sync_object(struct controller *c, const char *key)
 /* The owners of an object that wait for their dependents may wait for it no longer. */
 static void notice_owners(struct controller *c, const struct object *o)
 {
-	const struct value *refs = object_path(o, "metadata", "ownerReferences");
+	const struct value *refs = object_has_owners(o) ? object_path(o, "metadata", "ownerReferences") : NULL;
 
 	for (size_t i = 0; i < value_len(refs); i++) {
 		_cleanup_object_ struct object *owner =
@@ -237,8 +237,7 @@ static void notice(struct controller *c, const struct cache_event *e)
 		return;
 	}
 	/* References change rarely: an object is looked at when it comes and when they do. */
-	changed = !e->old || !value_equal(object_path(e->old, "metadata", "ownerReferences"),
-					  object_path(e->now, "metadata", "ownerReferences"));
+	changed = !e->old || !object_same(e->old, e->now, "metadata", "ownerReferences");
 	if (e->old && changed)
 		notice_owners(c, e->old);
 	if (object_is_deleting(e->now)) {
@@ -246,7 +245,7 @@ static void notice(struct controller *c, const struct cache_event *e)
 			controller_add(c, object_key(e->now));
 		return;
 	}
-	if (changed && object_path(e->now, "metadata", "ownerReferences"))
+	if (changed && object_has_owners(e->now))
 		controller_add(c, object_key(e->now));
 }
 

@@ -9,7 +9,9 @@
 
 static const char *phase_of(const struct object *pod)
 {
-	return value_str_or(object_path(pod, "status", "phase"), "");
+	const char *phase = object_str(pod, "status", "phase");
+
+	return phase ? phase : "";
 }
 
 bool pod_is_active(const struct object *pod)

@@ -28,7 +28,7 @@ static int64_t sync_quota(struct controller *c, const char *key)
 
 static void notice_quota(struct controller *c, const struct cache_event *e)
 {
-	if (e->now && !(e->old && value_equal(object_path(e->now, "spec"), object_path(e->old, "spec")) &&
+	if (e->now && !(e->old && object_same(e->now, e->old, "spec") &&
 			object_path(e->now, "status", "hard")))
 		controller_add_object(c, e->now);
 }
@@ -41,12 +41,11 @@ static bool may_lower(const struct cache_event *e)
 	if (!e->now)
 		return true;
 	if (strcmp(plural, "pods") == 0)
-		return strcmp(value_str_or(object_path(e->old, "status", "phase"), ""),
-			      value_str_or(object_path(e->now, "status", "phase"), "")) != 0 ||
+		return !object_same(e->old, e->now, "status", "phase") ||
 		       object_is_deleting(e->now) != object_is_deleting(e->old) ||
-		       !value_equal(object_path(e->now, "spec"), object_path(e->old, "spec"));
+		       !object_same(e->now, e->old, "spec");
 	return (strcmp(plural, "services") == 0 || strcmp(plural, "persistentvolumeclaims") == 0) &&
-	       !value_equal(object_path(e->now, "spec"), object_path(e->old, "spec"));
+	       !object_same(e->now, e->old, "spec");
 }
 
 static void notice_any(struct controller *c, const struct cache_event *e)

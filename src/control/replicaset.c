@@ -214,9 +214,10 @@ static bool concerns(const struct cache_event *e)
 	if (!e->old || !e->now)
 		return true;
 	return pod_is_active(e->old) != pod_is_active(e->now) ||
-	       !value_equal(condition_get(object_path(e->old, "status"), "Ready"),
-			    condition_get(object_path(e->now, "status"), "Ready")) ||
-	       !value_equal(object_labels(e->old), object_labels(e->now)) ||
+	       (!object_same(e->old, e->now, "status", "conditions") &&
+		!value_equal(condition_get(object_path(e->old, "status"), "Ready"),
+			     condition_get(object_path(e->now, "status"), "Ready"))) ||
+	       !object_same(e->old, e->now, "metadata", "labels") ||
 	       strcmp(object_controller_uid(e->old), object_controller_uid(e->now)) != 0;
 }
 

@@ -96,9 +96,9 @@ static const char *bound_node(const struct object *pod)
 
 	if (!pod)
 		return "";
-	phase = value_str_or(object_path(pod, "status", "phase"), "");
-	node = value_str_or(object_path(pod, "spec", "nodeName"), "");
-	return !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed") ? "" : node;
+	node = object_str(pod, "spec", "nodeName");
+	phase = object_str(pod, "status", "phase");
+	return !node || (phase && (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"))) ? "" : node;
 }
 
 static bool has_host_ports(const struct object *pod)
@@ -341,7 +341,16 @@ static int64_t sync_pod(struct controller *c, const char *key)
 
 static bool is_ours(const struct object *pod)
 {
-	return !strcmp(value_str_or(object_path(pod, "spec", "schedulerName"), ""), "default-scheduler");
+	const char *name = object_str(pod, "spec", "schedulerName");
+
+	return name && !strcmp(name, "default-scheduler");
+}
+
+static bool is_bound(const struct object *pod)
+{
+	const char *node = object_str(pod, "spec", "nodeName");
+
+	return node && *node;
 }
 
 static void notice_pod(struct controller *c, const struct cache_event *e)
@@ -361,8 +370,8 @@ static void notice_pod(struct controller *c, const struct cache_event *e)
 	}
 	if (!e->now && !*was)
 		forget_waiting(s, e->old);
-	if (e->now && !value_len(object_path(e->now, "spec", "nodeName")) && !object_is_deleting(e->now) &&
-	    is_ours(e->now) && (!e->old || !value_equal(object_path(e->old, "spec"), object_path(e->now, "spec"))))
+	if (e->now && !is_bound(e->now) && !object_is_deleting(e->now) && is_ours(e->now) &&
+	    (!e->old || !object_same(e->old, e->now, "spec")))
 		controller_add_object(c, e->now);
 }
 

@@ -26,7 +26,7 @@ static int find_budget(struct fs *fs, const struct object *pod, unsigned *ret_n,
 		if (!budget)
 			return -ENOMEM;
 		r = selector_compile(a, object_path(budget, "spec", "selector"), &s, NULL);
-		if (r < 0 || !selector_matches(s, object_labels(pod)))
+		if (r < 0 || !object_matches(pod, s))
 			continue;
 		(*ret_n)++;
 		object_unref(*ret);

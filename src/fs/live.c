@@ -186,7 +186,7 @@ int64_t fs_live_changed(struct fs *fs, const struct object *o)
 	t = fs_times_find(&l->times, object_revision(o));
 	pthread_mutex_unlock(&l->lock);
 	if (!t)
-		created = object_metadata_str(o, "creationTimestamp");
+		created = object_str(o, "metadata", "creationTimestamp");
 	if (created)
 		(void)clock_parse_rfc3339(created, &t); /* an error leaves 0 */
 	return t;

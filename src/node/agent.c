@@ -108,7 +108,9 @@ int agent_submit(struct agent *agent, struct txn *t, unsigned flags, enum inbox_
 
 static bool is_ours(struct agent *agent, const struct object *pod)
 {
-	return pod && !strcmp(value_str_or(object_path(pod, "spec", "nodeName"), ""), agent->node_name);
+	const char *node = pod ? object_str(pod, "spec", "nodeName") : NULL;
+
+	return node && !strcmp(node, agent->node_name);
 }
 
 /* The cache's callback. A pod's own status does not concern it: the agent wrote it. */
@@ -120,11 +122,8 @@ static void on_change(void *arg, const struct cache_event *e)
 	if (!is_ours(agent, o))
 		return;
 	if (e->old && e->now && is_ours(agent, e->old) &&
-	    value_equal(object_path(e->old, "spec"), object_path(e->now, "spec")) &&
-	    value_equal(object_path(e->old, "metadata", "deletionTimestamp"),
-			object_path(e->now, "metadata", "deletionTimestamp")) &&
-	    value_equal(object_labels(e->old), object_labels(e->now)) &&
-	    value_equal(object_path(e->old, "metadata", "annotations"), object_path(e->now, "metadata", "annotations")))
+	    object_same(e->old, e->now, "spec") && object_same(e->old, e->now, "metadata", "deletionTimestamp") &&
+	    object_same(e->old, e->now, "metadata", "labels") && object_same(e->old, e->now, "metadata", "annotations"))
 		return;
 	put_inbox(agent, e->now ? INBOX_POD : INBOX_GONE, o, object_uid(o));
 }

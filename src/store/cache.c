@@ -22,6 +22,10 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+/* What decoded trees may take: those of a thousand small objects. A few hundred bytes of a stored form are a few thousand
+ * decoded, and what is decoded in some 5 us need not be kept of all. */
+enum { DECODED_BYTES = 8 * 1024 * 1024 };
+
 struct bucket {
 	LIST_HEAD(, node) nodes;
 	size_t n;
@@ -60,6 +64,7 @@ struct cache {
 	LIST_HEAD(, node) others;			/* objects with owners besides a controller */
 	LIST_HEAD(, cache_subscription) subscriptions; /* protected by dispatch */
 	_Atomic uint64_t revision;
+	struct object_pool pool; /* of the objects' decoded trees; trimmed with lock held for writing */
 };
 
 struct cache_subscription {
@@ -76,6 +81,19 @@ static int compare_nodes(const struct node *a, const struct node *b)
 }
 
 RB_GENERATE_INTERNAL(node_tree, node, by_key, compare_nodes, __attribute__((__unused__)) static)
+
+/* Makes room for what will be decoded next. No lock is held. */
+static void trim(struct cache *c)
+{
+	struct object_tree *freed;
+
+	if (!object_pool_is_full(&c->pool))
+		return;
+	pthread_rwlock_wrlock(&c->lock);
+	freed = object_pool_trim(&c->pool);
+	pthread_rwlock_unlock(&c->lock);
+	object_trees_free(freed);
+}
 
 /* The first node at or after a key. Called with the lock held. */
 static struct node *seek(struct cache *c, const char *key)
@@ -260,11 +278,14 @@ static int apply(struct cache *c, const struct store_change *change, struct obje
 		r = object_from_entry(change->now, &now);
 		if (r < 0)
 			return r;
+		object_pool_join(&c->pool, now);
 	}
+	trim(c);
 	pthread_rwlock_wrlock(&c->lock);
 	n = find(c, store_entry_key(change->now ? change->now : change->old));
 	if (n) {
 		*ret_old = n->object;
+		object_pool_leave(n->object);
 		unindex(c, n);
 	}
 	if (n && !now) {
@@ -282,8 +303,10 @@ static int apply(struct cache *c, const struct store_change *change, struct obje
 		count_node(c, n);
 	}
 	pthread_rwlock_unlock(&c->lock);
-	if (now && !n)
+	if (now && !n) {
+		object_pool_leave(now);
 		return -ENOMEM;
+	}
 	*ret_now = steal_ptr(now);
 	return 0;
 }
@@ -325,6 +348,7 @@ int cache_new(struct store *s, struct cache **ret, struct error *err)
 	RB_INIT(&c->nodes);
 	LIST_INIT(&c->others);
 	LIST_INIT(&c->subscriptions);
+	object_pool_init(&c->pool, DECODED_BYTES);
 	pthread_mutex_init(&c->dispatch, NULL);
 	pthread_rwlock_init(&c->lock, NULL);
 	r = store_list(s, "/objects/", &list);
@@ -369,9 +393,11 @@ void cache_free(struct cache *c)
 	RB_FOREACH_SAFE(n, node_tree, &c->nodes, next) {
 		unindex(c, n);
 		RB_REMOVE(node_tree, &c->nodes, n);
+		object_pool_leave(n->object);
 		object_unref(n->object);
 		free(n);
 	}
+	object_pool_destroy(&c->pool);
 	HASH_ITER(hh, c->counts, count, tmp) {
 		HASH_DEL(c->counts, count);
 		free(count);
@@ -386,6 +412,7 @@ struct object *cache_get_key(struct cache *c, const char *key)
 	struct object *o;
 	struct node *n;
 
+	trim(c);
 	pthread_rwlock_rdlock(&c->lock);
 	n = find(c, key);
 	o = n ? object_ref(n->object) : NULL;
@@ -407,6 +434,7 @@ struct object *cache_get_uid(struct cache *c, const char *uid)
 	struct object *o;
 	struct node *n;
 
+	trim(c);
 	pthread_rwlock_rdlock(&c->lock);
 	HASH_FIND_STR(c->by_uid, uid, n);
 	o = n ? object_ref(n->object) : NULL;
@@ -422,6 +450,7 @@ int cache_list(struct cache *c, const struct schema_kind *kind, const char *ns, 
 	if (len < 0)
 		return len;
 	ret->rev = cache_revision(c); /* first: what the list shows is this at least */
+	trim(c);
 	pthread_rwlock_rdlock(&c->lock);
 	for (struct node *n = seek(c, prefix); n && r == 0; n = RB_NEXT(node_tree, &c->nodes, n)) {
 		if (strncmp(object_key(n->object), prefix, (size_t)len))
@@ -483,6 +512,7 @@ int cache_list_controlled(struct cache *c, const char *controller_uid, struct ob
 
 	if (!*controller_uid)
 		return 0;
+	trim(c);
 	pthread_rwlock_rdlock(&c->lock);
 	r = list_controlled(c, controller_uid, ret);
 	pthread_rwlock_unlock(&c->lock);
@@ -495,6 +525,7 @@ int cache_list_orphans(struct cache *c, const struct schema_kind *kind, const ch
 	int r;
 
 	orphan_bucket_name(kind, ns ? ns : "", name, sizeof(name));
+	trim(c);
 	pthread_rwlock_rdlock(&c->lock);
 	r = list_bucket(c, name, ret);
 	pthread_rwlock_unlock(&c->lock);
@@ -515,6 +546,7 @@ int cache_list_owned(struct cache *c, const char *owner_uid, struct object_list 
 
 	if (!*owner_uid)
 		return 0;
+	trim(c);
 	pthread_rwlock_rdlock(&c->lock);
 	r = list_controlled(c, owner_uid, ret);
 	LIST_FOREACH(n, &c->others, in_others)
@@ -571,6 +603,8 @@ int cache_subscribe(struct cache *c, const struct schema_kind *kind, cache_fn fn
 					 .rev = object_revision(existing.items[i]) };
 
 		fn(arg, &e);
+		object_unref(steal_ptr(existing.items[i])); /* so that its tree need not stay until the last was shown */
+		trim(c);
 	}
 	if (r == 0)
 		LIST_INSERT_HEAD(&c->subscriptions, s, link);
@@ -591,6 +625,23 @@ void cache_unsubscribe(struct cache_subscription *s)
 	LIST_REMOVE(s, link);
 	pthread_mutex_unlock(&s->cache->dispatch);
 	free(s);
+}
+
+size_t cache_decoded(struct cache *c)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&c->pool.lock);
+	bytes = c->pool.bytes;
+	pthread_mutex_unlock(&c->pool.lock);
+	return bytes;
+}
+
+void cache_limit_decoded(struct cache *c, size_t bytes)
+{
+	pthread_mutex_lock(&c->pool.lock);
+	c->pool.limit = bytes;
+	pthread_mutex_unlock(&c->pool.lock);
 }
 
 uint64_t cache_revision(struct cache *c)

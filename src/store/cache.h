@@ -58,6 +58,13 @@ int cache_subscribe(struct cache *c, const struct schema_kind *kind, cache_fn fn
 /* Ends it; fn is not running when this returns. NULL is fine. Not from fn itself. */
 void cache_unsubscribe(struct cache_subscription *s);
 
+/*
+ * Bytes that the decoded trees of the cache's objects take, and what they may take (8 MiB unless set): beyond that, trees of
+ * objects that nobody but the cache holds are dropped when the cache is asked for something next, or changes.
+ */
+size_t cache_decoded(struct cache *c);
+void cache_limit_decoded(struct cache *c, size_t bytes);
+
 /* The newest revision that the cache shows. */
 uint64_t cache_revision(struct cache *c);
 

@@ -13,6 +13,7 @@
 #include "store/entry.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -23,7 +24,8 @@ enum { OBJECT_FORMAT = 1, HEADER_SIZE = 8, FLAG_OTHER_OWNERS = 1 << 0, UID_MAX_L
 
 static const char objects_prefix[] = "/objects/";
 
-struct tree {
+struct object_tree {
+	struct object_tree *next; /* of those that were taken out of a pool */
 	struct arena *arena;
 	const struct value *root;
 };
@@ -38,7 +40,11 @@ struct object {
 	uid_t writer;
 	bool other_owners;
 	size_t packed_at; /* offset of the packed tree in the entry's bytes */
-	_Atomic(struct tree *) tree;
+	_Atomic(struct object_tree *) tree;
+	_Atomic(struct object_pool *) pool; /* NULL: it is in no cache (any more) */
+	TAILQ_ENTRY(object) pooled;	    /* while `listed`, which the pool's lock protects */
+	_Atomic bool used;		    /* since the pool was last trimmed */
+	bool listed;
 	char text[]; /* namespace, uid, controller's uid, each with its NUL */
 };
 
@@ -51,14 +57,14 @@ struct object *object_ref(const struct object *o)
 	return p;
 }
 
-static void tree_free(struct tree *t)
+static void tree_free(struct object_tree *t)
 {
 	if (!t)
 		return;
 	arena_free(t->arena);
 	free(t);
 }
-DEFINE_CLEANUP(struct tree *, tree_free);
+DEFINE_CLEANUP(struct object_tree *, tree_free);
 
 void object_unref(struct object *o)
 {
@@ -120,9 +126,9 @@ const char *object_key(const struct object *o)
 }
 
 /* Decodes the tree; NULL when memory is out or the bytes are damaged. */
-static struct tree *decode(const struct object *o)
+static struct object_tree *decode(const struct object *o)
 {
-	_cleanup_(tree_freep) struct tree *t = calloc(1, sizeof(*t));
+	_cleanup_(tree_freep) struct object_tree *t = calloc(1, sizeof(*t));
 	struct value *root = NULL;
 	const char *bytes;
 	size_t len;
@@ -141,13 +147,34 @@ static struct tree *decode(const struct object *o)
 	return steal_ptr(t);
 }
 
+/* Counts a tree that was just decoded. */
+static void note_decoded(struct object *o, const struct object_tree *t)
+{
+	struct object_pool *p = atomic_load(&o->pool);
+
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	if (atomic_load(&o->pool)) { /* it has not left meanwhile */
+		TAILQ_INSERT_TAIL(&p->decoded, o, pooled);
+		o->listed = true;
+		p->n++;
+		p->bytes += arena_size(t->arena);
+		if (p->bytes > p->limit && atomic_load(&p->calls) == UINT_MAX)
+			atomic_store(&p->calls, 0);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
 const struct value *object_root(const struct object *o)
 {
 	struct object *p = (struct object *)o; /* the decoded tree is a cache inside an immutable object */
-	struct tree *t, *expected = NULL;
+	struct object_tree *t, *expected = NULL;
 
 	if (!o)
 		return NULL;
+	if (!atomic_load_explicit(&p->used, memory_order_relaxed))
+		atomic_store_explicit(&p->used, true, memory_order_relaxed);
 	t = atomic_load_explicit(&p->tree, memory_order_acquire);
 	if (t)
 		return t->root;
@@ -157,28 +184,180 @@ const struct value *object_root(const struct object *o)
 	if (!atomic_compare_exchange_strong_explicit(&p->tree, &expected, t, memory_order_acq_rel,
 						     memory_order_acquire)) {
 		tree_free(t); /* another thread was first */
-		t = expected;
+		return expected->root;
 	}
+	note_decoded(p, t);
 	return t->root;
 }
 
-const char *object_metadata_str(const struct object *o, const char *name)
+/* The packed tree; NULL when the decoded one is at hand, or the only one. */
+static const char *packed(const struct object *o, size_t *ret_len)
 {
-	const char *const path[] = { "metadata", name, NULL };
+	const char *bytes;
+
+	if (!o->entry || atomic_load_explicit(&((struct object *)o)->tree, memory_order_relaxed))
+		return NULL;
+	bytes = store_entry_value(o->entry, ret_len);
+	*ret_len -= o->packed_at;
+	return bytes + o->packed_at;
+}
+
+static const struct value *value_at_path(const struct object *o, const char *const *path)
+{
+	const struct value *v = object_root(o);
+
+	for (; v && *path; path++)
+		v = value_get(v, *path);
+	return v;
+}
+
+const char *object_str_at(const struct object *o, const char *const *path)
+{
 	const char *bytes;
 	size_t len;
 
 	if (!o)
 		return NULL;
-	if (!o->entry || atomic_load_explicit(&((struct object *)o)->tree, memory_order_relaxed))
-		return value_str(object_path(o, "metadata", name));
-	bytes = store_entry_value(o->entry, &len);
-	return pack_find_str(bytes + o->packed_at, len - o->packed_at, path);
+	bytes = packed(o, &len);
+	return bytes ? pack_find_str(bytes, len, path) : value_str(value_at_path(o, path));
 }
+
+bool object_same_at(const struct object *a, const struct object *b, const char *const *path)
+{
+	const void *x = NULL, *y = NULL;
+	size_t a_len = 0, b_len = 0, x_len = 0, y_len = 0;
+	const char *in_a = a->entry ? store_entry_value(a->entry, &a_len) : NULL;
+	const char *in_b = b->entry ? store_entry_value(b->entry, &b_len) : NULL;
+
+	if (in_a && in_b) {
+		int r = pack_find(in_a + a->packed_at, a_len - a->packed_at, path, &x, &x_len);
+		int e = pack_find(in_b + b->packed_at, b_len - b->packed_at, path, &y, &y_len);
+
+		if (r == e && (r == -ENOENT || (r == 0 && x_len == y_len && memcmp(x, y, x_len) == 0)))
+			return true;
+		if ((r == 0 && e == -ENOENT) || (r == -ENOENT && e == 0))
+			return false;
+	}
+	return value_equal(value_at_path(a, path), value_at_path(b, path)); /* the order of members may differ */
+}
+
+bool object_has_owners(const struct object *o)
+{
+	return *o->controller || o->other_owners;
+}
+
+bool object_matches(const struct object *o, const struct selector *s)
+{
+	static const char *const path[] = { "metadata", "labels", NULL };
+	_cleanup_arena_ struct arena *a = NULL;
+	struct value *labels = NULL;
+	size_t len;
+	const char *bytes = packed(o, &len);
+
+	if (!bytes)
+		return selector_matches(s, object_labels(o));
+	a = arena_new(0);
+	return pack_read_at(a, bytes, len, path, PACK_BORROW, &labels) != -ENOMEM && selector_matches(s, labels);
+}
+
+/* --- pools --- */
+
+void object_pool_init(struct object_pool *p, size_t limit)
+{
+	*p = (struct object_pool){ .limit = limit };
+	TAILQ_INIT(&p->decoded);
+	pthread_mutex_init(&p->lock, NULL);
+	atomic_init(&p->calls, UINT_MAX);
+}
+
+void object_pool_destroy(struct object_pool *p)
+{
+	pthread_mutex_destroy(&p->lock);
+}
+
+void object_pool_join(struct object_pool *p, struct object *o)
+{
+	atomic_store(&o->pool, p);
+}
+
+/* Called with the lock held. */
+static void unlist(struct object_pool *p, struct object *o)
+{
+	const struct object_tree *t = atomic_load_explicit(&o->tree, memory_order_acquire);
+
+	TAILQ_REMOVE(&p->decoded, o, pooled);
+	o->listed = false;
+	p->n--;
+	p->bytes -= arena_size(t->arena);
+}
+
+void object_pool_leave(struct object *o)
+{
+	struct object_pool *p = atomic_load(&o->pool);
+
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	atomic_store(&o->pool, NULL);
+	if (o->listed)
+		unlist(p, o);
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool object_pool_is_full(struct object_pool *p)
+{
+	unsigned calls = atomic_load_explicit(&p->calls, memory_order_relaxed);
+
+	if (calls == UINT_MAX)
+		return false;
+	/* Two threads may count one call: it is advice. */
+	if (calls)
+		atomic_compare_exchange_strong(&p->calls, &calls, calls - 1);
+	return calls == 0;
+}
+
+struct object_tree *object_pool_trim(struct object_pool *p)
+{
+	struct object_tree *freed = NULL;
+	size_t looked = 0;
+
+	pthread_mutex_lock(&p->lock);
+	/* Twice round: what is in use lately is passed over once. */
+	for (size_t n = 2 * p->n; n && p->bytes > p->limit / 2; n--, looked++) {
+		struct object *o = TAILQ_FIRST(&p->decoded);
+
+		if (atomic_load_explicit(&o->refs, memory_order_acquire) == 1 && !atomic_exchange(&o->used, false)) {
+			struct object_tree *t;
+
+			unlist(p, o);
+			t = atomic_exchange(&o->tree, NULL);
+			t->next = freed;
+			freed = t;
+		} else {
+			TAILQ_REMOVE(&p->decoded, o, pooled);
+			TAILQ_INSERT_TAIL(&p->decoded, o, pooled);
+		}
+	}
+	atomic_store(&p->calls, p->bytes <= p->limit ? UINT_MAX : looked < UINT_MAX ? (unsigned)looked : UINT_MAX - 1);
+	pthread_mutex_unlock(&p->lock);
+	return freed;
+}
+
+void object_trees_free(struct object_tree *t)
+{
+	while (t) {
+		struct object_tree *next = t->next;
+
+		tree_free(t);
+		t = next;
+	}
+}
+
+/* --- short cuts --- */
 
 bool object_is_deleting(const struct object *o)
 {
-	return object_metadata_str(o, "deletionTimestamp") != NULL;
+	return object_str(o, "metadata", "deletionTimestamp") != NULL;
 }
 
 const struct value *object_labels(const struct object *o)
@@ -363,7 +542,7 @@ struct object *object_for_test(const struct value *root, uint64_t revision)
 	const char *ns = value_str_or(value_path(root, "metadata", "namespace"), "");
 	const char *name = value_str_or(value_path(root, "metadata", "name"), "");
 	const char *uid = value_str_or(value_path(root, "metadata", "uid"), "");
-	_cleanup_(tree_freep) struct tree *t = calloc(1, sizeof(*t));
+	_cleanup_(tree_freep) struct object_tree *t = calloc(1, sizeof(*t));
 	char key[STORE_KEY_MAX + 1], *at;
 	const char *controller;
 	struct object *o;

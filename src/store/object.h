@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "schema/schema.h"
 #include "store/store.h"
+#include "value/selector.h"
 #include "value/value.h"
 
 enum { OBJECT_UID_SIZE = 37 }; /* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" and NUL, RFC 9562 */
@@ -45,16 +46,25 @@ uid_t object_writer(const struct object *o);
 const char *object_key(const struct object *o);
 
 /*
- * The tree; lives as long as the object and must not be changed. Decoded at the first call (any thread). NULL only
- * when memory is out or the stored bytes are damaged; readers of NULL find nothing, so most callers need no check.
+ * The tree; lives as long as the caller holds a reference to the object, and must not be changed. Decoded at the first call
+ * (any thread), and again when the cache has dropped the tree of an object that nobody held. NULL only when memory is out or
+ * the stored bytes are damaged; readers of NULL find nothing, so most callers need no check.
  */
 const struct value *object_root(const struct object *o);
 
 /* Short cuts into object_root(). */
 #define object_path(o, ...) value_path(object_root(o), __VA_ARGS__)
-/* A string of metadata, which lives as long as the object; the tree is not decoded for it. NULL: there is none. Not for
- * resourceVersion: object_revision(). */
-const char *object_metadata_str(const struct object *o, const char *name);
+/* The string at a path of keys, object_str(o, "spec", "nodeName"), without decoding the tree for it; as long as the object lives.
+ * NULL: there is none. Not for metadata.resourceVersion: object_revision(). */
+#define object_str(o, ...) object_str_at(o, (const char *const[]){ __VA_ARGS__, NULL })
+const char *object_str_at(const struct object *o, const char *const *path);
+/* Whether two objects have the same value at a path, or none: object_same(old, now, "spec"). Nothing is decoded when their stored
+ * forms say so. */
+#define object_same(a, b, ...) object_same_at(a, b, (const char *const[]){ __VA_ARGS__, NULL })
+bool object_same_at(const struct object *a, const struct object *b, const char *const *path);
+bool object_has_owners(const struct object *o); /* ownerReferences, of whatever kind */
+/* Whether a selector matches its labels; the tree is not decoded for it. */
+bool object_matches(const struct object *o, const struct selector *s);
 bool object_is_deleting(const struct object *o); /* metadata.deletionTimestamp is set */
 const struct value *object_labels(const struct object *o);
 

@@ -481,19 +481,62 @@ static int enter(struct unpacker *u, const char *key)
 	return rc ? rc : -ENOENT;
 }
 
+/* A reader at the value of that path; -ENOENT. Keys lie in the bytes: nothing is taken from an arena. */
+static int seek(const void *bytes, size_t len, const char *const *path, struct unpacker *ret)
+{
+	int rc = 0;
+
+	*ret = (struct unpacker){ .p = bytes, .end = (const unsigned char *)bytes + len, .room = len, .borrow = true };
+	if (get_byte(ret) != VERSION)
+		return -EBADMSG;
+	for (; *path && !rc; path++)
+		rc = enter(ret, *path);
+	return rc;
+}
+
+int pack_find(const void *bytes, size_t len, const char *const *path, const void **ret, size_t *ret_len)
+{
+	const unsigned char *start;
+	struct unpacker u;
+	int rc = seek(bytes, len, path, &u);
+
+	start = u.p;
+	if (!rc)
+		rc = skip_value(&u, 0);
+	if (rc)
+		return rc;
+	*ret = start;
+	*ret_len = (size_t)(u.p - start);
+	return 0;
+}
+
+int pack_read_at(struct arena *a, const void *bytes, size_t len, const char *const *path, unsigned flags,
+		 struct value **ret)
+{
+	struct unpacker u;
+	struct value *v = NULL;
+	int rc = seek(bytes, len, path, &u);
+
+	u.arena = a;
+	u.borrow = flags & PACK_BORROW;
+	if (!rc)
+		rc = get_value(&u, 0, &v);
+	if (!rc && arena_failed(a))
+		rc = -ENOMEM;
+	if (!rc)
+		*ret = v;
+	return rc;
+}
+
 const char *pack_find_str(const void *bytes, size_t len, const char *const *path)
 {
-	/* Keys lie in the bytes: nothing is taken from an arena. */
-	struct unpacker u = { .p = bytes, .end = (const unsigned char *)bytes + len, .room = len, .borrow = true };
+	struct unpacker u;
 	const char *s = NULL;
 	uint64_t n;
 	int tag;
 
-	if (get_byte(&u) != VERSION)
+	if (seek(bytes, len, path, &u) < 0)
 		return NULL;
-	for (; *path; path++)
-		if (enter(&u, *path) < 0)
-			return NULL;
 	tag = get_byte(&u);
 	if (tag == TAG_WORD)
 		return (tag = get_byte(&u)) < 0 ? NULL : pack_string_word((unsigned)tag);

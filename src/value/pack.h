@@ -30,5 +30,10 @@ int pack_read(struct arena *a, const void *bytes, size_t len, unsigned flags, st
  * program, NUL-terminated. NULL when no string is there or the bytes before it are damaged; those behind it are not looked at.
  */
 const char *pack_find_str(const void *bytes, size_t len, const char *const *path);
+/* The bytes of the value at such a path, which are equal only where the values are. -ENOENT; -EBADMSG. */
+int pack_find(const void *bytes, size_t len, const char *const *path, const void **ret, size_t *ret_len);
+/* pack_read() of the value at such a path only. -ENOENT: there is none. */
+int pack_read_at(struct arena *a, const void *bytes, size_t len, const char *const *path, unsigned flags,
+		 struct value **ret);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -210,6 +211,28 @@ static void strings_are_found_without_decoding(void **state)
 	assert_string_equal(find(&other, "b", "a much longer key than others"), "");
 }
 
+static void a_part_is_found_and_read(void **state)
+{
+	static const char *const labels[] = { "metadata", "labels", NULL }, *const ports[] = { "spec", "containers", NULL },
+				       *const none[] = { "spec", "volumes", NULL };
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct value *root = parse(a, pod), *v = NULL;
+	const void *part;
+	size_t len;
+
+	pack_write(&b, root);
+	assert_int_equal(pack_read_at(a, b.data, b.len, labels, 0, &v), 0);
+	assert_true(value_equal(v, value_path(root, "metadata", "labels")));
+	assert_int_equal(pack_read_at(a, b.data, b.len, ports, PACK_BORROW, &v), 0);
+	assert_true(value_equal(v, value_path(root, "spec", "containers")));
+	assert_int_equal(pack_read_at(a, b.data, b.len, none, 0, &v), -ENOENT);
+	assert_int_equal(pack_find(b.data, b.len, none, &part, &len), -ENOENT);
+	assert_int_equal(pack_find(b.data, b.len, labels, &part, &len), 0);
+	assert_true((const char *)part > b.data && (const char *)part + len < b.data + b.len);
+	assert_int_equal(pack_find(NULL, 0, labels, &part, &len), -EBADMSG);
+}
+
 static void damage_is_not_followed_when_looking(void **state)
 {
 	static const char *const path[] = { "status", "phase", NULL };
@@ -228,8 +251,14 @@ static void damage_is_not_followed_when_looking(void **state)
 		for (size_t at = 0; at < cut; at += 3) {
 			copy[at] ^= (char)(cut * 31 + 1);
 			const char *s = pack_find_str(copy, cut, path);
+			struct value *v = NULL;
+			const void *part;
+			size_t len;
 
 			assert_true(!s || strlen(s) <= b.len);
+			if (pack_find(copy, cut, path, &part, &len) == 0)
+				assert_in_range((uintptr_t)part + len, (uintptr_t)copy, (uintptr_t)copy + cut);
+			(void)pack_read_at(a, copy, cut, path, PACK_BORROW, &v);
 		}
 	}
 	assert_in_range(found, 1, 8); /* the last bytes only */
@@ -246,6 +275,7 @@ int main(void)
 		cmocka_unit_test(nesting_is_limited),
 		cmocka_unit_test(memory_that_runs_out_is_an_error),
 		cmocka_unit_test(strings_are_found_without_decoding),
+		cmocka_unit_test(a_part_is_found_and_read),
 		cmocka_unit_test(damage_is_not_followed_when_looking),
 	};
 
