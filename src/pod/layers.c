@@ -17,13 +17,14 @@
 
 enum {
 	NAMES_SIZE = 4096, /* what mount(2) takes */
-	FEW = 60,          /* layers whose names ("999:") still fit the 255 bytes of an fsconfig value */
+	VALUE_SIZE = 256,  /* what an fsconfig value takes */
+	FEW = 60,          /* layers whose names ("999:") still fit that */
 };
 
 /* The overlay's directories, by names relative to the working directory. */
 struct names {
 	char lower[NAMES_SIZE];
-	char upper[16], work[16];
+	char upper[VALUE_SIZE], work[VALUE_SIZE];
 };
 
 static unsigned attributes(const struct rootfs_config *c)
@@ -84,31 +85,31 @@ static int map_layer(const struct rootfs_config *c, const char *path)
 	return r < 0 ? report_fail(c->report, r, "open layer %s", path) : steal_fd(&fd);
 }
 
-/* A detached mount of the directory that holds those for changes and for work, which must be on one mount. */
+/* A detached mount of the directory that holds those for changes and for work, which overlayfs wants on one mount. */
 static int open_changes(const struct rootfs_config *c, struct names *n)
 {
 	const char *upper = spec_string(c->spec, SPEC_UPPER, ""), *work = spec_string(c->spec, SPEC_WORK, "");
-	const char *slash = strrchr(upper, '/');
-	_cleanup_close_ int fd = -1, dir = -1;
+	uint32_t root = userns_host_id(c->users, 0);
+	_cleanup_close_ int dir = -1;
 	char parent[PATH_MAX];
+	size_t len = 0;
+	int fd;
 
-	if (!slash || slash == upper || slash - upper >= PATH_MAX || strncmp(work, upper, (size_t)(slash + 1 - upper)) != 0 ||
-	    strchr(work + (slash + 1 - upper), '/'))
-		return report_fail_text(c->report, -EINVAL, "%s and %s are not side by side", upper, work);
-	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - upper), upper);
-	if (snprintf(n->upper, sizeof(n->upper), "c%s", slash) >= (int)sizeof(n->upper) ||
-	    snprintf(n->work, sizeof(n->work), "c/%s", work + (slash + 1 - upper)) >= (int)sizeof(n->work))
-		return report_fail(c->report, -ENAMETOOLONG, "open %s", upper);
-	fd = mounts_clone(AT_FDCWD, parent, false);
-	if (fd < 0)
-		return report_fail(c->report, fd, "open %s", parent);
+	for (size_t i = 0; upper[i] != '\0' && upper[i] == work[i]; i++)
+		if (upper[i] == '/')
+			len = i + 1;
+	if (len == 0 || snprintf(parent, sizeof(parent), "%.*s", (int)len, upper) >= (int)sizeof(parent) ||
+	    snprintf(n->upper, sizeof(n->upper), "c/%s", upper + len) >= (int)sizeof(n->upper) ||
+	    snprintf(n->work, sizeof(n->work), "c/%s", work + len) >= (int)sizeof(n->work))
+		return report_fail(c->report, -ENAMETOOLONG, "open %s and %s", upper, work);
 	/* The root directory is the container's own, as in the image. */
 	dir = open_directory(c, upper);
 	if (dir < 0)
 		return dir;
-	if (fchownat(dir, "", userns_host_id(c->users, 0), userns_host_id(c->users, 0), AT_EMPTY_PATH) < 0)
+	if (fchownat(dir, "", root, root, AT_EMPTY_PATH) < 0)
 		return report_fail(c->report, -errno, "chown %s", upper);
-	return steal_fd(&fd);
+	fd = mounts_clone(AT_FDCWD, parent, false);
+	return fd < 0 ? report_fail(c->report, fd, "open %s", parent) : fd;
 }
 
 static int attach(const struct rootfs_config *c, int fd, int dir, const char *name)

@@ -178,6 +178,10 @@ static struct sandbox *spawn_with(const struct sandbox_config *more)
 	c.program = program;
 	if (!c.hostname)
 		c.hostname = "sandboxed";
+	if (!(c.flags & (POD_HOST_NETWORK | POD_HOST_IPC | POD_HOST_PID | POD_HOST_UTS))) {
+		c.first_id = SANDBOX_FIRST_ID;
+		c.n_ids = SANDBOX_IDS;
+	}
 	if (sandbox_spawn(&c, &sb, &err) < 0)
 		fail_msg("spawn: %s", error_text(&err));
 	return sb;

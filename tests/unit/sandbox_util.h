@@ -23,6 +23,15 @@ enum { DEADLINE_MS = 60 * 1000 };
 /* Directory of this run: run, image, logs, upper, work, outside. */
 extern char top[64];
 
+/*
+ * The first ID of the host that pods get which share no namespace with it; 0: they have the host's users. The tests are
+ * built for either.
+ */
+#ifndef SANDBOX_FIRST_ID
+#define SANDBOX_FIRST_ID 0
+#endif
+enum { SANDBOX_IDS = 65536 };
+
 /* A container that runs a script in the image's shell, unless the test changes it. */
 struct plan {
 	struct sandbox_container c;

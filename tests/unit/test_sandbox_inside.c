@@ -203,7 +203,7 @@ static void test_made_devices(void **state)
 	text = log_text(&p);
 	for (const char *at = text; (at = strstr(at, "F made")); at++)
 		n++;
-	assert_int_equal(n, 7);
+	assert_int_equal(n, SANDBOX_FIRST_ID ? 0 : 7); /* in a user namespace none is made at all */
 	lacks(text, "opened");
 	contains(text, "F 1\n");
 	shut_down(sb);
