@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long a pod takes: podfs-pod from spawn to ready, a container from request to execve, and to the end of
- * /bin/true; and what a pod costs in memory. Usage: pod_bench PODFS-POD ROOT [COUNT] with a static busybox in ROOT/bin.
+ * /bin/true; and what a pod costs in memory; once more with user namespaces ("users-"). Usage: pod_bench PODFS-POD ROOT [COUNT] with a static busybox in ROOT/bin.
  * Prints samples as tests/bench/run takes them.
  */
 #include <errno.h>
@@ -16,11 +16,13 @@
 #include "node/sandbox.h"
 #include "node/security.h"
 
-enum { COUNT_MAX = 1000, HELD = 50 };
+enum { COUNT_MAX = 1000, HELD = 50, IDS = 65536 };
+
+static uint32_t first_id; /* of the pods' user namespaces; 0: they have none */
 
 static void print(const char *metric, const char *unit, double value)
 {
-	(void)printf("podfs %s %s %.3f\n", metric, unit, value);
+	(void)printf("podfs %s%s %s %.3f\n", first_id ? "users-" : "", metric, unit, value);
 }
 
 static double ms(int64_t ns)
@@ -53,7 +55,8 @@ static struct sandbox *spawn(const char *program, const char *rundir, int i)
 	struct sandbox *sb = NULL;
 	_cleanup_error_ struct error err = ERROR_INIT;
 	char uid[32];
-	struct sandbox_config c = { .rundir = rundir, .uid = uid, .program = program, .hostname = "bench" };
+	struct sandbox_config c = { .rundir = rundir, .uid = uid, .program = program, .hostname = "bench",
+				    .first_id = first_id, .n_ids = IDS };
 
 	(void)snprintf(uid, sizeof(uid), "bench-%d", i);
 	if (sandbox_spawn(&c, &sb, &err) < 0) {
@@ -130,23 +133,17 @@ static void measure_memory(const char *program, const char *rundir, const char *
 		end(held[i]);
 }
 
-int main(int argc, char **argv)
+static void measure_times(const char *program, const char *rundir, const char *root, int n)
 {
 	static const char *const program_true[] = { "true" };
-	char rundir[] = "/tmp/podfs-bench-XXXXXX", pods[64];
-	int n = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 20;
 
-	if (argc < 3 || n < 1 || n > COUNT_MAX || !mkdtemp(rundir)) {
-		(void)fprintf(stderr, "usage: %s PODFS-POD ROOT [COUNT]\n", argv[0]);
-		return 2;
-	}
 	for (int i = 0; i < n; i++) {
 		int64_t t0 = clock_monotonic(), t1, t2, t3;
-		struct sandbox *sb = spawn(argv[1], rundir, i);
+		struct sandbox *sb = spawn(program, rundir, i);
 
 		wait_for(sb, SANDBOX_READY);
 		t1 = clock_monotonic();
-		start(sb, argv[2], program_true, 1);
+		start(sb, root, program_true, 1);
 		wait_for(sb, SANDBOX_STARTED);
 		t2 = clock_monotonic();
 		wait_for(sb, SANDBOX_EXITED);
@@ -158,7 +155,22 @@ int main(int argc, char **argv)
 		print("container-exec-to-exit", "ms", ms(t3 - t2));
 		print("pod-shutdown-to-gone", "ms", ms(clock_monotonic() - t3));
 	}
-	measure_memory(argv[1], rundir, argv[2]);
+}
+
+int main(int argc, char **argv)
+{
+	char rundir[] = "/tmp/podfs-bench-XXXXXX", pods[64];
+	int n = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 20;
+
+	if (argc < 3 || n < 1 || n > COUNT_MAX || !mkdtemp(rundir)) {
+		(void)fprintf(stderr, "usage: %s PODFS-POD ROOT [COUNT]\n", argv[0]);
+		return 2;
+	}
+	for (int users = 0; users < 2; users++) {
+		first_id = users ? 2000224256 : 0;
+		measure_times(argv[1], rundir, argv[2], n);
+		measure_memory(argv[1], rundir, argv[2]);
+	}
 	(void)snprintf(pods, sizeof(pods), "%s/pods", rundir);
 	(void)rmdir(pods);
 	(void)rmdir(rundir);
