@@ -144,7 +144,7 @@ static struct object *object_at(const struct job *j, struct value_mark at)
 	return j->apply.n_declared ? cache_get_key(j->fs->cache, found) : NULL;
 }
 
-/* Warnings have no errno to travel by: they become events of the objects, and lines of `errors` where there is none yet. */
+/* Warnings have no errno to travel by: they become events of the objects, with who wrote it, and lines of `errors` where there is none yet. */
 static void tell_warnings(struct job *j)
 {
 	for (size_t i = 0; i < j->apply.diags.n; i++) {
@@ -154,8 +154,10 @@ static void tell_warnings(struct job *j)
 		if (d->severity != DIAG_WARNING)
 			continue;
 		if (o)
-			event_record(j->fs->registry, "mount", o, EVENT_WARNING, "ManifestWarning", "%s:%u: %s%s%s",
-				     j->q.target.path, d->mark.line, d->path, d->path[0] ? ": " : "", d->message);
+			event_record(j->fs->registry, "mount", o, EVENT_WARNING, "ManifestWarning",
+				     "%s:%u: %s%s%s (uid %u gid %u pid %d)", j->q.target.path, d->mark.line, d->path,
+				     d->path[0] ? ": " : "", d->message, (unsigned)j->q.who.uid, (unsigned)j->q.who.gid,
+				     (int)j->q.who.pid);
 		else
 			fs_errors_add(j->fs, j->q.req, j->q.target.ns, j->q.target.path, "%s:%u: warning: %s%s%s",
 				      j->q.target.path, d->mark.line, d->path, d->path[0] ? ": " : "", d->message);

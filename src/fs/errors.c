@@ -60,11 +60,11 @@ void fs_errors_format_head(struct buf *out, int64_t now, const struct writer *wh
 
 	buf_puts(out, clock_format_rfc3339(now, time));
 	if (who && who->pid > 0) {
-		buf_printf(out, " uid %u pid %d (", (unsigned)who->uid, (int)who->pid);
+		buf_printf(out, " uid %u gid %u pid %d (", (unsigned)who->uid, (unsigned)who->gid, (int)who->pid);
 		fs_escape(out, comm, strlen(comm), false);
 		buf_putc(out, ')');
 	} else if (who && who->uid != (uid_t)-1) {
-		buf_printf(out, " uid %u", (unsigned)who->uid);
+		buf_printf(out, " uid %u gid %u", (unsigned)who->uid, (unsigned)who->gid);
 	}
 	buf_putc(out, ' ');
 	fs_escape(out, path, strlen(path), false);

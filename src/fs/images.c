@@ -122,8 +122,8 @@ static int find_image(struct fs *fs, const char *file, struct image *ret)
 	return r < 0 ? r : s.have ? 0 : -ENOENT;
 }
 
-/* Appends "NAMESPACE/NAME", a line for each pod that runs the image. */
-static int used_by(struct fs *fs, const struct image *im, struct buf *out)
+/* Appends "NAMESPACE/NAME" of each pod that runs the image, with `between` between them. */
+static int used_by(struct fs *fs, const struct image *im, const char *between, struct buf *out)
 {
 	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
 	static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
@@ -140,7 +140,7 @@ static int used_by(struct fs *fs, const struct image *im, struct buf *out)
 					NULL;
 		}
 		if (uses)
-			buf_printf(out, "%s%s/%s", out->len ? ", " : "", object_namespace(pods.items[i]),
+			buf_printf(out, "%s%s/%s", out->len ? between : "", object_namespace(pods.items[i]),
 				   object_name(pods.items[i]));
 	}
 	return r;
@@ -184,7 +184,9 @@ static int image_file_render(struct fs_node *n, struct buf *out)
 	else if (strcmp(n->name, "layers") == 0)
 		buf_puts(out, buf_str(&im.layers));
 	else
-		r = used_by(n->fs, &im, out);
+		r = used_by(n->fs, &im, "\n", out);
+	if (r == 0 && out->len && out->data[out->len - 1] != '\n')
+		buf_putc(out, '\n');
 	return r;
 }
 
@@ -637,7 +639,7 @@ static void dir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 		return;
 	}
 	if (err == 0)
-		err = used_by(fs, &im, &users);
+		err = used_by(fs, &im, ", ", &users);
 	if (err == 0 && users.len) {
 		fs_refuse(r, -EBUSY, dir, name, "the image is used by %s", users.data);
 		return;

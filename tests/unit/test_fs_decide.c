@@ -161,10 +161,10 @@ static void check_errors(const char *text, unsigned line, unsigned column, const
 static void test_errors(void **state)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT, long_line = BUF_INIT;
-	const struct writer who = { .uid = 7, .pid = 42 };
+	const struct writer who = { .uid = 7, .gid = 8, .pid = 42 };
 
 	fs_errors_format_head(&out, INT64_C(1577934245) * NSEC_PER_SEC, &who, "c\np", "d/f\x1b.yaml");
-	assert_string_equal(buf_str(&out), "2020-01-02T03:04:05Z uid 7 pid 42 (c\\x0ap) d/f\\x1b.yaml\n");
+	assert_string_equal(buf_str(&out), "2020-01-02T03:04:05Z uid 7 gid 8 pid 42 (c\\x0ap) d/f\\x1b.yaml\n");
 	check_errors("a:\n  b: 1\n", 2, 6, "  d/f.yaml:2:6: error: a.b: wrong\n      b: 1\n         ^\n");
 	/* Columns are characters, not bytes; tabs are one; the last line needs no line feed. */
 	check_errors("\xc3\xa4\xc3\xb6: x", 1, 4, "  d/f.yaml:1:4: error: a.b: wrong\n    \xc3\xa4\xc3\xb6: x\n       ^\n");
