@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "schema/custom.h"
 #include "schema/manifest.h"
 #include "schema/schema.h"
 #include "value/json.h"
@@ -37,6 +38,7 @@ static const char usage[] =
 	"  -h, --help           print this and exit\n"
 	"\n"
 	"In a directory, files that end in .yaml, .yml and .json are checked. \"-\" is standard input.\n"
+	"Kinds that a CustomResourceDefinition defines are known in its file and in those that follow.\n"
 	"What is wrong goes to standard error, a line each:\n"
 	"  FILE:LINE:COLUMN: error|warning: FIELD: MESSAGE\n"
 	"The exit status is 1 when a file is refused, 3 when one cannot be read; warnings do not count.\n";
@@ -89,6 +91,23 @@ static void check_object(const struct validate *v, struct value *root, struct ar
 	print_object(v, root, out);
 }
 
+/* The kinds that sound definitions in a file add are known from then on, whatever comes first in it. */
+static void learn_definitions(const struct schema_manifest_object *objects, size_t n, struct arena *a)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct value *kind = value_get(objects[i].root, "kind");
+		_cleanup_diag_list_ struct diag_list unsaid = DIAG_LIST_INIT; /* they are told where the document is judged */
+		const struct schema_kind *known;
+		struct value *copy;
+
+		if (strcmp(value_str_or(kind, ""), "CustomResourceDefinition") != 0)
+			continue;
+		copy = value_copy(a, objects[i].root);
+		if (copy && schema_admit(copy, a, &unsaid, &known) == 0)
+			(void)schema_custom_define(copy); /* ignoring -ENOMEM: its objects are refused then */
+	}
+}
+
 /* All of a file's objects or none: nothing is printed of a file that is refused. */
 static void check_text(struct validate *v, const char *name, const char *text, size_t len)
 {
@@ -98,9 +117,11 @@ static void check_text(struct validate *v, const char *name, const char *text, s
 	struct schema_manifest_object *objects = NULL;
 	size_t n = 0;
 
-	if (schema_manifest_read(text, len, a, &diags, &objects, &n) == 0)
+	if (schema_manifest_read(text, len, a, &diags, &objects, &n) == 0) {
+		learn_definitions(objects, n, a);
 		for (size_t i = 0; i < n; i++)
 			check_object(v, objects[i].root, a, &diags, &out);
+	}
 	diag_format(&diags, name, &said);
 	fputs(buf_str(&said), stderr);
 	if (!diags.failed && !buf_failed(&out) && !buf_failed(&said) && !arena_failed(a) && !diags.errors) {

@@ -8,6 +8,7 @@
 #include "fs/field.h"
 #include "fs/place.h"
 #include "fs/prune.h"
+#include "fs/trial.h"
 #include "schema/custom.h"
 #include "schema/manifest.h"
 #include "schema/merge_types.h"
@@ -403,7 +404,7 @@ int fs_apply(struct fs_apply *ap)
 	int result;
 
 	ap->diags = DIAG_LIST_INIT;
-	ap->declared = ap->waiting = ap->starts = BUF_INIT;
+	ap->declared = ap->waiting = ap->starts = ap->trials = BUF_INIT;
 	ap->n_declared = 0;
 	ap->has_via = ap->aside = false;
 	ap->seen.seed = ap->before.seed = ap->fs->seed;
@@ -429,11 +430,16 @@ int fs_apply(struct fs_apply *ap)
 			 "remove the file to remove them");
 		return -EINVAL;
 	}
-	/* Namespaces first, so that what lies in them finds them. On past a bad document, so that all reasons are told. */
+	/* Namespaces and definitions first, so that what lies in them and is of them finds them. On past a bad document, so
+	 * that all reasons are told. */
 	for (size_t i = 0; i < 2 * n; i++) {
-		bool is_namespace = strcmp(value_str_or(value_get(docs[i % n].root, "kind"), ""), "Namespace") == 0;
-		int r = is_namespace == (i < n) ? apply_document(ap, a, docs[i % n].root) : 0;
+		struct value *doc = docs[i % n].root;
+		bool is_definition = fs_trial_is_definition(doc);
+		bool is_first = is_definition || strcmp(value_str_or(value_get(doc, "kind"), ""), "Namespace") == 0;
+		int r = is_first == (i < n) ? apply_document(ap, a, doc) : 0;
 
+		if (r == 0 && is_definition && i < n)
+			r = fs_trial_define(ap->fs, &ap->trials, doc, docs, n);
 		if (r < 0 && result == 0)
 			result = r;
 		if (r == -ESTALE || r == -ENOMEM)
@@ -446,6 +452,8 @@ int fs_apply(struct fs_apply *ap)
 
 void fs_apply_clear(struct fs_apply *ap)
 {
+	if (ap->fs)
+		fs_trial_undo(ap->fs, &ap->trials);
 	txn_free(ap->txn);
 	ap->txn = NULL;
 	diag_list_clear(&ap->diags);

@@ -32,6 +32,7 @@ struct fs_apply {
 	bool aside;	     /* out: no document is an object; the file is scratch */
 	bool has_via;	     /* the right to a namespace came from a further group: */
 	gid_t via;
+	struct buf trials;   /* names of definitions that are known on trial: fs/trial.h; cleared by who has committed */
 	struct buf waiting;  /* those of them whose name is still taken by an object that terminates */
 	/* within */
 	struct fs_apply_previous own, others; /* this file's own, the last one of another file */

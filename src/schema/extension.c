@@ -28,7 +28,7 @@ static const struct schema_type webhook_conversion = STRUCT("WebhookConversion",
 
 static const struct schema_field custom_resource_conversion_fields[] = {
 	{ "strategy", STRING, REQUIRED | ALWAYS },
-	{ "webhook", &webhook_conversion },
+	{ "webhook", &webhook_conversion, NOT_ACTED },
 };
 static const struct schema_type custom_resource_conversion =
 	STRUCT("CustomResourceConversion", custom_resource_conversion_fields, .check = definition_conversion_check);
@@ -75,19 +75,19 @@ static const struct schema_type custom_resource_subresource_scale =
 	STRUCT("CustomResourceSubresourceScale", custom_resource_subresource_scale_fields, .check = definition_scale_check);
 
 static const struct schema_field custom_resource_subresources_fields[] = {
-	{ "scale", &custom_resource_subresource_scale },
+	{ "scale", &custom_resource_subresource_scale, NOT_ACTED },
 	{ "status", MAP(&schema_any), KEEP_ZERO },
 };
 static const struct schema_type custom_resource_subresources =
 	STRUCT("CustomResourceSubresources", custom_resource_subresources_fields);
 
 static const struct schema_field custom_resource_definition_version_fields[] = {
-	{ "additionalPrinterColumns", LIST(&custom_resource_column_definition) },
+	{ "additionalPrinterColumns", LIST(&custom_resource_column_definition), NOT_ACTED },
 	{ "deprecated", BOOL },
-	{ "deprecationWarning", STRING, KEEP_ZERO },
+	{ "deprecationWarning", STRING, KEEP_ZERO | NOT_ACTED },
 	{ "name", STRING, REQUIRED | ALWAYS },
 	{ "schema", &custom_resource_validation },
-	{ "selectableFields", LIST(&selectable_field) },
+	{ "selectableFields", LIST(&selectable_field), NOT_ACTED },
 	{ "served", BOOL, ALWAYS },
 	{ "storage", BOOL, ALWAYS },
 	{ "subresources", &custom_resource_subresources },
