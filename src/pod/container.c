@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -30,10 +29,7 @@
 #include "pod/sys.h"
 
 enum {
-	BUFFERS_SIZE = 2 * CRILOG_BUFFER_SIZE,
 	START_ERROR = 128,          /* what container runtimes show for a container that could not start */
-	COPY_ROUNDS = 16,           /* reads of one stream before others have their turn */
-	DRAIN_ROUNDS = 1024,        /* at an exit: more than any pipe holds */
 	KILL_ROUNDS = 64,           /* passes over a v1 cgroup whose processes may be forking */
 };
 
@@ -56,18 +52,13 @@ static size_t index_of(const struct pod *p, const struct slot *s)
 	return (size_t)(s - p->slots);
 }
 
-static void close_slot(struct slot *s)
+static void close_slot(struct pod *p, struct slot *s)
 {
 	close_fdp(&s->pidfd);
 	close_fdp(&s->report);
-	close_fdp(&s->out[0]);
-	close_fdp(&s->out[1]);
 	close_fdp(&s->input);
 	close_fdp(&s->cgroup);
-	close_fdp(&s->log.fd);
-	if (s->buffers)
-		(void)munmap(s->buffers, BUFFERS_SIZE); /* ignoring: cannot fail for what was mapped */
-	s->buffers = NULL;
+	pod_output_close(p, s);
 	s->deadline = 0;
 	s->pending_signal = 0;
 }
@@ -118,13 +109,6 @@ static int make_streams(struct pod *p, struct slot *s, uint32_t flags, int their
 {
 	int ends[2], r;
 
-	s->buffers = mmap(NULL, BUFFERS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->buffers == MAP_FAILED) {
-		s->buffers = NULL;
-		return -errno;
-	}
-	s->log.streams[0].buffer = s->buffers;
-	s->log.streams[1].buffer = s->buffers + CRILOG_BUFFER_SIZE;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	s->report = ends[0];
@@ -211,22 +195,15 @@ int pod_start_container(struct pod *p, struct pod_message *m)
 	s->tty = start->flags & POD_TTY;
 	s->stdin_once = start->flags & POD_STDIN_ONCE;
 	s->stop_signal = start->stop_signal > 0 && start->stop_signal < _NSIG ? start->stop_signal : SIGTERM;
-	pod_copy_text(p->logs[index_of(p, s)], POD_PATH_SIZE, start->log);
-	if (start->log[0] != '\0') {
-		s->log.path = p->logs[index_of(p, s)];
-		s->log.max_size = start->log_max_size;
-		s->log.max_files = start->log_max_files < 2 ? 2 : start->log_max_files;
-		s->log.fd = crilog_open(start->log, &s->log.size);
-		if (s->log.fd < 0)
-			pod_warn(p, start->name, "open the log file", s->log.fd);
-	}
-	r = make_streams(p, s, start->flags, theirs);
+	r = pod_output_open(p, s, start);
+	if (r == 0)
+		r = make_streams(p, s, start->flags, theirs);
 	if (r == 0)
 		r = run_child(p, s, m, theirs);
 	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++)
 		close_fdp(&theirs[i]);
 	if (r < 0) {
-		close_slot(s);
+		close_slot(p, s);
 		s->told.state = POD_STATE_START_FAILED;
 		s->told.code = r;
 		s->told.exit_code = START_ERROR;
@@ -286,21 +263,6 @@ int pod_ack(struct pod *p, const struct pod_name *m)
 	return 1;
 }
 
-int pod_reopen_log(struct pod *p, const struct pod_name *m)
-{
-	struct slot *s = pod_find(p, m->name);
-	int fd;
-
-	if (!s || s->pid <= 0 || p->logs[index_of(p, s)][0] == '\0')
-		return -ENOENT;
-	fd = crilog_open(p->logs[index_of(p, s)], &s->log.size);
-	if (fd < 0)
-		return fd; /* the old one goes on */
-	close_fdp(&s->log.fd);
-	s->log.fd = fd;
-	return 0;
-}
-
 int pod_attach(struct pod *p, int client, const struct pod_name *m)
 {
 	struct slot *s = pod_find(p, m->name);
@@ -331,8 +293,11 @@ void pod_shutdown(struct pod *p, uint32_t grace_ms)
 void pod_deadlines(struct pod *p)
 {
 	int64_t now = clock_monotonic();
-	int64_t next = pod_exec_deadlines(p, now);
+	int64_t next = pod_exec_deadlines(p, now), trimmed = pod_output_trim(p, now);
 	struct itimerspec t = { 0 };
+
+	if (trimmed && (!next || trimmed < next))
+		next = trimmed;
 
 	for (size_t i = 0; i < p->n_slots; i++) {
 		struct slot *s = &p->slots[i];
@@ -355,36 +320,6 @@ bool pod_idle(const struct pod *p)
 		if (p->slots[i].pid > 0)
 			return false;
 	return true;
-}
-
-/* Copies what is there. Returns false once the stream has ended. */
-static bool copy_stream(struct pod *p, struct slot *s, enum crilog_which which, int rounds)
-{
-	bool failing = s->log.failing;
-	ssize_t n = 1;
-
-	while (rounds-- > 0 && n > 0)
-		n = crilog_copy(&s->log, which, s->out[which]);
-	if (s->log.failing && !failing && s->log.fd >= 0)
-		pod_warn(p, s->told.name, "the log cannot be written, output is dropped", 0);
-	s->told.log_lost = s->log.lost;
-	if (n == -EAGAIN && s->log.streams[which].fill == 0)
-		/* ignoring: a hint; an idle container keeps no buffer */
-		(void)madvise(s->log.streams[which].buffer, CRILOG_BUFFER_SIZE, MADV_DONTNEED);
-	return n > 0 || n == -EAGAIN;
-}
-
-void pod_output(struct pod *p, size_t index, enum crilog_which which)
-{
-	struct slot *s = &p->slots[index];
-
-	if (s->out[which] < 0 || !s->buffers)
-		return;
-	if (!copy_stream(p, s, which, COPY_ROUNDS)) {
-		/* A terminal ends with EIO, its unfinished line is still here. */
-		crilog_feed(&s->log, which, 0, true, clock_realtime());
-		close_fdp(&s->out[which]);
-	}
 }
 
 /* ---- starting and ending ---- */
@@ -493,14 +428,8 @@ static void reaped(struct pod *p, struct slot *s, pid_t pid, int status)
 	s->told.finished_at = clock_realtime();
 	if (s->cgroup >= 0)
 		kill_cgroup(s->cgroup);
-	for (int which = 0; which < 2; which++) {
-		if (s->out[which] < 0)
-			continue;
-		(void)copy_stream(p, s, which, DRAIN_ROUNDS); /* ignoring: its end is here */
-		crilog_feed(&s->log, which, 0, true, clock_realtime());
-	}
-	s->told.log_lost = s->log.lost;
-	close_slot(s);
+	pod_output_drain(p, s);
+	close_slot(p, s);
 	if (was_started) {
 		s->told.state = POD_STATE_EXITED;
 	} else {

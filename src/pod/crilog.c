@@ -6,30 +6,25 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 enum {
-	IOVECS = 96, /* of one writev: a batch of 32 to 48 lines */
 	HEADER_SIZE = CRILOG_TIME_SIZE + sizeof("stdout F "),
 	ROTATED_PATH_MAX = 1024 + 16,
 	ROTATED_TRIES = 64, /* numbers that others have taken */
 };
 
-/* One writev in the making. */
+/* One write in the making, in log->buffers->out. */
 struct batch {
 	struct crilog *log;
 	struct crilog_stream *stream;
-	int n;
 	uint64_t lines;
-	size_t bytes;
+	size_t len;
 	size_t header_len;
 	bool partial_end; /* its last line is but a part */
-	char full[HEADER_SIZE];
-	char partial[HEADER_SIZE];
-	struct iovec iov[IOVECS];
+	char header[HEADER_SIZE];
 };
 
 static void put_digits(char *out, unsigned width, uint64_t v)
@@ -129,17 +124,11 @@ static bool make_room(struct crilog *log, size_t bytes)
 
 static void batch_begin(struct batch *b, struct crilog *log, enum crilog_which which, int64_t now)
 {
-	b->log = log;
-	b->stream = &log->streams[which];
-	b->n = 0;
-	b->lines = 0;
-	b->bytes = 0;
-	crilog_format_time(now, b->full);
-	memcpy(b->full + CRILOG_TIME_SIZE - 1, which == CRILOG_STDOUT ? " stdout F " : " stderr F ",
+	*b = (struct batch){ .log = log, .stream = &log->streams[which] };
+	crilog_format_time(now, b->header);
+	memcpy(b->header + CRILOG_TIME_SIZE - 1, which == CRILOG_STDOUT ? " stdout F " : " stderr F ",
 	       sizeof(" stdout F "));
-	b->header_len = strlen(b->full);
-	memcpy(b->partial, b->full, b->header_len + 1);
-	b->partial[b->header_len - 2] = 'P';
+	b->header_len = strlen(b->header);
 }
 
 /*
@@ -151,16 +140,16 @@ static void batch_flush(struct batch *b)
 	struct crilog *log = b->log;
 	ssize_t n;
 
-	if (b->n == 0)
+	if (b->len == 0)
 		return;
-	if (log->fd < 0 || !make_room(log, b->bytes)) {
+	if (log->fd < 0 || !make_room(log, b->len)) {
 		n = -1;
 	} else {
 		do
-			n = writev(log->fd, b->iov, b->n);
+			n = write(log->fd, log->buffers->out, b->len);
 		while (n < 0 && errno == EINTR);
 	}
-	log->failing = n != (ssize_t)b->bytes;
+	log->failing = n != (ssize_t)b->len;
 	if (log->failing) {
 		off_t end = n > 0 ? lseek(log->fd, 0, SEEK_CUR) : -1;
 
@@ -168,51 +157,54 @@ static void batch_flush(struct batch *b)
 			(void)lseek(log->fd, 0, SEEK_END); /* ignoring: the cut line stays */
 		log->lost += b->lines;
 	} else {
-		log->size += b->bytes;
+		log->size += b->len;
 	}
 	b->stream->partial = b->partial_end;
-	b->n = 0;
 	b->lines = 0;
-	b->bytes = 0;
+	b->len = 0;
 }
 
-static void batch_add(struct batch *b, const char *text, size_t len, bool full, bool has_newline)
+/* A line or, unless `full`, a part of one; without its newline. */
+static void batch_add(struct batch *b, const char *text, size_t len, bool full)
 {
-	if (b->n + 3 > IOVECS)
+	const struct crilog *log = b->log;
+	size_t size = b->header_len + len + 1;
+	char *at;
+
+	if (b->len + size > CRILOG_OUT_SIZE || (log->max_size && log->size + b->len + size > log->max_size))
 		batch_flush(b);
-	b->iov[b->n++] = (struct iovec){ .iov_base = full ? b->full : b->partial, .iov_len = b->header_len };
-	b->iov[b->n++] = (struct iovec){ .iov_base = (void *)(uintptr_t)text, .iov_len = len };
-	b->bytes += b->header_len + len;
-	if (!has_newline) {
-		b->iov[b->n++] = (struct iovec){ .iov_base = (void *)(uintptr_t)"\n", .iov_len = 1 };
-		b->bytes++;
-	}
+	at = log->buffers->out + b->len;
+	memcpy(at, b->header, b->header_len);
+	if (!full)
+		at[b->header_len - 2] = 'P';
+	memcpy(at + b->header_len, text, len);
+	at[size - 1] = '\n';
+	b->len += size;
 	b->partial_end = !full;
 	b->lines++;
 }
 
-void crilog_feed(struct crilog *log, enum crilog_which which, size_t len, bool eof, int64_t now)
+/* The stream's rest and `len` bytes more are in the buffer. */
+static void take(struct crilog *log, enum crilog_which which, size_t len, bool eof, int64_t now)
 {
 	struct crilog_stream *s = &log->streams[which];
-	char *at = s->buffer, *end;
+	const char *at = log->buffers->in, *end = at + s->fill + len;
 	struct batch b;
 
-	s->fill += len;
-	end = s->buffer + s->fill;
 	batch_begin(&b, log, which, now);
 	while (at < end) {
 		size_t left = (size_t)(end - at);
 		size_t look = left <= CRILOG_LINE_MAX ? left : CRILOG_LINE_MAX + 1;
-		char *nl = memchr(at, '\n', look);
+		const char *nl = memchr(at, '\n', look);
 
 		if (nl) {
-			batch_add(&b, at, (size_t)(nl - at) + 1, true, true);
+			batch_add(&b, at, (size_t)(nl - at), true);
 			at = nl + 1;
 		} else if (left > CRILOG_LINE_MAX) {
-			batch_add(&b, at, CRILOG_LINE_MAX, false, false);
+			batch_add(&b, at, CRILOG_LINE_MAX, false);
 			at += CRILOG_LINE_MAX;
 		} else if (eof) {
-			batch_add(&b, at, left, false, false);
+			batch_add(&b, at, left, false);
 			at = end;
 		} else {
 			break;
@@ -220,8 +212,19 @@ void crilog_feed(struct crilog *log, enum crilog_which which, size_t len, bool e
 	}
 	batch_flush(&b);
 	s->fill = (size_t)(end - at);
-	if (s->fill > 0 && at != s->buffer)
-		memmove(s->buffer, at, s->fill);
+	if (s->fill > 0)
+		memcpy(s->rest, at, s->fill);
+}
+
+void crilog_feed(struct crilog *log, enum crilog_which which, const char *data, size_t len, bool eof, int64_t now)
+{
+	struct crilog_stream *s = &log->streams[which];
+
+	if (s->fill > 0)
+		memcpy(log->buffers->in, s->rest, s->fill);
+	if (len > 0)
+		memcpy(log->buffers->in + s->fill, data, len);
+	take(log, which, len, eof, now);
 }
 
 ssize_t crilog_copy(struct crilog *log, enum crilog_which which, int fd)
@@ -229,12 +232,13 @@ ssize_t crilog_copy(struct crilog *log, enum crilog_which which, int fd)
 	struct crilog_stream *s = &log->streams[which];
 	ssize_t n;
 
-	/* After a feed at most CRILOG_LINE_MAX bytes are left, so there is always room for a page. */
 	do
-		n = read(fd, s->buffer + s->fill, CRILOG_BUFFER_SIZE - s->fill);
+		n = read(fd, log->buffers->in + s->fill, CRILOG_IN_SIZE - s->fill);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	crilog_feed(log, which, (size_t)n, n == 0, clock_realtime());
+	if (s->fill > 0)
+		memcpy(log->buffers->in, s->rest, s->fill);
+	take(log, which, (size_t)n, n == 0, clock_realtime());
 	return n;
 }

@@ -31,6 +31,13 @@ int pod_watch(struct pod *p, int fd, enum pod_source source, size_t index)
 	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
+void pod_unwatch(struct pod *p, int fd, enum pod_source source, size_t index, bool again)
+{
+	struct epoll_event e = { .events = again ? EPOLLIN : 0, .data.u64 = (uint64_t)source << 32 | index };
+
+	(void)epoll_ctl(p->epoll, EPOLL_CTL_MOD, fd, &e); /* cannot fail: it is in there */
+}
+
 static int open_sources(struct pod *p)
 {
 	sigset_t set;
@@ -91,6 +98,9 @@ static void take_event(struct pod *p, enum pod_source source, size_t index)
 	case SOURCE_EXEC:
 		pod_exec_input(p, index);
 		break;
+	case SOURCE_PACER:
+		pod_output_paced(p);
+		break;
 	}
 }
 
@@ -145,7 +155,7 @@ int main(void)
 
 	/* It is run by way of /proc/self/fd, whose number would be its name. */
 	(void)prctl(PR_SET_NAME, "podfs-pod", 0, 0, 0); /* ignoring: a name for people */
-	p->dir = p->state = p->netns = p->podns = p->listener = -1;
+	p->dir = p->state = p->netns = p->podns = p->listener = p->pacer = -1;
 	p->users = (struct userns)USERNS_NONE;
 	for (size_t i = 0; i < POD_CLIENTS_MAX; i++)
 		p->clients[i].fd = -1;

@@ -20,6 +20,13 @@ enum {
 	POD_EXECS_MAX = 64,
 };
 
+/* How much one of its streams brings: see output.c. */
+struct pace {
+	int64_t since; /* monotonic */
+	size_t bytes;  /* since then */
+	bool on;
+};
+
 /* A container: its running process, if any, and what was last told of it. */
 struct slot {
 	struct pod_event told; /* also the record in the state file; name "" = free */
@@ -37,7 +44,8 @@ struct slot {
 	int32_t pending_signal; /* asked for while it started */
 	int64_t deadline;       /* SIGKILL at this monotonic time; 0: none */
 	struct crilog log;
-	char *buffers; /* of its log; mapped while it runs */
+	struct pace pace[2]; /* of out */
+	char *rests; /* of its log's lines; mapped while it runs */
 };
 
 /* A program beside a container. */
@@ -64,6 +72,8 @@ struct client {
 
 struct pod {
 	int epoll, signals, timer, listener;
+	int pacer; /* a timer too, of output.c; -1: not needed yet */
+	unsigned n_paced;
 	int dir;   /* RUNDIR/pods/UID */
 	int state; /* its state file */
 	int netns, podns;
@@ -79,14 +89,19 @@ struct pod {
 	char logs[POD_CONTAINERS_MAX][POD_PATH_SIZE];
 	char path[POD_PATH_SIZE]; /* of dir */
 	struct pod_message message;
+	int64_t trim_at; /* monotonic time at which log_buffers are given back; 0: they are */
+	bool copied;	 /* much, since trim_at was set */
+	struct crilog_buffers log_buffers __attribute__((aligned(4096)));
 };
 
 /* What an epoll event is about. */
 enum pod_source { SOURCE_SIGNAL = 1, SOURCE_TIMER, SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_REPORT, SOURCE_OUT, SOURCE_ERR,
-		  SOURCE_EXEC };
+		  SOURCE_EXEC, SOURCE_PACER };
 
 /* main.c: watches fd for input. 0 or negative errno. */
 int pod_watch(struct pod *p, int fd, enum pod_source source, size_t index);
+/* Looks at it for input no more, but for its end; or again. */
+void pod_unwatch(struct pod *p, int fd, enum pod_source source, size_t index, bool again);
 
 /* setup.c: makes the sandbox that a POD_SETUP describes. On failure *ret_step names what failed. */
 int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step);
@@ -109,14 +124,26 @@ struct slot *pod_find(struct pod *p, const char *name);
 int pod_start_container(struct pod *p, struct pod_message *m);
 int pod_stop(struct pod *p, const struct pod_stop *m);
 int pod_ack(struct pod *p, const struct pod_name *m);
-int pod_reopen_log(struct pod *p, const struct pod_name *m);
 int pod_attach(struct pod *p, int client, const struct pod_name *m);
 void pod_shutdown(struct pod *p, uint32_t grace_ms);
 void pod_report_input(struct pod *p, size_t index);
-void pod_output(struct pod *p, size_t index, enum crilog_which which);
 void pod_reap(struct pod *p);
 void pod_deadlines(struct pod *p);
 bool pod_idle(const struct pod *p);
+
+/* output.c: what containers write. */
+/* Readies a new run's log. A log file that cannot be opened is told, and no error. -ENOMEM. */
+int pod_output_open(struct pod *p, struct slot *s, const struct pod_start *start);
+void pod_output_close(struct pod *p, struct slot *s);
+int pod_reopen_log(struct pod *p, const struct pod_name *m);
+/* The stream can be read, or has ended. */
+void pod_output(struct pod *p, size_t index, enum crilog_which which);
+/* The time of those that are read by the clock. */
+void pod_output_paced(struct pod *p);
+/* The container has ended: all that it wrote. */
+void pod_output_drain(struct pod *p, struct slot *s);
+/* Gives memory back when its time has come. Returns the monotonic time of the next look, 0 for none. */
+int64_t pod_output_trim(struct pod *p, int64_t now);
 
 /* exec.c */
 int pod_exec(struct pod *p, int client, struct pod_message *m);

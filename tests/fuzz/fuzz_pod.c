@@ -64,18 +64,16 @@ static void fuzz_user(const uint8_t *data, size_t size)
 
 static void fuzz_log(const uint8_t *data, size_t size)
 {
-	static char buffer[CRILOG_BUFFER_SIZE];
-	struct crilog log = { .fd = -1, .streams = { { buffer, 0 }, { buffer, 0 } } };
+	static char rest[CRILOG_LINE_MAX];
+	static struct crilog_buffers buffers;
+	struct crilog log = { .fd = -1, .buffers = &buffers, .streams = { { .rest = rest }, { .rest = rest } } };
 
 	while (size > 0) {
 		size_t n = 1 + data[0] * 64u;
 
-		if (n > CRILOG_BUFFER_SIZE - log.streams[0].fill)
-			n = CRILOG_BUFFER_SIZE - log.streams[0].fill;
 		if (n > size)
 			n = size;
-		memcpy(buffer + log.streams[0].fill, data, n);
-		crilog_feed(&log, CRILOG_STDOUT, n, n == size, 1);
+		crilog_feed(&log, CRILOG_STDOUT, (const char *)data, n, n == size, 1);
 		data += n;
 		size -= n;
 	}

@@ -20,17 +20,18 @@
 #include "base/remove.h"
 #include "pod/crilog.h"
 
-static char buffers[2][CRILOG_BUFFER_SIZE];
+static char rests[2][CRILOG_LINE_MAX];
+static struct crilog_buffers buffers;
 static char text[1 << 20];
 
 static struct crilog open_log(void)
 {
-	struct crilog log = { .fd = memfd_create("log", MFD_CLOEXEC) };
+	struct crilog log = { .fd = memfd_create("log", MFD_CLOEXEC), .buffers = &buffers };
 
 	assert_true(log.fd >= 0);
 	assert_int_equal(fcntl(log.fd, F_SETFL, O_APPEND), 0);
-	log.streams[0].buffer = buffers[0];
-	log.streams[1].buffer = buffers[1];
+	log.streams[0].rest = rests[0];
+	log.streams[1].rest = rests[1];
 	return log;
 }
 
@@ -45,8 +46,7 @@ static const char *content(const struct crilog *log)
 
 static void feed(struct crilog *log, enum crilog_which which, const char *s, size_t len, bool eof)
 {
-	memcpy(log->streams[which].buffer + log->streams[which].fill, s, len);
-	crilog_feed(log, which, len, eof, INT64_C(1700000000123456789));
+	crilog_feed(log, which, s, len, eof, INT64_C(1700000000123456789));
 }
 
 #define STAMP "2023-11-14T22:13:20.123456789Z"
@@ -119,7 +119,7 @@ static void test_pieces(void **state)
 	for (size_t i = 0; i < sizeof(in); i++)
 		in[i] = (char)(i * i % 61 == 0 && i % 30000 < 7000 ? '\n' : 'a' + i % 26);
 	in[sizeof(in) - 1] = '\n';
-	for (size_t piece = 1; piece < CRILOG_BUFFER_SIZE - CRILOG_LINE_MAX; piece = piece * 3 + 1) {
+	for (size_t piece = 1; piece < CRILOG_IN_SIZE - CRILOG_LINE_MAX; piece = piece * 3 + 1) {
 		struct crilog log = open_log();
 		size_t len = 0;
 
@@ -180,15 +180,15 @@ static char dir[64], path[128];
 
 static struct crilog open_rotating(void)
 {
-	struct crilog log = { .max_size = MAX_SIZE, .max_files = MAX_FILES, .path = path };
+	struct crilog log = { .max_size = MAX_SIZE, .max_files = MAX_FILES, .path = path, .buffers = &buffers };
 
 	(void)snprintf(dir, sizeof(dir), "/tmp/test-crilog.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/0.log", dir);
 	log.fd = crilog_open(path, &log.size);
 	assert_true(log.fd >= 0);
-	log.streams[0].buffer = buffers[0];
-	log.streams[1].buffer = buffers[1];
+	log.streams[0].rest = rests[0];
+	log.streams[1].rest = rests[1];
 	return log;
 }
 
@@ -230,7 +230,7 @@ static void test_rotation(void **state)
 /* A line stays together, unless it is larger than any file. */
 static void test_rotation_in_a_line(void **state)
 {
-	static char words[CRILOG_BUFFER_SIZE];
+	static char words[CRILOG_LINE_MAX];
 	struct crilog log = open_rotating();
 
 	memset(words, 'x', sizeof(words));
