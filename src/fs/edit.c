@@ -6,6 +6,7 @@
 #include "fs/access.h"
 #include "fs/field.h"
 #include "fs/live.h"
+#include "fs/revert.h"
 
 struct job {
 	struct fs *fs;
@@ -29,12 +30,15 @@ static void finish(struct job *j, int result)
 {
 	if (result == 0) /* the kernel may keep what it was told of NAME/ for a second; whoever changed it sees the change */
 		fs_notify_expire(j->fs, fs_ino(j->fs, j->e.uid, ""));
+	if (result == 0 && j->e.field)
+		fs_revert_cancel(j->fs, j->e.uid, j->e.field);
 	j->e.done(j->fs, j->e.arg, result);
 	free((void *)j->e.uid);
 	free((void *)j->e.path);
 	free((void *)j->e.ns);
 	free((void *)j->e.comm);
 	free((void *)j->e.at);
+	free((void *)j->e.field);
 	free(j);
 }
 
@@ -96,6 +100,8 @@ static void try_edit(struct job *j)
 	}
 	if (r == 0 && !j->e.at) /* the whole object */
 		fs_field_expire_gone(j->fs, live, root);
+	if (r == 0 && j->e.field)
+		r = fs_revert_unstore(j->fs, t, j->e.uid, j->e.field);
 	if (r == 0 && txn_empty(t)) {
 		finish(j, 0);
 		return;
@@ -121,7 +127,8 @@ void fs_edit_start(struct fs *fs, const struct fs_edit *e)
 	j->e.ns = strdup(e->ns);
 	j->e.comm = e->comm ? strdup(e->comm) : NULL;
 	j->e.at = e->at ? strdup(e->at) : NULL;
-	if (j->e.uid && j->e.path && j->e.ns)
+	j->e.field = e->field ? strdup(e->field) : NULL;
+	if (j->e.uid && j->e.path && j->e.ns && (j->e.field || !e->field))
 		try_edit(j);
 	else
 		finish(j, -ENOMEM);

@@ -23,6 +23,7 @@ struct fs_edit {
 	struct writer who;
 	const char *comm;     /* of the program; may be NULL */
 	const char *at;	      /* field path of diagnostics that have none; may be NULL */
+	const char *field;    /* the one that is written, below NAME/: it is not to be set back (fs/revert.h); may be NULL */
 	fs_edit_fn change;
 	void (*done)(struct fs *fs, void *arg, int result);
 	void *arg;

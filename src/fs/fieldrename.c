@@ -57,11 +57,8 @@ static void on_moved(struct fs *fs, void *arg, int result)
 {
 	struct move *m = arg;
 
-	if (result == 0) {
-		fs_revert_cancel(fs, fs_obj_uid(m->dir), m->to);
-		if (m->scratch)
-			fs_datascratch_remove(m->scratch);
-	}
+	if (result == 0 && m->scratch)
+		fs_datascratch_remove(m->scratch);
 	/* Tools misread these at rename(2): podfs(7). */
 	fs_reply_err(m->r, result == -EINVAL || result == -EEXIST ? -EBADMSG : result);
 	free_move(m);
@@ -117,7 +114,7 @@ static void start(struct fs_req *r, struct fs_node *dir, struct fs_node *scratch
 	fs_req_comm(r, comm);
 	fs_req_park(r, NULL, NULL);
 	e = (struct fs_edit){ .uid = fs_obj_uid(dir), .path = buf_str(&path), .ns = dir->ns, .who = fs_req_writer(r),
-			      .comm = comm, .change = change, .done = on_moved, .arg = m };
+			      .comm = comm, .field = m->to, .change = change, .done = on_moved, .arg = m };
 	if (change == replace_object) {
 		e.text = m->text->data;
 		e.len = m->text->len;

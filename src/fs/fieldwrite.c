@@ -11,7 +11,6 @@
 #include "fs/keep.h"
 #include "fs/objfile.h"
 #include "fs/quota.h"
-#include "fs/revert.h"
 
 /* --- the change --- */
 
@@ -22,7 +21,6 @@ struct change {
 	struct fs_blob *text; /* owned */
 	size_t answer;	     /* of write(2); 0: another call */
 	struct fs_node *attr; /* owned: answer with its attributes (truncate(2)); NULL */
-	char uid[OBJECT_UID_SIZE];
 	char *path;	     /* owned: below NAME/ */
 	bool whole;	     /* object.yaml */
 };
@@ -63,8 +61,6 @@ static void on_done(struct fs *fs, void *arg, int result)
 		w->state = FS_H_REFUSED;
 		w->refused = result;
 	}
-	if (result == 0 && !c->whole)
-		fs_revert_cancel(fs, c->uid, c->path);
 	if (w) {
 		/* By one change, after all else that the write does: the next daemon answers this one when it comes again,
 		 * and refuses another. */
@@ -122,7 +118,6 @@ static void start(struct fs_node *n, struct fs_req *r, struct fs_handle *h, stru
 	*c = (struct change){ .r = r, .h = fs_handle_ref(h), .text = text, .answer = answer,
 			      .attr = attr ? fs_node_ref(n) : NULL, .path = buf_steal(&path, NULL),
 			      .whole = n->ops == &fs_object_yaml_ops, .kept = kept };
-	(void)snprintf(c->uid, sizeof(c->uid), "%s", fs_obj_uid(n));
 	if (h && h->data)
 		((struct fs_field_handle *)h->data)->committing++;
 	if (r) {
@@ -131,8 +126,8 @@ static void start(struct fs_node *n, struct fs_req *r, struct fs_handle *h, stru
 	}
 	e = (struct fs_edit){ .uid = fs_obj_uid(n), .path = buf_str(&full), .ns = n->ns, .text = text->data,
 			      .len = text->len, .who = *who, .comm = comm, .at = c->whole ? NULL : at,
-			      .change = set_field,
-			      .done = on_done, .arg = c };
+			      .field = c->whole ? NULL : c->path,
+			      .change = set_field, .done = on_done, .arg = c };
 	fs_edit_start(n->fs, &e);
 }
 

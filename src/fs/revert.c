@@ -242,7 +242,7 @@ void fs_revert_add(struct fs_req *r, struct fs_node *dir, const char *name, cons
 	struct revert *e;
 
 	fs_child_path(dir, name, &full);
-	fs_revert_cancel(fs, uid, path); /* the time starts anew */
+	fs_revert_cancel(fs, uid, path); /* the time starts anew; what is stored of it is overwritten */
 	e = v->n < FS_REVERT_MAX ? new_revert(fs, uid, dir->ns, buf_str(&full), path) : NULL;
 	if (!e) {
 		fs_reply_err(r, v->n < FS_REVERT_MAX ? -ENOMEM : -EAGAIN);
@@ -294,11 +294,17 @@ void fs_revert_cancel(struct fs *fs, const char *uid, const char *path)
 	struct revert *e;
 
 	while ((e = find(fs, uid, path))) {
-		unstore_one(e);
 		drop(fs->reverts, e);
 		free_revert(e);
 	}
 	arm(fs->reverts);
+}
+
+int fs_revert_unstore(struct fs *fs, struct txn *t, const char *uid, const char *path)
+{
+	const struct revert *e = find(fs, uid, path);
+
+	return e ? unstore(t, e) : 0;
 }
 
 bool fs_revert_pending(const struct fs *fs, const char *uid, const char *path)

@@ -108,6 +108,36 @@ static void check_text(struct fs_keep *k, uint64_t number, const char *text)
 		assert_memory_equal(got, text, len);
 }
 
+/* A write on top of what was there, and a state that is one with the request that it is of. */
+static void test_writes(void **state)
+{
+	uint8_t bytes[FS_KEEP_STATE] = { 7 };
+	int fd = new_area();
+	struct fs_keep *k = open_keep(fd);
+	const uint64_t one = fs_keep_handle_number(k, 0);
+	struct fs_kept *h = add_handle(k, &(struct fs_kept){ .number = one }, "field", "before", 6);
+
+	fs_keep_state(k, h, bytes, 40 | FS_KEEP_RESEND);
+	assert_false(fs_keep_version(h)->has_text);
+	assert_int_equal(fs_keep_version(h)->unique, 40);
+	fs_keep_write(k, h, &(struct fs_keep_change){ .data = "X", .len = 1, .at = 2, .text_len = 6, .unique = 42 }, "beXore");
+	fs_keep_state(k, h, bytes, 0); /* as it is; so is whose it is */
+	k = next_daemon(k, fd);
+	h = fs_keep_handle_find(k, one);
+	assert_true(fs_keep_version(h)->has_text);
+	assert_int_equal(fs_keep_version(h)->unique, 42);
+	check_text(k, one, "beXore");
+	fs_keep_write(k, h, &(struct fs_keep_change){ .data = "YZ", .len = 2, .at = 5, .text_len = 7, .unique = 44 }, "ignored");
+	check_text(k, one, "beXorYZ");
+	fs_keep_write(k, h, &(struct fs_keep_change){ .text_len = 0 }, ""); /* emptied: that is something, too */
+	k = next_daemon(k, fd);
+	check_text(k, one, "");
+	assert_true(fs_keep_version(only_handle(k, one))->has_text);
+	fs_keep_write(NULL, NULL, &(struct fs_keep_change){ .text_len = 1 }, "x");
+	fs_keep_free(k);
+	close_fdp(&fd);
+}
+
 static void test_handles(void **state)
 {
 	const gid_t groups[] = { 10, 20, 30 };
@@ -347,7 +377,8 @@ static void test_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nodes),	     cmocka_unit_test(test_handles), cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_nodes),	     cmocka_unit_test(test_handles),
+		cmocka_unit_test(test_writes),	     cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_requests),     cmocka_unit_test(test_other_layout),
 		cmocka_unit_test(test_killed),	     cmocka_unit_test(test_none),
 	};
