@@ -12,6 +12,10 @@
 #include "base/log.h"
 #include "control/workqueue.h"
 
+#define TURN (1 * NSEC_PER_MSEC)	/* works so long while writers wait, */
+#define PAUSE (5 * NSEC_PER_MSEC)	/* lets them go first so long, */
+#define PATIENCE (500 * NSEC_PER_MSEC) /* and does so for this long in a row */
+
 struct watch {
 	struct controller *controller;
 	controller_notice_fn notice;
@@ -28,8 +32,10 @@ struct controller {
 	bool started;
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* with lock; monotonic clock */
+	pthread_cond_t stopped; /* the same; `stopping` has become true */
 	struct workqueue *queue; /* protected by lock, as is the next */
 	bool stopping;
+	int64_t pressed_since, turn_ends; /* the thread's; 0: writers are not waiting */
 };
 
 struct registry *controller_registry(struct controller *c)
@@ -193,12 +199,46 @@ static void sync_key(struct controller *c, const char *key)
 		log_error("%s: %s: out of memory, not queued", c->type->name, key);
 }
 
+static void pause_until(struct controller *c, int64_t at)
+{
+	const struct timespec until = { .tv_sec = at / NSEC_PER_SEC, .tv_nsec = at % NSEC_PER_SEC };
+	int r = 0;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->stopping && r == 0)
+		r = pthread_cond_timedwait(&c->stopped, &c->lock, &until);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Pauses while writers wait, unless it is our turn. */
+static void give_way(struct controller *c)
+{
+	int64_t now;
+
+	if (c->type->hurries || !store_is_pressed(registry_store(c->registry))) {
+		c->pressed_since = 0;
+		return;
+	}
+	now = clock_monotonic();
+	if (!c->pressed_since || now - c->turn_ends > PATIENCE)
+		c->pressed_since = now;
+	else if (now < c->turn_ends)
+		return;
+	if (now - c->pressed_since > PATIENCE) {
+		c->turn_ends = now;
+		return;
+	}
+	pause_until(c, now + PAUSE);
+	c->turn_ends = now + PAUSE + TURN;
+}
+
 static void *run(void *arg)
 {
 	struct controller *c = arg;
 	char *key;
 
 	while ((key = next_key(c))) {
+		give_way(c);
 		sync_key(c, key);
 		free(key);
 	}
@@ -213,6 +253,7 @@ static int init(struct controller *c)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->changed, &attr);
+	pthread_cond_init(&c->stopped, &attr);
 	pthread_condattr_destroy(&attr);
 	c->queue = workqueue_new();
 	return c->queue ? 0 : -ENOMEM;
@@ -269,6 +310,7 @@ void controller_stop(struct controller *c)
 	pthread_mutex_lock(&c->lock);
 	c->stopping = true;
 	pthread_cond_signal(&c->changed);
+	pthread_cond_signal(&c->stopped);
 	pthread_mutex_unlock(&c->lock);
 	if (c->started)
 		pthread_join(c->thread, NULL);
@@ -276,6 +318,7 @@ void controller_stop(struct controller *c)
 		c->type->fini(c->data);
 	workqueue_free(c->queue);
 	pthread_cond_destroy(&c->changed);
+	pthread_cond_destroy(&c->stopped);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }

@@ -11,6 +11,10 @@
  * (store.h). The scheduler's binding is synced, and no synced transaction is durable before the lazy ones it has seen: a
  * pod that a node starts is durable, with all that it came from, at the price of one sync. After a crash before that,
  * the controllers make the same again. Deletions are synced.
+ *
+ * While several writers wait for the disk at once (store_is_pressed()), those who wait go first: a controller that does
+ * not hurry then works in turns with a pause, for half a second in a row at most. What a burst of manifests asks for is
+ * so made mostly after the burst, which ends sooner.
  */
 #ifndef PODFS_CONTROL_CONTROLLER_H
 #define PODFS_CONTROL_CONTROLLER_H
@@ -35,6 +39,7 @@ typedef void (*controller_notice_fn)(struct controller *c, const struct cache_ev
 struct controller_type {
 	const char *name; /* "replicaset-controller": its thread's, its events', its writes' name */
 	controller_sync_fn sync;
+	bool hurries; /* it does not let writers go first: see above */
 	/* Optional: makes what the controller keeps for itself (controller_data()), before anything is watched; 0 or a
 	 * negative errno; and frees it, after the thread has ended. */
 	int (*init)(struct controller *c, void **ret_data);

@@ -396,6 +396,7 @@ static void notice_node(struct controller *c, const struct cache_event *e)
 const struct controller_type scheduler = {
 	.name = "default-scheduler",
 	.sync = sync_pod,
+	.hurries = true, /* its bindings are what nodes wait for, and synced */
 	.init = init,
 	.fini = fini,
 	.watches = { { "nodes", notice_node }, { "pods", notice_pod } },

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/core.h"
 #include "store/entry.h"
 
@@ -242,7 +243,7 @@ struct group {
 	struct txn_queue txns;
 	size_t n, changing;
 	size_t bytes, ops;
-	bool synced; /* one that changes something asks for the disk */
+	size_t synced; /* those that change something and ask for the disk */
 };
 
 /* Checks and stages a transaction as the next of the group. */
@@ -261,7 +262,7 @@ static void join(struct store *s, struct group *g, struct txn *t)
 		return;
 	stage(s, t);
 	g->changing++;
-	g->synced |= !lazy;
+	g->synced += !lazy;
 }
 
 /* Takes from q what is committed together: lazy ones up to the first synced one, or from a synced one on all. */
@@ -306,6 +307,8 @@ static void run_group(struct store *s, struct txn_queue *q, struct group *g)
 	if (g->synced)
 		r = commit_staged(s);
 	unstage(s);
+	if (g->synced > 1)
+		atomic_store_explicit(&s->pressed_at, clock_monotonic(), memory_order_relaxed);
 	if (r < 0)
 		refuse(s, g, r, q);
 	else if (g->changing)

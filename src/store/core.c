@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "base/clock.h"
 #include "store/lmdb.h"
 
 /* --- reading --- */
@@ -60,6 +61,13 @@ uint64_t store_revision(struct store *s)
 	rev = s->rev;
 	pthread_rwlock_unlock(&s->table_lock);
 	return rev;
+}
+
+bool store_is_pressed(struct store *s)
+{
+	int64_t at = atomic_load_explicit(&s->pressed_at, memory_order_relaxed);
+
+	return at && clock_monotonic() - at < STORE_PRESSED_MS * NSEC_PER_MSEC;
 }
 
 void store_stats(struct store *s, struct store_stats *ret)

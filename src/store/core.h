@@ -56,6 +56,7 @@ struct store {
 	size_t writes_cap;
 	size_t solo; /* so many transactions are to be tried one by one, after a batch failed */
 
+	_Atomic int64_t pressed_at; /* monotonic: when several synced transactions were last in a commit */
 	_Atomic uint64_t transactions, disk_commits, conflicts, lazy_pending;
 };
 

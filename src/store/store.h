@@ -167,6 +167,13 @@ void store_change_clear(struct store_change *c);
 int store_versions(struct store *s, const struct store_entry *e, struct store_list *ret);
 #define _cleanup_store_change_ _cleanup_(store_change_clear)
 
+/*
+ * Whether several writers have been waiting for the disk at once a moment ago: two synced transactions or more went into
+ * one commit within the last STORE_PRESSED_MS. Who has lazy work can let them go first. Any thread.
+ */
+enum { STORE_PRESSED_MS = 3 };
+bool store_is_pressed(struct store *s);
+
 /* --- figures, for metrics --- */
 
 struct store_stats {
