@@ -23,6 +23,7 @@ struct cluster_config {
 	const char *cgroup_parent; /* "podfs" */
 	const char *node_name;	   /* NULL: the host's name */
 	const char *pod_cidr;	   /* NULL: chosen */
+	struct image_gc_policy image_gc;
 };
 
 /* Opens everything but the node agent and the controllers. */

@@ -39,6 +39,8 @@ static const char help[] =
 	"  --log-dir PATH       output of containers (default " DEFAULT_LOG_DIR ")\n"
 	"  --log-max-size SIZE  rotate a container's log at that size (default 10Mi; 0: never)\n"
 	"  --log-max-files N    keep so many files of a run, and so many runs (default 5)\n"
+	"  --image-gc HIGH,LOW[,MIN-AGE[,MAX-AGE]]\n"
+	"                       remove unused pulled images at HIGH % of the disk down to LOW (default 85,80,2m,0)\n"
 	"  --cgroup-parent NAME control group of all pods (default " DEFAULT_CGROUP_PARENT ")\n"
 	"  --max-deaths N       give the mount up when the daemon died N times in 30 s (default 5)\n"
 	"  --debug              log more\n"
@@ -52,7 +54,7 @@ static const struct option long_options[] = {
 	{ "max-deaths", required_argument, NULL, 'm' }, { "held", no_argument, NULL, 'H' },
 	{ "restore", required_argument, NULL, 'R' },   { "debug", no_argument, NULL, 'd' },
 	{ "log-max-size", required_argument, NULL, 'S' }, { "log-max-files", required_argument, NULL, 'F' },
-	{ "help", no_argument, NULL, 'h' },
+	{ "image-gc", required_argument, NULL, 'g' }, { "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -157,6 +159,13 @@ static int set_option(struct options *o, int option)
 		return set_log_size(&o->daemon.cluster, optarg);
 	case 'F':
 		return set_log_files(&o->daemon.cluster, optarg);
+	case 'g':
+		if (image_gc_parse(optarg, &o->daemon.cluster.image_gc) < 0) {
+			(void)fprintf(stderr, "podfs mount: --image-gc %s: want two percentages, the higher first, and two ages, "
+					      "as in 85,80,2m,168h\n", optarg);
+			return -EINVAL;
+		}
+		break;
 	case 'R':
 		o->restore = optarg;
 		break;
@@ -325,7 +334,8 @@ int cmd_mount(int argc, char **argv)
 	struct options o = {
 		.daemon = { .cluster = { .store = DEFAULT_STORE, .state_dir = DEFAULT_STATE_DIR, .run_dir = DEFAULT_RUN_DIR,
 					 .log_dir = DEFAULT_LOG_DIR, .cgroup_parent = DEFAULT_CGROUP_PARENT,
-					 .log_max_size = DEFAULT_LOG_MAX_SIZE, .log_max_files = DEFAULT_LOG_MAX_FILES },
+					 .log_max_size = DEFAULT_LOG_MAX_SIZE, .log_max_files = DEFAULT_LOG_MAX_FILES,
+					 .image_gc = IMAGE_GC_DEFAULT },
 			    .settle_ms = -1 },
 		.max_deaths = HOLDER_DEATHS,
 	};

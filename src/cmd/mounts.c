@@ -135,6 +135,7 @@ struct cluster_config mount_record_config(const struct mount_record *m)
 		.log_dir = m->strings[3],
 		.cgroup_parent = m->strings[4],
 		.node_name = *m->strings[5] ? m->strings[5] : NULL,
+		.image_gc = IMAGE_GC_DEFAULT,
 		.pod_cidr = *m->strings[6] ? m->strings[6] : NULL,
 	};
 }

@@ -25,6 +25,7 @@
 enum {
 	DEPTH_MAX = 3, /* of indexes in indexes */
 	DIGESTS_MAX = DEPTH_MAX + 2,
+	IMPORTER_ABSENT = 3, /* podfs-image: there is no such image */
 };
 
 struct pull {
@@ -407,7 +408,10 @@ int pull_run(const struct pull_options *o, int *ret_status, struct error *err)
 		r = open_work(&p);
 	if (r == 0)
 		r = resolve_with_credentials(&p, at, &bytes);
-	if (r < 0)
-		return r;
-	return store_has(&p) ? give_name(&p, ret_status) : fetch_image(&p, bytes, ret_status);
+	if (r == 0 && store_has(&p)) {
+		r = give_name(&p, ret_status);
+		if (r < 0 || *ret_status != IMPORTER_ABSENT)
+			return r; /* else it was removed meanwhile */
+	}
+	return r < 0 ? r : fetch_image(&p, bytes, ret_status);
 }

@@ -299,8 +299,10 @@ static bool take_inbox(struct agent *agent)
 		TAILQ_REMOVE(&all, i, link);
 		take_item(agent, i);
 	}
-	if (images)
+	if (images) {
 		retry_images(agent);
+		agent_gc_expect(agent, false);
+	}
 	if (drain)
 		start_drain(agent);
 	return go_on;
@@ -313,6 +315,7 @@ static void forget(struct agent *agent, struct agent_pod *p)
 		atomic_fetch_sub(&agent->n_source_users, 1);
 	atomic_store(&agent->n_pods, HASH_COUNT(agent->pods));
 	agent_pod_free(p);
+	agent_gc_expect(agent, false);
 }
 
 static void work_dirty(struct agent *agent)
@@ -348,6 +351,10 @@ static void work_timers(struct agent *agent)
 		if (p->probe_at < next)
 			next = p->probe_at;
 	}
+	if (agent->gc.at <= now)
+		agent_gc_work(agent);
+	if (agent->gc.at < next)
+		next = agent->gc.at;
 	if (!TAILQ_EMPTY(&agent->dirty))
 		next = now + 1;
 	if (next != INT64_MAX)
@@ -495,6 +502,9 @@ static int copy_config(struct agent *agent, const struct agent_config *c)
 	agent->log_max_size = c->log_max_size;
 	agent->log_max_files = c->log_max_files;
 	agent->images = c->images;
+	agent->gc.policy = c->image_gc;
+	agent->gc.since = registry_now(agent->registry);
+	agent->gc.at = agent->gc.since + image_gc_period(&c->image_gc);
 	agent->network = c->network;
 	agent->network_arg = c->network_arg;
 	return 0;
@@ -632,6 +642,7 @@ void agent_stop(struct agent *agent)
 	}
 	agent_exec_clear(agent);
 	agent_pull_clear(agent);
+	agent_gc_clear(agent);
 	agent_facts_clear(agent);
 	agent_probe_clear(agent);
 	cgroups_close(agent->cgroups);

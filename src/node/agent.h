@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "node/image.h"
+#include "node/image_gc.h"
 #include "store/registry.h"
 
 struct agent;
@@ -42,6 +43,7 @@ struct agent_config {
 	const char *pod_program; /* podfs-pod; NULL: the installed one */
 	const char *probe_program; /* podfs-probe; NULL: the installed one */
 	struct image_store *images;
+	struct image_gc_policy image_gc;
 	const struct agent_network *network;
 	void *network_arg;
 };

@@ -13,6 +13,7 @@
 #include "node/cgroup.h"
 #include "node/cleaner.h"
 #include "node/env.h"
+#include "node/image_gc.h"
 #include "node/idrange.h"
 #include "node/lifecycle.h"
 #include "node/prober.h"
@@ -80,6 +81,18 @@ struct inbox_item {
 
 TAILQ_HEAD(inbox, inbox_item);
 
+/* The removal of images that nobody uses: agent_gc.c. Belongs to the agent's thread. */
+struct agent_gc {
+	struct image_gc_policy policy;
+	int64_t since, at;	    /* real time: of the agent's start; of the next look, INT64_MAX: none */
+	bool collecting, told;	    /* the disk is too full; and nothing can be done, which was said */
+	int64_t freed;		    /* bytes of the images that went since it is */
+	struct image_job *job;	    /* a removal under way, or NULL */
+	char removing[sizeof("sha256:") + 64]; /* its image */
+	int64_t size;		    /* of that */
+	struct agent_image *images; /* by digest */
+};
+
 struct agent {
 	struct registry *registry;
 	struct writer writer;
@@ -98,7 +111,8 @@ struct agent {
 	uint64_t last_call;
 	struct agent_pulls pulls; /* of images, oldest first; the agent's thread only */
 	uint64_t last_pull;
-	int pull_epoll; /* of the pulls' descriptors, in `epoll` itself */
+	struct agent_gc gc;
+	int pull_epoll; /* of the pulls' and removals' descriptors, in `epoll` itself */
 	struct cache_subscription *subscription, *sources[2]; /* of pods; of ConfigMaps and Secrets */
 	_Atomic size_t n_source_users;			       /* pods that use those */
 	pthread_t thread;
@@ -222,6 +236,18 @@ void agent_pull_work(struct agent *agent);
 /* Has what a dead daemon's pulls left removed. */
 void agent_pull_sweep(struct agent *agent);
 void agent_pull_clear(struct agent *agent);
+
+/* --- agent_gc.c: on the agent's thread --- */
+
+/* Looks whether an image is to go, and has one removed. */
+void agent_gc_work(struct agent *agent);
+/* A removal has ended: looks again. */
+void agent_gc_removed(struct agent *agent);
+/* Images have come or are no longer used, or, with `now`, the disk is full: has a look later, or at once. */
+void agent_gc_expect(struct agent *agent, bool now);
+/* Whether that image is just being removed: the container then waits until it has gone. */
+bool agent_gc_removes(const struct agent *agent, struct container_run *c, const char *digest);
+void agent_gc_clear(struct agent *agent);
 
 /* --- agent_exec.c: on the agent's thread --- */
 

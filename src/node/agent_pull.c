@@ -185,6 +185,8 @@ int agent_pull_image(struct agent *agent, struct agent_pod *p, struct container_
 	_cleanup_image_ struct image *found = NULL;
 	int r = image_find(agent->images, image, &found, NULL);
 
+	if (r == 0 && agent_gc_removes(agent, c, found->digest))
+		return 1;
 	if (r == 0 && (c->pulled || strcmp(policy, "Always") != 0 || !image_was_pulled(found, image))) {
 		c->pull_id = 0;
 		return 0;
@@ -314,6 +316,7 @@ static void pull_ended(struct agent *agent, struct agent_pull *pull)
 	TAILQ_REMOVE(&agent->pulls, pull, link);
 	(void)epoll_ctl(agent->pull_epoll, EPOLL_CTL_DEL, image_job_fd(pull->job), NULL); /* cannot fail: it was added */
 	r = image_job_finish(pull->job, NULL, &err);
+	agent_gc_expect(agent, r == -ENOSPC);
 	if (!pull->id && r < 0)
 		log_warning("images: %s", error_text(&err));
 	else if (pull->id)
@@ -326,8 +329,12 @@ void agent_pull_receive(struct agent *agent)
 	struct epoll_event e[PULLS_MAX];
 	int n = epoll_wait(agent->pull_epoll, e, PULLS_MAX, 0);
 
-	for (int i = 0; i < n; i++)
-		pull_ended(agent, e[i].data.ptr);
+	for (int i = 0; i < n; i++) {
+		if (e[i].data.ptr == &agent->gc)
+			agent_gc_removed(agent);
+		else
+			pull_ended(agent, e[i].data.ptr);
+	}
 	agent_pull_work(agent);
 }
 

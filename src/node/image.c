@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/arena.h"
 #include "node/image_internal.h"
@@ -295,6 +296,17 @@ int image_store_reload(struct image_store *store, struct error *err)
 	}
 	pthread_mutex_unlock(&store->reload);
 	return r;
+}
+
+int image_store_disk(const struct image_store *store, uint64_t *ret_capacity, uint64_t *ret_available)
+{
+	struct statvfs vfs;
+
+	if (statvfs(store->dir, &vfs) < 0)
+		return -errno;
+	*ret_capacity = (uint64_t)vfs.f_blocks * vfs.f_frsize;
+	*ret_available = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	return 0;
 }
 
 uint64_t image_store_generation(struct image_store *store)
