@@ -111,7 +111,7 @@ static void kill_and_wait(struct image_job *job)
 
 	if (job->pid <= 0)
 		return;
-	if (job->lifeline >= 0)
+	if (job->work)
 		close_fdp(&job->lifeline); /* podfs-pull ends by that, and tidies up */
 	else
 		(void)kill(job->pid, SIGKILL); /* ignoring: it has ended by itself; it is ours until waited for */
