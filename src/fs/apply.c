@@ -131,7 +131,7 @@ static int check_target(struct fs_apply *ap, struct arena *a, struct value *doc,
 
 	if (value_type(doc) != VALUE_MAP) {
 		diag_add(&ap->diags, DIAG_ERROR, -EINVAL, value_mark(doc), "",
-			 "expected an object with apiVersion and kind, found a %s", value_type_name(value_type(doc)));
+			 "expected an object with apiVersion and kind, found %s", value_type_name(value_type(doc)));
 		return -EINVAL;
 	}
 	kind = kind_of(doc);

@@ -28,7 +28,7 @@ static bool is_text(const struct value *v)
 static int take_list(const struct value *v, const char *name, struct arena *a, struct value *list, struct error *err)
 {
 	if (!value_is_null(v) && value_type(v) != VALUE_LIST)
-		return error_set(err, -EINVAL, "config.%s is a %s, not a list", name, value_type_name(value_type(v)));
+		return error_set(err, -EINVAL, "config.%s is %s, not a list", name, value_type_name(value_type(v)));
 	for (size_t i = 0; i < value_len(v); i++) {
 		const struct value *item = value_at(v, i);
 
@@ -42,7 +42,7 @@ static int take_list(const struct value *v, const char *name, struct arena *a, s
 static int take_keys(const struct value *v, const char *name, struct arena *a, struct value *list, struct error *err)
 {
 	if (!value_is_null(v) && value_type(v) != VALUE_MAP)
-		return error_set(err, -EINVAL, "config.%s is a %s, not a map", name, value_type_name(value_type(v)));
+		return error_set(err, -EINVAL, "config.%s is %s, not a map", name, value_type_name(value_type(v)));
 	for (size_t i = 0; i < value_len(v); i++)
 		value_append(a, list, value_new_str(a, value_key_at(v, i)));
 	return 0;

@@ -75,7 +75,7 @@ static const struct schema_kind *find_kind(struct admit *ad, const struct value 
 	const struct schema_kind *k;
 
 	if (value_type(root) != VALUE_MAP) {
-		report_error(ad, NULL, value_mark(root), "must be an object with apiVersion, kind and metadata, found a %s",
+		report_error(ad, NULL, value_mark(root), "must be an object with apiVersion, kind and metadata, found %s",
 			     value_type_name(value_type(root)));
 		return NULL;
 	}

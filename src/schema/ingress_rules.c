@@ -108,7 +108,7 @@ void ingress_check(struct admit *ad, const struct value *v, const struct schema_
 	const struct value *note = value_get(value_path(v, "metadata", "annotations"), "kubernetes.io/ingress.class");
 	const struct value *name = value_path(v, "spec", "ingressClassName");
 
-	if (!value_get(v, "spec") || !value_len(value_get(v, "spec")))
+	if (value_is_null(value_get(v, "spec")))
 		ingress_spec_check(ad, value_get(v, "spec"), AT(at, "spec"));
 	if (note && name && !value_equal(note, name))
 		report_invalid(ad, AT_KEY(AT(AT(at, "metadata"), "annotations"), "kubernetes.io/ingress.class"), note,

@@ -182,21 +182,21 @@ static void read_value(struct reader *r, const struct schema_type *t, struct val
 		if (good)
 			read_struct(r, t, v, at);
 		else
-			report_invalid(r->ad, at, v, "must be an object with named fields, found a %s", value_type_name(type));
+			report_invalid(r->ad, at, v, "must be an object with named fields, found %s", value_type_name(type));
 		break;
 	case SCHEMA_MAP:
 		good = type == VALUE_MAP;
 		if (good)
 			read_map(r, t, v, at);
 		else
-			report_invalid(r->ad, at, v, "must be a map of keys and values, found a %s", value_type_name(type));
+			report_invalid(r->ad, at, v, "must be a map of keys and values, found %s", value_type_name(type));
 		break;
 	case SCHEMA_LIST:
 		good = type == VALUE_LIST;
 		if (good)
 			read_list(r, t, v, at);
 		else
-			report_invalid(r->ad, at, v, "must be a list (each item begins with \"- \"), found a %s",
+			report_invalid(r->ad, at, v, "must be a list (each item begins with \"- \"), found %s",
 				       value_type_name(type));
 		break;
 	default:

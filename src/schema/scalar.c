@@ -123,7 +123,7 @@ static bool read_string(struct admit *ad, struct value *v, const struct schema_p
 		report_invalid(ad, at, v, "must be a string, found a number: put it in quotes");
 		return false;
 	default:
-		report_invalid(ad, at, v, "must be a string, found a %s", value_type_name(value_type(v)));
+		report_invalid(ad, at, v, "must be a string, found %s", value_type_name(value_type(v)));
 		return false;
 	}
 }
@@ -192,7 +192,7 @@ static bool read_bytes(struct admit *ad, struct value *v, const struct schema_pa
 	struct value *kept;
 
 	if (!s) {
-		report_invalid(ad, at, v, "must be base64 text, found a %s", value_type_name(value_type(v)));
+		report_invalid(ad, at, v, "must be base64 text, found %s", value_type_name(value_type(v)));
 		return false;
 	}
 	why = format_base64(s, value_len(v));

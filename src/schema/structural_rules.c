@@ -72,7 +72,7 @@ static bool check_fields(struct admit *ad, const struct value *v, const struct s
 	bool good = true;
 
 	if (value_type(v) != VALUE_MAP) {
-		report_invalid(ad, at, v, "must be an object with named fields, found a %s",
+		report_invalid(ad, at, v, "must be an object with named fields, found %s",
 			       value_type_name(value_type(v)));
 		return false;
 	}
@@ -85,7 +85,7 @@ static bool check_fields(struct admit *ad, const struct value *v, const struct s
 			unknown_field(ad, v, i, at);
 			good = false;
 		} else if (!value_is_null(value_at(v, i)) && !has_type(value_at(v, i), known[k].type)) {
-			report_invalid(ad, AT(at, known[k].name), value_at(v, i), "found a %s where another type belongs",
+			report_invalid(ad, AT(at, known[k].name), value_at(v, i), "found %s where another type belongs",
 				       value_type_name(value_type(value_at(v, i))));
 			good = false;
 		}

@@ -190,7 +190,7 @@ int quantity_from(const struct value *v, struct quantity *ret, struct error *err
 		return buf_failed(&text) ? error_set(err, -ENOMEM, "out of memory") :
 					   quantity_parse(buf_str(&text), text.len, ret, err);
 	default:
-		return error_set(err, -EINVAL, "a quantity must be a string or a number, not a %s",
+		return error_set(err, -EINVAL, "a quantity must be a string or a number, not %s",
 				 value_type_name(value_type(v)));
 	}
 }

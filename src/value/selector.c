@@ -97,14 +97,14 @@ static int add(struct arena *a, struct selector *s, struct requirement r, struct
 static int add_labels(struct arena *a, struct selector *s, const struct value *map, struct error *err)
 {
 	if (!value_is_null(map) && value_type(map) != VALUE_MAP)
-		return error_set(err, -EINVAL, "labels must be a map, not a %s", value_type_name(value_type(map)));
+		return error_set(err, -EINVAL, "labels must be a map, not %s", value_type_name(value_type(map)));
 	for (size_t i = 0; i < value_len(map); i++) {
 		const char *v = value_str(value_at(map, i));
 		struct requirement r = { .key = arena_strdup(a, value_key_at(map, i)), .op = OP_IN, .n = 1 };
 		int rc;
 
 		if (!v)
-			return error_set(err, -EINVAL, "the label \"%s\" must be a string, not a %s",
+			return error_set(err, -EINVAL, "the label \"%s\" must be a string, not %s",
 					 value_key_at(map, i), value_type_name(value_type(value_at(map, i))));
 		r.values = arena_alloc(a, sizeof(*r.values));
 		if (!r.key || !r.values || !(r.values[0] = arena_strdup(a, v)))

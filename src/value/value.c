@@ -54,8 +54,9 @@ enum value_type value_type(const struct value *v)
 const char *value_type_name(enum value_type t)
 {
 	static const char *const names[] = {
-		[VALUE_NULL] = "null",	   [VALUE_BOOL] = "boolean", [VALUE_INT] = "integer", [VALUE_FLOAT] = "number",
-		[VALUE_STRING] = "string", [VALUE_LIST] = "list",    [VALUE_MAP] = "map",
+		[VALUE_NULL] = "null",	     [VALUE_BOOL] = "a boolean", [VALUE_INT] = "an integer",
+		[VALUE_FLOAT] = "a number",  [VALUE_STRING] = "a string", [VALUE_LIST] = "a list",
+		[VALUE_MAP] = "a map",
 	};
 
 	return names[t];

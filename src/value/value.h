@@ -44,7 +44,7 @@ struct value_mark {
 
 /* VALUE_NULL for NULL. */
 enum value_type value_type(const struct value *v);
-/* "null", "boolean", "integer", "number", "string", "list", "map". */
+/* With its article: "null", "a boolean", "an integer", "a number", "a string", "a list", "a map". */
 const char *value_type_name(enum value_type t);
 
 bool value_is_null(const struct value *v); /* NULL or VALUE_NULL */

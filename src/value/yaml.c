@@ -145,7 +145,7 @@ static int tagged_value(struct yaml_reader *y, const char *tag, const char *s, s
 		if (strcmp(tag, types[i].tag))
 			continue;
 		if (sc.type != types[i].type && !(sc.type == VALUE_INT && types[i].type == VALUE_FLOAT))
-			return reader_fail(&y->r, -EINVAL, mark, "\"%.*s\" is tagged !!%s but is a %s", (int)len, s,
+			return reader_fail(&y->r, -EINVAL, mark, "\"%.*s\" is tagged !!%s but is %s", (int)len, s,
 					   tag, value_type_name(sc.type));
 		return resolved_value(y, sc, s, len, mark, ret);
 	}
@@ -209,7 +209,7 @@ static int key_text(struct yaml_reader *y, const struct value *v, struct value_m
 	case VALUE_NULL:
 		return reader_fail(&y->r, -EINVAL, mark, "a key is empty or null; a map's keys must be strings");
 	default:
-		return reader_fail(&y->r, -EINVAL, mark, "a %s is used as a key; a map's keys must be strings%s",
+		return reader_fail(&y->r, -EINVAL, mark, "%s is used as a key; a map's keys must be strings%s",
 				   value_type_name(value_type(v)), yaml_hint(y->text, y->len, mark.line));
 	}
 	return *ret ? 0 : out_of_memory(y);
@@ -239,7 +239,7 @@ static int merge(struct yaml_reader *y, struct frame *f, struct value *from, str
 
 		if (value_type(map) != VALUE_MAP)
 			return reader_fail(&y->r, -EINVAL, mark,
-					   "the merge key \"<<\" takes a map or a list of maps, not a %s",
+					   "the merge key \"<<\" takes a map or a list of maps, not %s",
 					   value_type_name(value_type(map)));
 		for (size_t i = 0; i < value_len(map); i++)
 			merge_member(y, f->v, map, i);
