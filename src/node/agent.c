@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "node/agent_internal.h"
+#include "node/security.h"
 
 enum { EVENTS_MAX = 64 };
 
@@ -645,6 +646,7 @@ void agent_stop(struct agent *agent)
 	agent_gc_clear(agent);
 	agent_facts_clear(agent);
 	agent_probe_clear(agent);
+	security_seccomp_local_release();
 	cgroups_close(agent->cgroups);
 	idrange_close(agent->ids);
 	close_fdp(&agent->epoll);

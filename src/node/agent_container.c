@@ -80,13 +80,28 @@ static int oom_score(const struct object *pod, const struct value *container)
 	return score < 3 ? 3 : score > 999 ? 999 : (int)score;
 }
 
+/* The system-call filter: of the runtime, of a file of the node's root, or none. */
+static int set_filter(struct arena *a, const struct agent *agent, const struct value *profile, uint64_t caps,
+		      struct sandbox_container *c, struct error *err)
+{
+	const char *type = value_str_or(value_get(profile, "type"), "RuntimeDefault");
+	const char *dir;
+
+	if (!strcmp(type, "RuntimeDefault"))
+		return security_seccomp_default(caps, &c->seccomp, &c->seccomp_size, err);
+	if (strcmp(type, "Localhost") != 0)
+		return 0;
+	dir = arena_printf(a, "%s/seccomp", agent->state_dir);
+	return dir ? security_seccomp_local(dir, value_str_or(value_get(profile, "localhostProfile"), ""), &c->seccomp,
+					    &c->seccomp_size, err) : error_errno(err, -ENOMEM, "seccomp profile");
+}
+
 /* Capabilities, system-call filter, privileges. */
-static int set_security(struct arena *a, const struct object *pod, const struct value *spec, struct sandbox_container *c,
-			struct error *err)
+static int set_security(struct arena *a, const struct agent *agent, const struct object *pod, const struct value *spec,
+			struct sandbox_container *c, struct error *err)
 {
 	const struct value *sc = value_get(spec, "securityContext");
 	bool privileged = value_bool(value_get(sc, "privileged"), false);
-	const char *seccomp = value_str_or(value_get(security_field(pod, spec, "seccompProfile"), "type"), "RuntimeDefault");
 	size_t n_add, n_drop;
 	const char **add = strings_of(a, value_path(sc, "capabilities", "add"), &n_add);
 	const char **drop = strings_of(a, value_path(sc, "capabilities", "drop"), &n_drop);
@@ -107,13 +122,15 @@ static int set_security(struct arena *a, const struct object *pod, const struct 
 		c->security.flags |= SPEC_NO_NEW_PRIVS;
 	if (value_bool(value_get(sc, "readOnlyRootFilesystem"), false))
 		c->security.flags |= SPEC_READONLY_ROOT;
-	if (!strcmp(seccomp, "Localhost"))
-		return error_set(err, -EOPNOTSUPP, "seccompProfile Localhost is not supported by this version");
+	if (!strcmp(value_str_or(object_path(pod, "spec", "securityContext", "supplementalGroupsPolicy"), ""), "Strict"))
+		c->security.flags |= SPEC_STRICT_GROUPS;
 	if (privileged)
 		return 0;
-	c->masked = security_masked_paths(&c->n_masked);
-	c->readonly = security_readonly_paths(&c->n_readonly);
-	return strcmp(seccomp, "RuntimeDefault") ? 0 : security_seccomp_default(caps, &c->seccomp, &c->seccomp_size, err);
+	if (strcmp(value_str_or(value_get(sc, "procMount"), ""), "Unmasked") != 0) {
+		c->masked = security_masked_paths(&c->n_masked);
+		c->readonly = security_readonly_paths(&c->n_readonly);
+	}
+	return set_filter(a, agent, security_field(pod, spec, "seccompProfile"), caps, c, err);
 }
 
 /* The number of a signal by name ("SIGQUIT", "QUIT") or number; 0 when there is none. */
@@ -180,5 +197,5 @@ int agent_container_assemble(struct arena *a, struct agent *agent, struct agent_
 	};
 	c->groups = groups_of(a, p->object, &c->n_groups);
 	r = check_non_root(p->object, run->spec, c->user, err);
-	return r < 0 ? r : set_security(a, p->object, run->spec, c, err);
+	return r < 0 ? r : set_security(a, agent, p->object, run->spec, c, err);
 }

@@ -43,6 +43,14 @@ int security_seccomp_default(uint64_t caps, const void **ret_program, size_t *re
 /* Frees the cached programs; for the end of the process. */
 void security_seccomp_release(void);
 
+/*
+ * The filter that the file DIR/NAME describes in the format of the OCI runtime specification. *ret_program is valid until
+ * the next call. One thread only. Negative errno with err.
+ */
+int security_seccomp_local(const char *dir, const char *name, const void **ret_program, size_t *ret_size,
+			   struct error *err);
+void security_seccomp_local_release(void);
+
 /* The paths of the OCI runtime defaults, hidden or read-only in a container that is not privileged. */
 const char *const *security_masked_paths(size_t *ret_n);
 const char *const *security_readonly_paths(size_t *ret_n);

@@ -47,7 +47,7 @@ static const struct schema_field security_context_fields[] = {
 	{ "appArmorProfile", &app_armor_profile, NOT_ACTED },
 	{ "capabilities", &capabilities },
 	{ "privileged", BOOL, KEEP_ZERO },
-	{ "procMount", ENUM("Default", "Unmasked"), KEEP_ZERO | NOT_ACTED },
+	{ "procMount", ENUM("Default", "Unmasked"), KEEP_ZERO },
 	{ "readOnlyRootFilesystem", BOOL, KEEP_ZERO },
 	{ "runAsGroup", ID, KEEP_ZERO },
 	{ "runAsNonRoot", BOOL, KEEP_ZERO },
@@ -76,7 +76,7 @@ static const struct schema_field pod_security_context_fields[] = {
 	{ "seLinuxOptions", &se_linux_options, NOT_ACTED },
 	{ "seccompProfile", &seccomp_profile },
 	{ "supplementalGroups", LIST(ID) },
-	{ "supplementalGroupsPolicy", ENUM("Merge", "Strict"), KEEP_ZERO | NOT_ACTED },
+	{ "supplementalGroupsPolicy", ENUM("Merge", "Strict"), KEEP_ZERO },
 	{ "sysctls", TYPE(.form = SCHEMA_LIST, .elem = &sysctl, .check = sysctls_check) },
 	{ "windowsOptions", &windows_security_context_options, NOT_ACTED },
 };
