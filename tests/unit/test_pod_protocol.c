@@ -37,7 +37,10 @@ static void test_sizes(void **state)
 			if (r < 0)
 				continue;
 			if (type == POD_START || type == POD_EXEC) {
-				assert_true(size >= sizeof(m.start));
+				/* what came later is absent from an older daemon's message, and reads as nothing */
+				assert_true(size >= offsetof(struct pod_start, log_max_size));
+				if (size == offsetof(struct pod_start, log_max_size))
+					assert_true(m.start.log_max_size == 0 && m.start.log_max_files == 0);
 				assert_int_equal(m.start.name[POD_NAME_SIZE - 1], 0);
 				assert_int_equal(m.start.log[POD_PATH_SIZE - 1], 0);
 			} else if (type == POD_SETUP) {
