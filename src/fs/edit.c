@@ -107,7 +107,7 @@ static void try_edit(struct job *j)
 		return;
 	}
 	if (r == 0)
-		r = fs_txn_submit(j->fs, t, 0, on_committed, j);
+		r = fs_txn_submit_for(j->fs, t, 0, j->e.answer, on_committed, j);
 	if (r < 0)
 		refuse(j, r, &diags);
 }
@@ -122,6 +122,8 @@ void fs_edit_start(struct fs *fs, const struct fs_edit *e)
 	}
 	j->fs = fs;
 	j->e = *e;
+	if (e->answer)
+		fs_req_answers(e->answer, e->answer_size, fs_ino(fs, e->uid, ""));
 	j->e.uid = strdup(e->uid);
 	j->e.path = strdup(e->path);
 	j->e.ns = strdup(e->ns);

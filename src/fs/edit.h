@@ -24,6 +24,8 @@ struct fs_edit {
 	const char *comm;     /* of the program; may be NULL */
 	const char *at;	      /* field path of diagnostics that have none; may be NULL */
 	const char *field;    /* the one that is written, below NAME/: it is not to be set back (fs/revert.h); may be NULL */
+	struct fs_req *answer; /* answered as soon as it is committed (fs_txn_submit_for()); NULL: by done */
+	size_t answer_size;    /* as the write(2) of so many bytes that it is; 0: another call */
 	fs_edit_fn change;
 	void (*done)(struct fs *fs, void *arg, int result);
 	void *arg;

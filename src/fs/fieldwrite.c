@@ -126,7 +126,7 @@ static void start(struct fs_node *n, struct fs_req *r, struct fs_handle *h, stru
 	}
 	e = (struct fs_edit){ .uid = fs_obj_uid(n), .path = buf_str(&full), .ns = n->ns, .text = text->data,
 			      .len = text->len, .who = *who, .comm = comm, .at = c->whole ? NULL : at,
-			      .field = c->whole ? NULL : c->path,
+			      .field = c->whole ? NULL : c->path, .answer = attr ? NULL : r, .answer_size = answer,
 			      .change = set_field, .done = on_done, .arg = c };
 	fs_edit_start(n->fs, &e);
 }

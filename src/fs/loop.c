@@ -237,15 +237,22 @@ static void run_completion(struct fs_task *t)
 static void answer_and_post(struct completion *c)
 {
 	struct fs_loop *l = c->fs->loop;
+	size_t size = c->answer->answer_size;
+	uint64_t ino = c->answer->answer_ino;
 	fuse_req_t req = fs_req_claim(c->answer);
 
 	c->counted = true;
+	/* From -1 on: its attributes only, for which the kernel waits for nobody, so that this needs no thread of its own. */
+	if (ino)
+		(void)fuse_lowlevel_notify_inval_inode(l->se, ino, -1, 0); /* ignoring: it knows no such inode */
 	pthread_mutex_lock(&l->lock);
 	STAILQ_INSERT_TAIL(&l->tasks, &c->task, entry);
 	pthread_cond_signal(&l->posted);
 	pthread_mutex_unlock(&l->lock);
-	if (req)
-		(void)fuse_reply_err(req, 0); /* ignoring: the caller is gone */
+	if (req && size)
+		(void)fuse_reply_write(req, size); /* ignoring, here and below: the caller is gone */
+	else if (req)
+		(void)fuse_reply_err(req, 0);
 	pthread_mutex_lock(&l->lock);
 	l->under_way--;
 	pthread_cond_signal(&l->posted);

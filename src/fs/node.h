@@ -324,12 +324,16 @@ void fs_post(struct fs *fs, struct fs_task *task);
 int fs_txn_submit(struct fs *fs, struct txn *t, unsigned store_flags,
 		  void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev), void *arg);
 /*
- * As above for a request, parked without a cancel function, that a success answers with 0: the store's thread does so at
- * once. fn follows on the loop before any request that came after the answer, and must end the request by fs_reply_err(),
- * which answers only what is not answered yet. A failure is left to fn. `answer` may be NULL.
+ * As above for a request, parked without a cancel function, that a success answers with 0, or as fs_req_answers() has it: the
+ * store's thread does so at once. fn follows on the loop before any request that came after the answer, and must end the
+ * request by fs_reply_err() or fs_reply_write(), which answer only what is not answered yet. A failure is left to fn.
+ * `answer` may be NULL.
  */
 int fs_txn_submit_for(struct fs *fs, struct txn *t, unsigned store_flags, struct fs_req *answer,
 		      void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev), void *arg);
+/* The answer is that of a write(2) of `size` bytes (0: none of one), and before it the kernel forgets the attributes that it
+ * has of an inode (0: of none). */
+void fs_req_answers(struct fs_req *r, size_t size, uint64_t ino);
 
 /* Runs work(arg) on the one worker thread, then done(fs, arg) on the loop. For parsing of more than 64 KiB and for what
  * reads many files. -ENOMEM. */

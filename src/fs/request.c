@@ -226,6 +226,12 @@ void fs_req_park(struct fs_req *r, void (*cancel)(struct fs_req *r, void *arg), 
 	}
 }
 
+void fs_req_answers(struct fs_req *r, size_t size, uint64_t ino)
+{
+	r->answer_size = size;
+	r->answer_ino = ino;
+}
+
 /* Whether the answer is still wanted. */
 static bool wanted(struct fs_req *r)
 {
