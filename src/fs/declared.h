@@ -18,6 +18,8 @@ struct fs_documents {
 	struct yaml_document *docs;
 	size_t n;
 };
+/* The document of one object, of which only the documents that have its name in them are read. NULL: look at the whole. */
+const struct value *fs_declared_in_part(const struct fs_record *rec, struct arena *a, const struct object *o);
 int fs_declared_read(const struct fs_record *rec, struct arena *a, struct fs_documents *ret);
 const struct value *fs_declared_find(const struct fs_documents *docs, const struct object *o);
 

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "fs/blob.h"
+#include "fs/declared.h"
 #include "fs/errors.h"
 #include "fs/errorsfile.h"
 #include "fs/hstate.h"
@@ -382,13 +383,52 @@ static void test_siphash(void **state)
 	assert_true(fs_siphash(key, in, 0) == UINT64_C(0x726fdb47dd0e0e31));
 }
 
+/* The number that stands in the document which a text has of ConfigMap `name` by its parts alone; -1: none is found so. */
+static int number_in_part(const char *text, const char *name)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct value *root = value_new_map(a);
+	const struct fs_record rec = { .text = text, .text_len = strlen(text) };
+	const struct value *doc;
+	struct object *o;
+
+	(void)value_set(a, root, "apiVersion", value_new_str(a, "v1"));
+	(void)value_set(a, root, "kind", value_new_str(a, "ConfigMap"));
+	(void)value_set(a, value_set_map(a, root, "metadata"), "name", value_new_str(a, name));
+	(void)value_set(a, value_set_map(a, root, "metadata"), "namespace", value_new_str(a, "default"));
+	o = object_for_test(root, 1);
+	assert_non_null(o);
+	doc = fs_declared_in_part(&rec, a, o);
+	object_unref(o);
+	return doc ? (int)strtol(value_str_or(value_path(doc, "data", "number"), "0"), NULL, 10) : -1;
+}
+
+#define MAP(name, n) "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " name "}\ndata: {number: '" n "'}\n"
+
+static void test_declared_parts(void **state)
+{
+	static const char many[] = "# a\n---\n" MAP("a", "1") "---\n" MAP("ab", "2") "--- # the third\n" MAP("a-b", "3")
+		"---\n" MAP("\"c\"", "4") "data2: |\n  x\n  ---\n  name: d\n---\n" MAP("d", "5");
+
+	assert_int_equal(number_in_part(many, "a"), 1); /* not where it is a part of a longer name */
+	assert_int_equal(number_in_part(many, "ab"), 2);
+	assert_int_equal(number_in_part(many, "a-b"), 3);
+	assert_int_equal(number_in_part(many, "c"), 4);
+	assert_int_equal(number_in_part(many, "d"), 5); /* mentioned before, in a text with a line of its own */
+	assert_int_equal(number_in_part(many, "e"), -1);
+	assert_int_equal(number_in_part("", "a"), -1);
+	assert_int_equal(number_in_part("---", "a"), -1);
+	assert_int_equal(number_in_part("a: [\n---\n" MAP("b", "2"), "b"), 2);
+	assert_int_equal(number_in_part("a: [\n---\n" MAP("b", "2"), "a"), -1); /* what cannot be read is for who reads all */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),	cmocka_unit_test(test_handle), cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_errors),	cmocka_unit_test(test_record), cmocka_unit_test(test_record_aside),
 		cmocka_unit_test(test_blob),	cmocka_unit_test(test_siphash), cmocka_unit_test(test_keyset),
-		cmocka_unit_test(test_errorsfile),
+		cmocka_unit_test(test_errorsfile), cmocka_unit_test(test_declared_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
