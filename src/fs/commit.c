@@ -159,7 +159,7 @@ static void tell_warnings(struct job *j)
 				     d->path[0] ? ": " : "", d->message, (unsigned)j->q.who.uid, (unsigned)j->q.who.gid,
 				     (int)j->q.who.pid);
 		else
-			fs_errors_add(j->fs, j->q.req, j->q.target.ns, j->q.target.path, "%s:%u: warning: %s%s%s",
+			fs_errors_add_by(j->fs, &j->q.who, j->q.target.ns, j->q.target.path, "%s:%u: warning: %s%s%s",
 				      j->q.target.path, d->mark.line, d->path, d->path[0] ? ": " : "", d->message);
 	}
 }

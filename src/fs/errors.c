@@ -296,28 +296,42 @@ int fs_errors_load(struct fs *fs, struct error *err)
 	return 0;
 }
 
-void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const char *path, const char *fmt, ...)
+static void add_text(struct fs *fs, const struct writer *who, const char *ns, const char *path, const char *fmt,
+		     va_list ap)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT, line = BUF_INIT;
+	_cleanup_buf_ struct buf b = BUF_INIT;
 	int64_t now = registry_now(fs->registry);
-	struct writer who = { .uid = (uid_t)-1 };
-	char comm[16] = "?", text[2048];
-	va_list ap;
-	int n;
+	char comm[16], text[2048];
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
 
-	if (r) {
-		who = fs_req_writer(r);
-		fs_req_comm(r, comm);
-	}
-	fs_errors_format_head(&b, now, &who, comm, path);
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
+	fs_comm(who->pid, comm);
+	fs_errors_format_head(&b, now, who, comm, path);
 	buf_puts(&b, "  ");
 	if (n > 0)
 		fs_escape(&b, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, false);
 	buf_putc(&b, '\n');
-	add_entry(fs, ns, who.uid, now, &b);
+	add_entry(fs, ns, who->uid, now, &b);
+}
+
+void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const char *path, const char *fmt, ...)
+{
+	struct writer who = { .uid = (uid_t)-1 };
+	va_list ap;
+
+	if (r)
+		who = fs_req_writer(r);
+	va_start(ap, fmt);
+	add_text(fs, &who, ns, path, fmt, ap);
+	va_end(ap);
+}
+
+void fs_errors_add_by(struct fs *fs, const struct writer *who, const char *ns, const char *path, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_text(fs, who, ns, path, fmt, ap);
+	va_end(ap);
 }
 
 char *fs_errors_diags(struct fs *fs, const struct writer *who, const char *comm, const char *ns, const char *path,

@@ -288,6 +288,8 @@ struct writer fs_req_writer(const struct fs_req *r);
 struct writer fs_handle_writer(const struct fs_handle *h, const struct fs_req *r);
 /* The caller's name from /proc, "?" when it is gone. */
 void fs_req_comm(const struct fs_req *r, char out[static 16]);
+/* A process' name, likewise. */
+void fs_comm(pid_t pid, char out[static 16]);
 /* Whether the calling process is being ended by a signal. */
 bool fs_req_is_killed(const struct fs_req *r);
 
@@ -362,9 +364,12 @@ void fs_poll_drop(struct fuse_pollhandle *ph);
 
 /*
  * Adds an entry to `errors`, of the namespace and of the root: time, uid, pid and program, path, the text. Made of
- * diagnostics: fs_errors_diags(). The text is escaped and cut. r may be NULL (nobody asked: prune, release).
+ * diagnostics: fs_errors_diags(). The text is escaped and cut. r may be NULL (nobody asked: prune).
  */
 void fs_errors_add(struct fs *fs, const struct fs_req *r, const char *ns, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+/* The same of what somebody caused: it counts as theirs. A pid of 0 is not told. */
+void fs_errors_add_by(struct fs *fs, const struct writer *who, const char *ns, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 /* Each diagnostic with its place and, where `text` is given, the line with a caret; of a Secret nothing of its text.
  * Returns the text that was added, less

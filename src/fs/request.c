@@ -121,18 +121,21 @@ static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
 	return n;
 }
 
-void fs_req_comm(const struct fs_req *r, char out[static 16])
+void fs_comm(pid_t pid, char out[static 16])
 {
-	ssize_t n = -ESRCH;
+	ssize_t n = pid > 0 ? read_proc(pid, "comm", out, 16) : -ESRCH;
 
-	if (!r->answered && fuse_req_ctx(r->req)->pid > 0)
-		n = read_proc(fuse_req_ctx(r->req)->pid, "comm", out, 16);
 	if (n <= 0) {
 		memcpy(out, "?", 2);
 		return;
 	}
 	if (out[n - 1] == '\n')
 		out[n - 1] = '\0';
+}
+
+void fs_req_comm(const struct fs_req *r, char out[static 16])
+{
+	fs_comm(r->answered ? 0 : fuse_req_ctx(r->req)->pid, out);
 }
 
 struct writer fs_handle_writer(const struct fs_handle *h, const struct fs_req *r)

@@ -93,7 +93,7 @@ static void put_back(struct fs *fs, const char *key, struct fs_record *rec)
 	q.target.path = buf_str(&path);
 	q.attr = *rec;
 	q.who = (struct writer){ .uid = rec->writer_uid, .gid = rec->writer_gid, .agent = "mount" };
-	fs_errors_add(fs, NULL, q.target.ns, q.target.path,
+	fs_errors_add_by(fs, &q.who, q.target.ns, q.target.path,
 		      "the version before it, which was removed a moment ago, is put back and stays in force");
 	fs_commit_start(fs, &q, on_restored, NULL);
 }

@@ -98,6 +98,7 @@ static int fill(struct fs_stream *s, size_t want)
 	_cleanup_object_ struct object *o = fs_obj_get(n);
 	_cleanup_buf_ struct buf why = BUF_INIT, path = BUF_INIT;
 	char what[FIELD_KEY_MAX + 1];
+	struct writer who;
 
 	if (!field_decode(n->name, what))
 		return -ENOENT; /* not so: it was looked up */
@@ -113,7 +114,9 @@ static int fill(struct fs_stream *s, size_t want)
 		break;
 	case WAIT_NEVER:
 		fs_node_path(n, &path);
-		fs_errors_add(n->fs, NULL, n->ns, buf_str(&path), "waiting is in vain: %s", buf_str(&why));
+		who = fs_handle_writer(s->h, NULL);
+		who.pid = s->h->pid; /* where it was noted */
+		fs_errors_add_by(n->fs, &who, n->ns, buf_str(&path), "waiting is in vain: %s", buf_str(&why));
 		s->ended = true;
 		s->error = -EIO;
 		break;
