@@ -26,9 +26,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the two */
 static uint64_t unique; /* of the request that the death is for, once it was read; 0 */
 static char when[16];
 
-static void die(void)
+/* The last that the test hears of it. */
+static void sign(void)
 {
 	(void)unlink(getenv("PODFS_TEST_DEATH"));
+}
+
+static void die(void)
+{
 	(void)kill(getpid(), SIGKILL);
 	for (;;)
 		(void)pause();
@@ -82,16 +87,22 @@ ssize_t writev(int fd, const struct iovec *iov, int count)
 {
 	static ssize_t (*real)(int, const struct iovec *, int);
 	struct fuse_out_header out = { .unique = 0 };
+	bool last;
 	ssize_t n;
 
 	if (!real)
 		real = (ssize_t(*)(int, const struct iovec *, int))dlsym(RTLD_NEXT, "writev");
 	if (count > 0 && iov[0].iov_len == sizeof(out))
 		memcpy(&out, iov[0].iov_base, sizeof(out));
-	if (out.unique && doomed("answer", out.unique))
+	if (out.unique && doomed("answer", out.unique)) {
+		sign();
 		die();
+	}
+	last = out.unique && doomed("answered", out.unique);
+	if (last)
+		sign(); /* before the test goes on */
 	n = real(fd, iov, count);
-	if (out.unique && doomed("answered", out.unique))
+	if (last)
 		die();
 	return n;
 }
@@ -102,7 +113,9 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *value, struct it
 
 	if (!real)
 		real = (int (*)(int, int, const struct itimerspec *, struct itimerspec *))dlsym(RTLD_NEXT, "timerfd_settime");
-	if (getpid() == gettid() && doomed("timer", 0))
+	if (getpid() == gettid() && doomed("timer", 0)) {
+		sign();
 		die();
+	}
 	return real(fd, flags, value, old);
 }
