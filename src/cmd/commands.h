@@ -5,6 +5,7 @@
 
 #include "cmd/validate.h"
 
+int cmd_attach(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_mount(int argc, char **argv);
 int cmd_diff(int argc, char **argv);

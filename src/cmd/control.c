@@ -182,7 +182,8 @@ static int parse(struct request *r, size_t size)
 	if (size < sizeof(h))
 		return -EBADMSG;
 	memcpy(&h, r->message, sizeof(h));
-	if (h.magic != CONTROL_MAGIC || h.n_args == 0 || h.n_args > CONTROL_ARGS_MAX)
+	if (h.magic != CONTROL_MAGIC || h.what > CONTROL_ATTACH_INPUT || (h.n_args == 0) != (h.what != CONTROL_RUN) ||
+	    h.n_args > CONTROL_ARGS_MAX || (h.what != CONTROL_RUN && h.tty))
 		return -EBADMSG;
 	r->args = calloc(h.n_args + 1, sizeof(*r->args));
 	if (!r->args)
@@ -193,7 +194,8 @@ static int parse(struct request *r, size_t size)
 	r->exec.container = next_string(&at, end);
 	for (uint32_t i = 0; i < h.n_args; i++)
 		r->args[i] = next_string(&at, end);
-	if (!r->exec.container || !r->args[h.n_args - 1])
+	r->exec.input = h.what == CONTROL_ATTACH_INPUT;
+	if (!r->exec.container || (h.n_args && !r->args[h.n_args - 1]))
 		return -EBADMSG;
 	for (size_t i = 0; i < 3; i++)
 		if (!h.tty && r->fds[i] < 0)

@@ -26,11 +26,17 @@ struct control_exec {
 	uint32_t magic;
 	uint32_t tty;
 	uint32_t n_args;
-	uint32_t reserved;
+	uint32_t what; /* enum control_what */
+};
+
+enum control_what {
+	CONTROL_RUN = 0,
+	CONTROL_ATTACH = 1,	  /* no arguments: the output, errors are stream sockets that what the container writes goes to */
+	CONTROL_ATTACH_INPUT = 2, /* as above, and CONTROL_STARTED brings where its input goes, if it has any */
 };
 
 enum control_answer_type {
-	CONTROL_STARTED = 1, /* with a terminal: its master's descriptor */
+	CONTROL_STARTED = 1, /* with a terminal: its master's descriptor; see enum control_what */
 	CONTROL_EXITED,	     /* code: the exit status */
 	CONTROL_FAILED,	     /* code: negative errno; a text with its NUL follows */
 };

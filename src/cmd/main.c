@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
 	{ "mount", cmd_mount, "mount a cluster at a directory" },
 	{ "umount", cmd_umount, "stop every pod, unmount the cluster and end its daemon" },
+	{ "attach", cmd_attach, "show what a container writes, and pass it input" },
 	{ "backup", cmd_backup, "write a cluster's state to a file, while it runs" },
 	{ "diff", cmd_diff, "show what copying files into the mount would change" },
 	{ "exec", cmd_exec, "run a program in a container" },

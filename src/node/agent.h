@@ -70,15 +70,17 @@ struct agent_exec {
 	const char *namespace, *pod, *container; /* container "": the one that kubectl.kubernetes.io/default-container names,
 						  * else the first */
 	const char *const *args;
-	size_t n_args;
+	size_t n_args; /* 0: no program; stdio[1] and [2], stream sockets, are given what the container writes */
 	bool tty;     /* a terminal of its own, instead of stdio */
+	bool input;   /* without a program: the container's input is asked for */
 	int stdio[3];
 };
 
 struct agent_exec_reply {
 	enum { AGENT_EXEC_STARTED, AGENT_EXEC_EXITED, AGENT_EXEC_FAILED } type;
 	int code;	  /* the exit status (128 + signal), or a negative errno */
-	int fd;		  /* AGENT_EXEC_STARTED with a terminal: its master, borrowed; else -1 */
+	int fd;		  /* AGENT_EXEC_STARTED: the terminal's master, or without a program where the container's
+			   * input goes; borrowed; -1: there is none */
 	const char *text; /* of a failure */
 };
 

@@ -195,6 +195,9 @@ int agent_container_assemble(struct arena *a, struct agent *agent, struct agent_
 		.user = user_of(a, p->object, run->spec, image),
 		.stop_signal = signal_number(image->config.stop_signal),
 	};
+	c->flags = (value_bool(value_get(run->spec, "stdin"), false) ? POD_STDIN : 0U) |
+		   (value_bool(value_get(run->spec, "stdinOnce"), false) ? POD_STDIN_ONCE : 0U) |
+		   (value_bool(value_get(run->spec, "tty"), false) ? POD_TTY : 0U);
 	c->groups = groups_of(a, p->object, &c->n_groups);
 	r = check_non_root(p->object, run->spec, c->user, err);
 	return r < 0 ? r : set_security(a, agent, p->object, run->spec, c, err);

@@ -199,6 +199,7 @@ static void on_event(struct agent *agent, struct agent_pod *p, struct sandbox_ev
 			    *ev->container ? ": " : "", ev->text);
 		break;
 	case SANDBOX_EXEC_STARTED:
+	case SANDBOX_ATTACHED:
 		(void)agent_exec_event(agent, p, ev); /* ignoring: a probe or a hook, which wait for the end only */
 		break;
 	case SANDBOX_EXEC_EXITED:

@@ -131,7 +131,10 @@ static int start(struct agent *agent, struct agent_exec_job *job, struct error *
 		return error_set(err, -ESRCH, "container %s of pod %s does not run", c->name, e->pod);
 	memcpy(job->uid, p->uid, sizeof(job->uid));
 	(void)snprintf(job->container, sizeof(job->container), "%s", c->name);
-	r = agent_launch_exec(agent, p, c, e->args, e->n_args, e->tty ? NULL : e->stdio, &job->request, err);
+	if (!e->n_args)
+		r = sandbox_attach(p->sandbox, c->name, e->stdio + 1, e->input, &job->request, err);
+	else
+		r = agent_launch_exec(agent, p, c, e->args, e->n_args, e->tty ? NULL : e->stdio, &job->request, err);
 	for (size_t i = 0; i < 3; i++)
 		close_fdp(&job->exec.stdio[i]); /* so that the last writer's end is seen by who reads */
 	return r;
@@ -175,6 +178,10 @@ bool agent_exec_event(struct agent *agent, struct agent_pod *p, const struct san
 			r.fd = ev->fd;
 			job->fn(job->arg, &r);
 			return true;
+		}
+		if (ev->type == SANDBOX_ATTACHED) { /* and what comes of it concerns nobody here */
+			job->fn(job->arg, &(struct agent_exec_reply){ .type = AGENT_EXEC_STARTED, .fd = ev->fd });
+			r.code = 0;
 		}
 		HASH_DEL(agent->execs, job);
 		if (ev->type == SANDBOX_ERROR || ev->code < 0) {

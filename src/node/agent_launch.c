@@ -5,9 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "node/agent_internal.h"
 #include "node/env.h"
 #include "node/pod_files.h"
+#include "node/runenv.h"
 #include "node/runlogs.h"
 #include "node/security.h"
 #include "node/volume.h"
@@ -211,6 +213,18 @@ static int set_root(struct arena *a, struct agent_pod *p, const struct container
 	return 0;
 }
 
+/* For what is run beside it later. */
+static void keep_env(struct arena *a, const struct agent_pod *p, const struct container_run *run,
+		     const struct sandbox_container *c)
+{
+	const char *path = overlay_dir(a, p, run, "env");
+	int r = path ? runenv_write(path, c->env, c->n_env) : -ENOMEM;
+
+	if (r < 0)
+		log_warning("pod %s: container %s: its environment cannot be kept: %s, ignoring", p->uid, run->name,
+			    strerrordesc_np(-r));
+}
+
 char *agent_log_path(struct arena *a, struct agent *agent, const struct agent_pod *p, const struct container_run *run)
 {
 	return arena_printf(a, "%s/%s_%s_%s/%s/%u.log", agent->log_dir, object_namespace(p->object), object_name(p->object),
@@ -325,6 +339,8 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	if (r == 0)
 		r = set_root(a, p, run, image, &c, err);
 	if (r == 0)
+		keep_env(a, p, run, &c);
+	if (r == 0)
 		r = set_log(a, agent, p, run, &c, err);
 	if (r == 0)
 		r = volumes_mounts(a, p->object, run->spec, p->dir, &env, POD_FILES_MOUNTS, &mounts, &n_mounts, err);
@@ -357,6 +373,7 @@ int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_image_ struct image *image = NULL;
 	static const int nothing[3] = { -1, -1, -1 };
+	const char *env_path;
 	int fds[CGROUP_HIERARCHIES_MAX], r;
 	char path[CGROUP_PATH_MAX];
 	struct sandbox_container c;
@@ -371,6 +388,9 @@ int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container
 		r = agent_container_assemble(a, agent, p, run, image, &env, &c, err);
 	if (r < 0)
 		return r;
+	env_path = overlay_dir(a, p, run, "env");
+	if (env_path)
+		(void)runenv_read(a, env_path, &c.env, &c.n_env); /* ignoring: what it would be today */
 	c.argv = args;
 	c.n_argv = n_args;
 	c.flags = POD_KILL_ON_CLOSE | (stdio ? 0 : POD_TTY);

@@ -135,7 +135,7 @@ static int serve(struct pod *p, int client, struct pod_message *m)
 	case POD_REOPEN_LOG:
 		return pod_reopen_log(p, &m->name);
 	case POD_ATTACH:
-		return pod_attach(p, client, &m->name);
+		return pod_attach(p, client, m);
 	case POD_SHUTDOWN:
 		pod_shutdown(p, 0);
 		return 0;

@@ -263,18 +263,23 @@ int pod_ack(struct pod *p, const struct pod_name *m)
 	return 1;
 }
 
-int pod_attach(struct pod *p, int client, const struct pod_name *m)
+int pod_attach(struct pod *p, int client, struct pod_message *m)
 {
-	struct slot *s = pod_find(p, m->name);
-	int fd;
+	const struct pod_name *who = &m->name;
+	struct slot *s = pod_find(p, who->name);
+	bool wants = !(who->flags & POD_ATTACH_NO_INPUT);
+	int fd, r;
 
 	if (!s || s->told.state != POD_STATE_RUNNING)
 		return -ENOENT;
-	fd = s->tty ? s->out[0] : s->input;
-	if (fd < 0)
-		return -ENOTCONN;
-	pod_tell(p, client, &s->told, POD_ATTACHED, m->header.id, fd);
-	if (!s->tty && s->stdin_once)
+	if (m->n_fds != 0 && m->n_fds != 2)
+		return -EBADMSG;
+	fd = s->tty ? s->out[0] : wants ? s->input : -1;
+	r = m->n_fds ? pod_output_attach(p, s, m->fds) : 0;
+	if (r < 0)
+		return r;
+	pod_tell(p, client, &s->told, POD_ATTACHED, who->header.id, fd);
+	if (!s->tty && wants && s->stdin_once)
 		close_fdp(&s->input);
 	return 1;
 }

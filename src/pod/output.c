@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -56,6 +57,47 @@ int pod_output_open(struct pod *p, struct slot *s, const struct pod_start *start
 	return 0;
 }
 
+static void detach(struct attached *a)
+{
+	close_fdp(&a->fd);
+	a->used = false;
+}
+
+int pod_output_attach(struct pod *p, struct slot *s, int fds[2])
+{
+	struct attached *room[2];
+	size_t n = 0;
+
+	for (size_t i = 0; i < POD_ATTACHED_MAX && n < 2; i++) {
+		struct attached *a = &p->attached[i];
+		char byte;
+
+		/* Who has gone without being written to since is found here. */
+		if (a->used && recv(a->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+			detach(a);
+		if (!a->used)
+			room[n++] = a;
+	}
+	if (n < 2)
+		return -EAGAIN;
+	for (n = 0; n < 2; n++)
+		*room[n] = (struct attached){ .fd = steal_fd(&fds[n]), .used = true, .slot = (int)(s - p->slots),
+					      .which = n ? CRILOG_STDERR : CRILOG_STDOUT };
+	return 0;
+}
+
+/* Who reads too slowly misses what does not fit: nobody waits for that, and the log has it all. */
+static void copy_to_attached(struct pod *p, const struct slot *s, enum crilog_which which, const char *data, size_t len)
+{
+	for (size_t i = 0; i < POD_ATTACHED_MAX; i++) {
+		struct attached *a = &p->attached[i];
+
+		if (a->used && a->which == which && &p->slots[a->slot] == s &&
+		    send(a->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != ENOBUFS)
+			detach(a);
+	}
+}
+
 static void set_pacer(struct pod *p, bool on)
 {
 	const struct timespec t = { .tv_nsec = on ? PACE_MS * NSEC_PER_MSEC : 0 };
@@ -88,6 +130,9 @@ void pod_output_close(struct pod *p, struct slot *s)
 {
 	pace(p, s, CRILOG_STDOUT, false);
 	pace(p, s, CRILOG_STDERR, false);
+	for (size_t i = 0; i < POD_ATTACHED_MAX; i++)
+		if (p->attached[i].used && &p->slots[p->attached[i].slot] == s)
+			detach(&p->attached[i]);
 	close_fdp(&s->out[0]);
 	close_fdp(&s->out[1]);
 	close_fdp(&s->log.fd);
@@ -140,6 +185,8 @@ static ssize_t copy(struct pod *p, struct slot *s, enum crilog_which which)
 	const size_t fill = stream->fill;
 	ssize_t n = crilog_copy(&s->log, which, s->out[which]);
 
+	if (n > 0)
+		copy_to_attached(p, s, which, p->log_buffers.in + fill, (size_t)n);
 	if (n > SMALL_READ)
 		note_copied(p);
 	if (s->log.failing && !failing && s->log.fd >= 0)

@@ -18,6 +18,7 @@
 enum {
 	POD_CLIENTS_MAX = 8,
 	POD_EXECS_MAX = 64,
+	POD_ATTACHED_MAX = 32, /* sockets: two for each who is attached */
 };
 
 /* How much one of its streams brings: see output.c. */
@@ -64,6 +65,14 @@ struct exec {
 	char text[POD_TEXT_SIZE];
 };
 
+/* Where a copy of what a container writes goes. */
+struct attached {
+	int fd;
+	bool used;
+	int slot;
+	enum crilog_which which;
+};
+
 struct client {
 	int fd; /* -1 = free */
 	bool subscribed;
@@ -84,6 +93,7 @@ struct pod {
 	int64_t started_at;
 	struct client clients[POD_CLIENTS_MAX];
 	struct exec execs[POD_EXECS_MAX];
+	struct attached attached[POD_ATTACHED_MAX];
 	size_t n_slots; /* slots in use, from the first */
 	struct slot slots[POD_CONTAINERS_MAX];
 	char logs[POD_CONTAINERS_MAX][POD_PATH_SIZE];
@@ -124,7 +134,7 @@ struct slot *pod_find(struct pod *p, const char *name);
 int pod_start_container(struct pod *p, struct pod_message *m);
 int pod_stop(struct pod *p, const struct pod_stop *m);
 int pod_ack(struct pod *p, const struct pod_name *m);
-int pod_attach(struct pod *p, int client, const struct pod_name *m);
+int pod_attach(struct pod *p, int client, struct pod_message *m);
 void pod_shutdown(struct pod *p, uint32_t grace_ms);
 void pod_report_input(struct pod *p, size_t index);
 void pod_reap(struct pod *p);
@@ -142,6 +152,8 @@ void pod_output(struct pod *p, size_t index, enum crilog_which which);
 void pod_output_paced(struct pod *p);
 /* The container has ended: all that it wrote. */
 void pod_output_drain(struct pod *p, struct slot *s);
+/* Has what a container writes from now on copied to the two sockets as well, which it takes. -EAGAIN: too many have that. */
+int pod_output_attach(struct pod *p, struct slot *s, int fds[2]);
 /* Gives memory back when its time has come. Returns the monotonic time of the next look, 0 for none. */
 int64_t pod_output_trim(struct pod *p, int64_t now);
 

@@ -45,7 +45,8 @@ enum pod_message_type {
 	POD_STOP = 5,      /* struct pod_stop */
 	POD_ACK = 6,       /* struct pod_name: the exit of that run is recorded, do not tell it again */
 	POD_REOPEN_LOG = 7, /* struct pod_name: the log file was rotated */
-	POD_ATTACH = 8,    /* struct pod_name; answered by POD_ATTACHED with the container's input */
+	POD_ATTACH = 8,    /* struct pod_name; descriptors: none, or two stream sockets that its output and errors are
+			    * copied to from now on; answered by POD_ATTACHED with the container's input */
 	POD_SHUTDOWN = 9,  /* struct pod_header: kill what runs, remove socket and state, exit */
 	/* podfs-pod to client */
 	POD_READY = 64,        /* struct pod_ready; descriptor: the network namespace */
@@ -57,7 +58,8 @@ enum pod_message_type {
 	POD_WARNING = 70,
 	POD_EXEC_STARTED = 71, /* descriptor: the terminal's master, when one was asked for */
 	POD_EXEC_EXITED = 72,
-	POD_ATTACHED = 73, /* descriptor: the write end of the container's stdin, or its terminal's master */
+	POD_ATTACHED = 73, /* descriptor: the write end of the container's stdin, or its terminal's master; none if it has
+			    * none, or none any more, or none was asked for */
 	POD_DONE = 74,     /* the request with this id is carried out */
 	POD_ERROR = 75,    /* the request with this id failed: code and text */
 };
@@ -122,11 +124,15 @@ struct pod_stop {
 	uint64_t exec_id;
 };
 
+enum pod_attach_flags {
+	POD_ATTACH_NO_INPUT = 1 << 0, /* the input, which with POD_STDIN_ONCE only the first is given, is left to others */
+};
+
 struct pod_name {
 	struct pod_header header;
 	char name[POD_NAME_SIZE];
 	uint32_t restart;
-	uint32_t reserved;
+	uint32_t flags; /* POD_ATTACH: enum pod_attach_flags */
 };
 
 enum pod_ready_flags {

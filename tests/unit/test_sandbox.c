@@ -450,7 +450,7 @@ static void test_terminals(void **state)
 	assert_int_equal(wait_for(sb, SANDBOX_EXEC_EXITED).exit_code, 3);
 	sandbox_event_clear(&ev);
 
-	assert_int_equal(sandbox_attach(sb, "app", &id, NULL), 0);
+	assert_int_equal(sandbox_attach(sb, "app", NULL, true, &id, NULL), 0);
 	ev = wait_for(sb, SANDBOX_ATTACHED);
 	assert_true(ev.fd >= 0);
 	assert_int_equal(write(ev.fd, "text\n", 5), 5);
@@ -473,7 +473,7 @@ static void test_stdin(void **state)
 	p.c.flags = POD_STDIN | POD_STDIN_ONCE;
 	start(sb, &p);
 	(void)wait_for(sb, SANDBOX_STARTED);
-	assert_int_equal(sandbox_attach(sb, "app", NULL, NULL), 0);
+	assert_int_equal(sandbox_attach(sb, "app", NULL, true, NULL, NULL), 0);
 	ev = wait_for(sb, SANDBOX_ATTACHED);
 	assert_int_equal(write(ev.fd, "one\n", 4), 4);
 	sandbox_event_clear(&ev);
@@ -502,7 +502,7 @@ static void test_rotation(void **state)
 	assert_int_equal(rename(p.log, moved), 0);
 	assert_int_equal(sandbox_reopen_log(sb, "app", NULL), 0);
 	(void)wait_for(sb, SANDBOX_DONE);
-	assert_int_equal(sandbox_attach(sb, "app", NULL, NULL), 0);
+	assert_int_equal(sandbox_attach(sb, "app", NULL, true, NULL, NULL), 0);
 	{
 		_cleanup_sandbox_event_ struct sandbox_event ev = wait_for(sb, SANDBOX_ATTACHED);
 

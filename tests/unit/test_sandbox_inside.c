@@ -246,7 +246,7 @@ static void test_propagation(void **state)
 	assert_string_equal(read_file(path_of("outside/propagation/container/made")), "x\n");
 	assert_int_equal(mount("tmpfs", path_of("outside/propagation/host"), "tmpfs", 0, NULL), 0);
 	write_file(path_of("outside/propagation/host/file"), "from the host\n", 0644);
-	assert_int_equal(sandbox_attach(sb, "app", NULL, NULL), 0);
+	assert_int_equal(sandbox_attach(sb, "app", NULL, true, NULL, NULL), 0);
 	{
 		_cleanup_sandbox_event_ struct sandbox_event ev = wait_for(sb, SANDBOX_ATTACHED);
 
