@@ -9,12 +9,14 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "base/clock.h"
+#include "store/apart.h"
 #include "store/lmdb.h"
 
 /* --- reading --- */
@@ -96,6 +98,8 @@ static int enqueue(struct store *s, struct txn **t)
 	if (s->stopping) {
 		r = -ESHUTDOWN;
 	} else {
+		if (!((*t)->flags & STORE_LAZY) && !(s->busy && pthread_equal(pthread_self(), s->runner)))
+			atomic_store_explicit(&s->from_cpu, sched_getcpu(), memory_order_relaxed);
 		TAILQ_INSERT_TAIL(&s->queue, *t, link);
 		steal_ptr(*t);
 		wake = !s->busy;
@@ -225,8 +229,10 @@ static void *store_thread(void *arg)
 {
 	struct store *s = arg;
 	struct txn_queue q = TAILQ_HEAD_INITIALIZER(q);
+	struct apart apart = APART_INIT;
 
 	while (next_batch(s, &q)) {
+		apart_from(&apart, store_is_pressed(s) ? atomic_load_explicit(&s->from_cpu, memory_order_relaxed) : -1);
 		watch_deliver(s); /* for watches that have just started in the past */
 		batch_run(s, &q);
 		end_turn(s);
@@ -299,6 +305,7 @@ static struct store *store_new(const struct store_backend_ops *ops, void *be)
 		return NULL;
 	s->ops = ops;
 	s->be = be;
+	s->from_cpu = -1;
 	pthread_rwlock_init(&s->table_lock, NULL);
 	pthread_mutex_init(&s->watch_lock, NULL);
 	pthread_mutex_init(&s->queue_lock, NULL);

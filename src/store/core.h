@@ -46,6 +46,7 @@ struct store {
 	pthread_t runner;	/* protected by queue_lock */
 
 	pthread_t thread;
+	_Atomic int from_cpu; /* where another thread last submitted what is not lazy; -1: nobody has yet */
 
 	/* Whoever is `busy` owns what follows. */
 	uint64_t next_rev;	   /* the next to give; runs ahead of `rev`, and past failed batches */
