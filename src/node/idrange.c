@@ -122,7 +122,7 @@ static int write_range(const char *dir, uint32_t number, struct error *err)
 	_cleanup_free_ char *path = NULL, *made = NULL;
 	_cleanup_close_ int fd = -1;
 	char text[32];
-	int n = snprintf(text, sizeof(text), "%u %u\n", number * IDRANGE_SIZE, IDRANGE_SIZE);
+	int n = snprintf(text, sizeof(text), "%u %u\n", number * IDRANGE_SIZE, (unsigned int)IDRANGE_SIZE);
 
 	if (asprintf(&path, "%s/userns", dir) < 0 || asprintf(&made, "%s/.userns", dir) < 0) {
 		path = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A thread that keeps off a CPU. The interrupt of a disk wakes the store's thread where it arrives; when that is where
- * the mount's loop works, these two take turns on one CPU while the others are half idle: with 2 CPUs and eight writers a
- * quarter of the rate was lost, measured (doc/bench.md).
+ * the mount's loop works, these two take turns on one CPU while the others are half idle: with 2 CPUs and eight writers the
+ * rate was a quarter less then, as far as paired runs tell (doc/bench.md).
  */
 #ifndef PODFS_STORE_APART_H
 #define PODFS_STORE_APART_H
