@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/mounts.h"
 
+#include "cmd/commands.h"
 #include "cmd/control.h"
 
 #include <fcntl.h>
@@ -136,6 +137,8 @@ struct cluster_config mount_record_config(const struct mount_record *m)
 		.cgroup_parent = m->strings[4],
 		.node_name = *m->strings[5] ? m->strings[5] : NULL,
 		.image_gc = IMAGE_GC_DEFAULT,
+		.log_max_size = DEFAULT_LOG_MAX_SIZE,
+		.log_max_files = DEFAULT_LOG_MAX_FILES,
 		.pod_cidr = *m->strings[6] ? m->strings[6] : NULL,
 	};
 }

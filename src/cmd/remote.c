@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <mntent.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,7 +240,9 @@ bool remote_copy(int from, int to)
 	for (ssize_t at = 0; n > 0 && at < n;) {
 		ssize_t w = write(to, chunk + at, (size_t)(n - at));
 
-		if (w < 0 && errno != EINTR)
+		if (w < 0 && errno == EAGAIN) /* a terminal whose program does not read for now */
+			(void)poll(&(struct pollfd){ .fd = to, .events = POLLOUT }, 1, -1); /* ignoring: tried again */
+		else if (w < 0 && errno != EINTR)
 			return false;
 		at += w > 0 ? w : 0;
 	}

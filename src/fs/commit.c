@@ -17,6 +17,7 @@
 #include "fs/prune.h"
 #include "fs/quota.h"
 #include "fs/rejected.h"
+#include "fs/trial.h"
 #include "fs/waiting.h"
 #include "store/event.h"
 
@@ -203,7 +204,7 @@ static void committed(struct job *j)
 		fs_aside_drop(fs, old_record(j));
 	fs_aside_drop(fs, j->removed ? &j->removed_rec : NULL);
 	j->aside.aside_len = 0; /* it is the record's now */
-	buf_clear(&j->apply.trials); /* and what was on trial is in the store */
+	fs_trial_undo(fs, &j->apply.trials); /* and what was on trial is in the store, with what it was merged with */
 	(void)fs_decl_replace(fs->decl, j->q.target.key, old_record(j), &rec); /* ignoring -ENOMEM: see there */
 	if (j->removed)
 		(void)fs_decl_replace(fs->decl, j->q.remove_key, &j->removed_rec, NULL);

@@ -282,17 +282,16 @@ static void on_loaded(void *arg, const struct fs_errors_entry *one)
 
 	if (one->len <= FS_ERRORS_ENTRY_MAX * 2)
 		(void)remember(fs, one->ns, one->uid, one->time, strndup(one->text, one->len)); /* ignoring lack of memory */
-	fs->errors->in_file++;
 }
 
 int fs_errors_load(struct fs *fs, struct error *err)
 {
 	int r = fs_errorsfile_read(fs->state_fd, on_loaded, fs);
 
-	if (r == -EFBIG) /* nobody's file but ours, and ours never grows so: it is written anew with the next entry */
-		fs->errors->in_file = FS_ERRORS_FILE_MAX;
-	else if (r < 0)
+	if (r < 0 && r != -EFBIG) /* which is nobody's file but ours, and ours never grows so */
 		return error_errno(err, r, "cannot read %s/" FS_ERRORSFILE_NAME, fs->config.state_dir);
+	/* It is written anew with the next entry: what is added behind a torn end would not be found again. */
+	fs->errors->in_file = FS_ERRORS_FILE_MAX;
 	return 0;
 }
 

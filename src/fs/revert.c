@@ -302,9 +302,16 @@ void fs_revert_cancel(struct fs *fs, const char *uid, const char *path)
 
 int fs_revert_unstore(struct fs *fs, struct txn *t, const char *uid, const char *path)
 {
-	const struct revert *e = find(fs, uid, path);
+	struct revert *e = find(fs, uid, path);
 
-	return e ? unstore(t, e) : 0;
+	if (!e)
+		return 0;
+	/* Not while that is on its way; if it fails, this acts a settle time later. */
+	e->due = clock_monotonic() + fs->config.settle_ms * NSEC_PER_MSEC;
+	TAILQ_REMOVE(&fs->reverts->list, e, entry);
+	TAILQ_INSERT_TAIL(&fs->reverts->list, e, entry);
+	arm(fs->reverts);
+	return unstore(t, e);
 }
 
 bool fs_revert_pending(const struct fs *fs, const char *uid, const char *path)

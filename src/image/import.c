@@ -200,7 +200,6 @@ static int take_names(struct import *im, const struct value *records, const stru
 		if (strcmp(value_str_or(value_get(other, "digest"), ""), digest) == 0)
 			continue;
 		changed = drop_strings(theirs, names);
-		(void)drop_strings(value_get(other, "pulled"), names); /* the answer for `theirs` holds */
 		r = changed ? store_put(im->store, other, im->err) : 0;
 		if (r < 0)
 			return r;

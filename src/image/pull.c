@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/pull.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -165,8 +167,19 @@ static int read_file(struct pull *p, const char *path, char **ret, size_t *ret_l
 
 static bool is_loopback(const char *domain)
 {
-	return strncmp(domain, "127.", 4) == 0 || strncmp(domain, "[::1]", 5) == 0 || strcmp(domain, "localhost") == 0 ||
-	       strncmp(domain, "localhost:", 10) == 0;
+	char host[sizeof("127.255.255.255")];
+	size_t len = strcspn(domain, ":");
+	struct in_addr address;
+
+	if (strcmp(domain, "[::1]") == 0 || strncmp(domain, "[::1]:", 6) == 0 || strcmp(domain, "localhost") == 0 ||
+	    strncmp(domain, "localhost:", 10) == 0)
+		return true;
+	if (len >= sizeof(host))
+		return false;
+	memcpy(host, domain, len);
+	host[len] = '\0';
+	/* by the address: 127.example.org is a name as any other */
+	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
 /* Splits the reference; `*ret_at` is what follows the repository: ":tag" or "@digest", which decides alone. */
@@ -258,7 +271,7 @@ static int resolve_with_credentials(struct pull *p, const char *at, uint64_t *re
 		p->skopeo.auth = p->o->auths[i];
 		p->n_digests = 0;
 		r = resolve(p, at, ret_bytes);
-		if (r == -ENOENT || r == -ECANCELED || r == -ENOMEM)
+		if (r == -ENOENT || r == -ECANCELED || r == -ENOMEM || r == -ETIMEDOUT)
 			return r;
 	}
 	return r;

@@ -106,6 +106,7 @@ static int pull(struct pull_options *o)
 	o->auths = auths;
 	o->architecture = manifest_architecture(host.machine);
 	r = pull_run(o, &status, &err);
+	o->auths = NULL; /* they end here */
 	return r < 0 ? fail(&err) : status;
 }
 

@@ -126,7 +126,9 @@ static int set_security(struct arena *a, const struct agent *agent, const struct
 		c->security.flags |= SPEC_STRICT_GROUPS;
 	if (privileged)
 		return 0;
-	if (strcmp(value_str_or(value_get(sc, "procMount"), ""), "Unmasked") != 0) {
+	/* A pod of before podfs knew of user namespaces may ask for both and run in the host's. */
+	if (strcmp(value_str_or(value_get(sc, "procMount"), ""), "Unmasked") != 0 ||
+	    !idrange_has(agent->ids, object_uid(pod))) {
 		c->masked = security_masked_paths(&c->n_masked);
 		c->readonly = security_readonly_paths(&c->n_readonly);
 	}

@@ -76,8 +76,11 @@ static void note_uses(struct agent *agent, int64_t now)
 	}
 }
 
+/* An image that has no name any more and never came from a registry was brought by an archive. */
 static bool is_declared(const struct image *image)
 {
+	if (!image->pulled[0])
+		return true;
 	for (size_t i = 0; image->names[i]; i++)
 		if (!image_was_pulled(image, image->names[i]))
 			return true;

@@ -135,6 +135,14 @@ static int write_range(const char *dir, uint32_t number, struct error *err)
 	return 0;
 }
 
+bool idrange_has(const struct idrange *r, const char *uid)
+{
+	const struct owner *o;
+
+	HASH_FIND_STR(r->owners, uid, o);
+	return o != NULL;
+}
+
 int idrange_take(struct idrange *r, const char *uid, const char *dir, uint32_t *ret_first, struct error *err)
 {
 	uint32_t number = r->last;

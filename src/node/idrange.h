@@ -9,6 +9,7 @@
 #ifndef PODFS_NODE_IDRANGE_H
 #define PODFS_NODE_IDRANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -32,6 +33,9 @@ void idrange_close(struct idrange *r); /* NULL is fine */
 /* The first ID of the pod's range: the one it has, or a new one, written down in dir (STATE/pods/UID, which is there).
  * -EADDRNOTAVAIL when all are in use. */
 int idrange_take(struct idrange *r, const char *uid, const char *dir, uint32_t *ret_first, struct error *err);
+
+/* Whether the pod has one: whether it runs in a user namespace of its own, whatever its spec says by now. */
+bool idrange_has(const struct idrange *r, const char *uid);
 
 /* Nothing of the pod is left. One that has none is no error. */
 void idrange_release(struct idrange *r, const char *uid);

@@ -26,7 +26,7 @@ static bool parse_age(const char **at, int64_t *ret)
 	for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
 		if (*end != UNITS[i].letter)
 			continue;
-		*ret = (int64_t)(n * (double)(UNITS[i].seconds * NSEC_PER_SEC / 1000) * 1000);
+		*ret = (int64_t)(n * (double)(UNITS[i].seconds * NSEC_PER_SEC));
 		*at = end + 1;
 		return *ret >= 0;
 	}

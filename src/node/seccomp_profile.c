@@ -74,6 +74,12 @@ static int read_action(const struct value *of, const char *key, const char *errn
 	return 0;
 }
 
+/* Absent, or a number that is kept exactly: what is larger would silently be another one. */
+static bool is_number(const struct value *v)
+{
+	return !v || value_type(v) == VALUE_INT;
+}
+
 static int read_args(const struct value *list, struct scmp_arg_cmp args[static ARGS_MAX], unsigned *ret_n, struct error *err)
 {
 	for (size_t i = 0; i < value_len(list); i++) {
@@ -82,6 +88,8 @@ static int read_args(const struct value *list, struct scmp_arg_cmp args[static A
 		const char *op = value_str_or(value_get(arg, "op"), "");
 		uint32_t cmp;
 
+		if (!is_number(value_get(arg, "value")) || !is_number(value_get(arg, "valueTwo")))
+			return error_set(err, -EINVAL, "args: a value is no whole number below 2^63");
 		if (i == ARGS_MAX || index < 0 || index >= ARGS_MAX)
 			return error_set(err, -EINVAL, "args: a system call has %d", ARGS_MAX);
 		if (!find_word(comparisons, ARRAY_SIZE(comparisons), op, &cmp))

@@ -82,6 +82,9 @@ static int move_away(struct crilog *log, char to[static ROTATED_PATH_MAX])
 
 	for (unsigned i = 0; i < ROTATED_TRIES && rotated_path(log, log->rotations + 1, to); i++) {
 		r = renameat2(AT_FDCWD, log->path, AT_FDCWD, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
+		if (r == -EINVAL) /* a file system that cannot; nobody else makes files of these names */
+			r = faccessat(AT_FDCWD, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? -EEXIST :
+			    rename(log->path, to) < 0			     ? -errno : 0;
 		if (r != -EEXIST)
 			return r;
 		log->rotations++;
@@ -94,21 +97,24 @@ static int rotate(struct crilog *log)
 {
 	char path[ROTATED_PATH_MAX];
 	int fd, r;
+	bool gone;
 
 	if (log->rotations + 1 >= log->max_files && rotated_path(log, log->rotations + 2 - log->max_files, path))
 		(void)unlink(path); /* ignoring: somebody else may have */
 	r = move_away(log, path);
-	if (r < 0)
+	gone = r == -ENOENT; /* somebody removed the file: a new one is begun */
+	if (r < 0 && !gone)
 		return r;
 	fd = crilog_open(log->path, NULL);
 	if (fd < 0) {
-		(void)rename(path, log->path); /* ignoring: then what is written is found there */
+		if (!gone)
+			(void)rename(path, log->path); /* ignoring: then what is written is found there */
 		return fd;
 	}
 	(void)close(log->fd);
 	log->fd = fd;
 	log->size = 0;
-	log->rotations++;
+	log->rotations += !gone;
 	return 0;
 }
 

@@ -148,6 +148,8 @@ static void test_damaged(void **state)
 	write_file(f, "y", text);
 	reopen(f);
 	assert_int_not_equal(taken(f, "x"), taken(f, "y"));
+	assert_true(idrange_has(f->ranges, "x"));
+	assert_false(idrange_has(f->ranges, "absent"));
 }
 
 int main(void)
