@@ -213,6 +213,8 @@ static void decide(struct agent *agent, struct agent_pod *p, struct pod_plan *pl
 {
 	int64_t now = registry_now(agent->registry);
 
+	if (!p->adopting && !is_leaving(p) && lifecycle_check_deadline(&p->run, p->object, now))
+		agent_tell(agent, p, EVENT_NORMAL, p->run.fail_reason, "%s", p->run.fail_message ? p->run.fail_message : "");
 	if (agent->draining && !is_leaving(p))
 		lifecycle_decide_drain(&p->run, p->object, plan);
 	else

@@ -58,6 +58,9 @@ void lifecycle_clear(struct pod_run *p)
 	free(p->containers);
 	p->containers = NULL;
 	p->n = 0;
+	free(p->fail_reason);
+	free(p->fail_message);
+	p->fail_reason = p->fail_message = NULL;
 }
 
 struct container_run *lifecycle_find(struct pod_run *p, const char *name)
@@ -309,6 +312,18 @@ static void recover_container(struct container_run *c, const struct value *statu
 	}
 }
 
+/* What had ended stays so, and what the node had failed has failed. */
+static void recover_phase(struct pod_run *p, const struct value *status)
+{
+	const char *phase = value_str_or(value_get(status, "phase"), "");
+
+	if (!strcmp(phase, "Failed") && value_get(status, "reason"))
+		(void)lifecycle_fail(p, value_str_or(value_get(status, "reason"), ""),
+				     value_str_or(value_get(status, "message"), "")); /* ignoring: Failed all the same */
+	else
+		p->over = !strcmp(phase, "Failed") || !strcmp(phase, "Succeeded");
+}
+
 void lifecycle_recover(struct pod_run *p, const struct value *status, int64_t now)
 {
 	static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
@@ -325,6 +340,7 @@ void lifecycle_recover(struct pod_run *p, const struct value *status, int64_t no
 		}
 	}
 	p->started_at = time_of(value_get(status, "startTime"), p->started_at);
+	recover_phase(p, status);
 }
 
 bool lifecycle_restarts(const struct container_run *c, const char *policy)
@@ -368,6 +384,44 @@ bool lifecycle_is_done(const struct pod_run *p, const struct value *spec)
 		if (p->containers[i].phase != CONTAINER_EXITED || lifecycle_restarts(&p->containers[i], policy_of(spec)))
 			return false;
 	return p->n > p->n_init;
+}
+
+bool lifecycle_fail(struct pod_run *p, const char *reason, const char *message)
+{
+	if (p->fail_reason || p->over)
+		return false;
+	p->fail_reason = strdup(reason);
+	p->fail_message = strdup(message);
+	return p->fail_reason != NULL;
+}
+
+/* The end of spec.activeDeadlineSeconds; INT64_MAX: there is none. */
+static int64_t deadline_of(const struct pod_run *p, const struct object *pod)
+{
+	const struct value *seconds = object_path(pod, "spec", "activeDeadlineSeconds");
+
+	return seconds ? p->started_at + lifecycle_seconds(value_int(seconds, 0)) : INT64_MAX;
+}
+
+/* Whether everything had ended by then, so that nothing is left to be late. */
+static bool ended_by(const struct pod_run *p, const struct object *pod, int64_t time)
+{
+	if (!lifecycle_is_done(p, object_path(pod, "spec")))
+		return false;
+	for (size_t i = 0; i < p->n; i++)
+		if (lifecycle_is_alive(&p->containers[i]) || p->containers[i].exit.finished_at >= time)
+			return false;
+	return true;
+}
+
+bool lifecycle_check_deadline(struct pod_run *p, const struct object *pod, int64_t now)
+{
+	int64_t deadline = deadline_of(p, pod);
+
+	if (p->sandbox == SANDBOX_NONE && !p->fail_reason && lifecycle_is_done(p, object_path(pod, "spec")))
+		p->over = true; /* for good, though the deadline be brought forward later */
+	return deadline <= now && !p->fail_reason && !ended_by(p, pod, deadline) &&
+	       lifecycle_fail(p, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
 }
 
 /* Whether the containers after this one may be started. */
@@ -502,13 +556,14 @@ void lifecycle_decide(const struct pod_run *p, const struct object *pod, int64_t
 	const char *policy = policy_of(spec);
 
 	*ret = (struct pod_plan){ .wake_at = INT64_MAX };
-	if (!pod || p->killed || object_is_deleting(pod) || lifecycle_is_done(p, spec)) {
+	if (!pod || p->killed || p->fail_reason || object_is_deleting(pod) || lifecycle_is_done(p, spec)) {
 		decide_end(p, pod, now, ret);
 		return;
 	}
+	ret->wake_at = deadline_of(p, pod);
 	if (p->sandbox == SANDBOX_NONE) {
 		ret->start_sandbox = p->sandbox_not_before <= now;
-		if (!ret->start_sandbox)
+		if (!ret->start_sandbox && p->sandbox_not_before < ret->wake_at)
 			ret->wake_at = p->sandbox_not_before;
 	} else if (p->sandbox == SANDBOX_UP) {
 		ret->grace = own_grace(pod);

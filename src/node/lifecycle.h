@@ -92,6 +92,8 @@ struct pod_run {
 	int64_t started_at;    /* when the agent first saw it; real time, ns */
 	int64_t sandbox_not_before; /* after a failure */
 	bool killed;	       /* removed from the store by force: end it, write nothing */
+	char *fail_reason, *fail_message; /* owned; the node has decided that the pod fails, NULL: it has not */
+	bool over;		    /* it was Succeeded or Failed before, of itself */
 };
 
 /* So many seconds in ns, within what times can hold; below 0 is 0. */
@@ -139,6 +141,19 @@ void lifecycle_forget_pull(struct container_run *c);
 
 /* Notes that a new sandbox is being made: what ran in the one before is over, and init containers run again. */
 void lifecycle_new_sandbox(struct pod_run *p);
+
+/*
+ * Notes that the node ends the pod whatever its restartPolicy says: its containers are stopped with its own grace, and
+ * once they are, it is Failed with that status.reason and status.message. The first reason counts. False: it has failed
+ * or ended before, or memory is out.
+ */
+bool lifecycle_fail(struct pod_run *p, const char *reason, const char *message);
+
+/*
+ * Looks whether spec.activeDeadlineSeconds, counted from status.startTime, is over; the pod then fails. What had ended
+ * for good before that stays as it ended. True the first time. K8S:pkg/kubelet/active_deadline.go.
+ */
+bool lifecycle_check_deadline(struct pod_run *p, const struct object *pod, int64_t now);
 
 /* Whether a container that has exited is to run again, under the pod's restartPolicy. */
 bool lifecycle_restarts(const struct container_run *c, const char *policy);

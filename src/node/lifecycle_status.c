@@ -17,9 +17,17 @@ static const char *policy_of(const struct value *root)
 }
 
 /* Whether an exited container counts as stopped for good. */
-static bool is_final(const struct container_run *c, const char *policy)
+static bool is_final(const struct pod_run *p, const struct container_run *c, const char *policy)
 {
-	return c->phase == CONTAINER_EXITED && !lifecycle_restarts(c, policy);
+	return c->phase == CONTAINER_EXITED && (p->fail_reason || !lifecycle_restarts(c, policy));
+}
+
+static bool any_alive(const struct pod_run *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (lifecycle_is_alive(&p->containers[i]))
+			return true;
+	return false;
 }
 
 /* A container runs for those who look once its postStart hook has ended. */
@@ -37,6 +45,8 @@ static const char *phase_of(const struct pod_run *p, const char *policy, bool de
 		if (p->containers[i].kind == CONTAINER_INIT && p->containers[i].phase == CONTAINER_EXITED &&
 		    p->containers[i].exit.code && !strcmp(policy, "Never"))
 			return "Failed";
+	if (p->fail_reason && !any_alive(p))
+		return "Failed";
 	for (size_t i = p->n_init; i < p->n; i++) {
 		const struct container_run *c = &p->containers[i];
 
@@ -44,7 +54,7 @@ static const char *phase_of(const struct pod_run *p, const char *policy, bool de
 		stopped += c->phase == CONTAINER_EXITED || (!shows_running(c) && c->last.is_set);
 		waiting += c->phase != CONTAINER_EXITED && !shows_running(c) && !c->last.is_set;
 		succeeded += c->phase == CONTAINER_EXITED && !c->exit.code;
-		final += is_final(c, policy);
+		final += is_final(p, c, policy);
 	}
 	if (p->n > p->n_init && (final == p->n - p->n_init || (deleting && stopped == p->n - p->n_init)))
 		return succeeded == p->n - p->n_init ? "Succeeded" : "Failed";
@@ -118,7 +128,7 @@ static void set_state(struct arena *a, struct value *status, const struct pod_ru
 
 	if (shows_running(c)) {
 		set_time(a, value_set(a, state, "running", value_new_map(a)), "startedAt", c->started_at);
-	} else if (c->phase == CONTAINER_EXITED && c->backoff && c->not_before > now && !is_final(c, policy_of(root))) {
+	} else if (c->phase == CONTAINER_EXITED && c->backoff && c->not_before > now && !is_final(p, c, policy_of(root))) {
 		value_set(a, state, "waiting", crash_loop(a, root, c));
 		value_set(a, last, "terminated", terminated(a, &c->exit, id));
 		return;
@@ -257,6 +267,10 @@ void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_
 	struct value *init = value_new_list(a), *main = value_new_list(a);
 
 	value_set_str(a, status, "phase", phase);
+	if (p->fail_reason && !strcmp(phase, "Failed")) {
+		value_set_str(a, status, "reason", p->fail_reason);
+		value_set_str(a, status, "message", p->fail_message ? p->fail_message : "");
+	}
 	set_conditions(a, root, p, phase, now);
 	set_addresses(a, status, p, host_ip);
 	if (!value_get(status, "startTime"))

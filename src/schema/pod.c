@@ -53,7 +53,7 @@ static const struct schema_field pod_scheduling_group_fields[] = {
 static const struct schema_type pod_scheduling_group = STRUCT("PodSchedulingGroup", pod_scheduling_group_fields);
 
 static const struct schema_field pod_spec_fields[] = {
-	{ "activeDeadlineSeconds", INT64_RANGE(1, INT32_MAX), KEEP_ZERO | NOT_ACTED },
+	{ "activeDeadlineSeconds", INT64_RANGE(1, INT32_MAX), KEEP_ZERO },
 	{ "affinity", &schema_affinity, NOT_ACTED },
 	{ "automountServiceAccountToken", BOOL, KEEP_ZERO | NOT_ACTED },
 	{ "containers", LIST_BY(&schema_container, "name"), REQUIRED | ALWAYS },

@@ -402,6 +402,71 @@ static void a_deleted_pod_ends_in_a_terminal_phase(void **state)
 	clear(&w);
 }
 
+/* The deadline, what the container does (-1: it runs on) and when, in seconds; the phase and the reason at second 20. */
+static void deadlines(void **state)
+{
+	static const struct {
+		const char *policy;
+		int deadline, code, at;
+		const char *decided, *phase, *reason;
+	} cases[] = {
+		{ "Always", 30, -1, 0, "", "Running", "" },	  { "Always", 20, -1, 0, "-c", "Running", "" },
+		{ "Always", 10, 1, 5, "end", "Failed", "DeadlineExceeded" },
+		{ "Never", 10, 0, 9, "end", "Succeeded", "" },	  { "Never", 10, 3, 9, "end", "Failed", "" },
+		{ "Never", 10, 0, 11, "end", "Failed", "DeadlineExceeded" },
+		{ "OnFailure", 10, 1, 9, "end", "Failed", "DeadlineExceeded" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char spec[256];
+		struct world w;
+
+		(void)snprintf(spec, sizeof(spec), "{\"activeDeadlineSeconds\":%d,\"restartPolicy\":\"%s\"," ONE "}",
+			       cases[i].deadline, cases[i].policy);
+		w = make(spec, "");
+		w.run.sandbox = SANDBOX_UP;
+		runs(&w, "c", NOW);
+		assert_string_equal(decided(&w, NOW), "");
+		assert_int_equal(w.plan.wake_at, NOW + cases[i].deadline * SEC);
+		if (cases[i].code >= 0)
+			exits(&w, "c", cases[i].code, NOW + cases[i].at * SEC);
+		(void)lifecycle_check_deadline(&w.run, w.pod, NOW + 20 * SEC);
+		assert_false(lifecycle_check_deadline(&w.run, w.pod, NOW + 20 * SEC));
+		assert_string_equal(decided(&w, NOW + 20 * SEC), cases[i].decided);
+		assert_string_equal(phase(&w, NOW + 20 * SEC), cases[i].phase);
+		assert_string_equal(value_str_or(value_get(status(&w, NOW + 20 * SEC), "reason"), ""), cases[i].reason);
+		clear(&w);
+	}
+}
+
+/* What was stored of a pod whose deadline was over then, or is now, a minute after it began. */
+static void deadlines_are_recovered(void **state)
+{
+	static const struct {
+		const char *status, *decided, *phase, *message;
+	} cases[] = {
+		{ "{\"phase\":\"Running\",\"startTime\":\"2027-01-15T07:59:00Z\"}", "finished", "Failed",
+		  "Pod was active on the node longer than the specified deadline" },
+		{ "{\"phase\":\"Running\",\"startTime\":\"2027-01-15T07:59:10Z\"}", "sandbox", "Pending", "" },
+		{ "{\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"m\",\"startTime\":\"2027-01-15T07:59:10Z\"}",
+		  "finished", "Failed", "m" },
+		{ "{\"phase\":\"Succeeded\",\"startTime\":\"2027-01-15T07:00:00Z\",\"containerStatuses\":[{\"name\":\"c\","
+		  "\"state\":{\"terminated\":{\"exitCode\":0,\"reason\":\"Completed\",\"finishedAt\":\"2027-01-15T07:30:00Z\"}}}]}",
+		  "finished", "Succeeded", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world w = make("{\"activeDeadlineSeconds\":60,\"restartPolicy\":\"Never\"," ONE "}", "");
+
+		lifecycle_recover(&w.run, parse(w.a, cases[i].status), NOW);
+		(void)lifecycle_check_deadline(&w.run, w.pod, NOW);
+		assert_string_equal(decided(&w, NOW), cases[i].decided);
+		assert_string_equal(phase(&w, NOW), cases[i].phase);
+		assert_string_equal(value_str_or(value_get(status(&w, NOW), "message"), ""), cases[i].message);
+		clear(&w);
+	}
+}
+
 static void a_drain_keeps_the_object(void **state)
 {
 	struct world w = make("{\"terminationGracePeriodSeconds\":7," ONE "}", "");
@@ -628,6 +693,8 @@ int main(void)
 		cmocka_unit_test(sidecars_are_stopped_last),
 		cmocka_unit_test(grace_is_what_is_left),
 		cmocka_unit_test(a_deleted_pod_ends_in_a_terminal_phase),
+		cmocka_unit_test(deadlines),
+		cmocka_unit_test(deadlines_are_recovered),
 		cmocka_unit_test(a_drain_keeps_the_object),
 		cmocka_unit_test(another_image_replaces_the_container),
 		cmocka_unit_test(another_image_ends_the_back_off),
