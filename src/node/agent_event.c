@@ -15,6 +15,8 @@ static const char *exit_reason(struct agent *agent, struct agent_pod *p, const s
 {
 	char path[CGROUP_PATH_MAX];
 
+	if (c->restarting)
+		return LIFECYCLE_RESTARTING_ALL;
 	if (!code)
 		return "Completed";
 	if (snprintf(path, sizeof(path), "%s/%s", p->cgroup, c->name) < (int)sizeof(path) &&
@@ -98,6 +100,9 @@ void agent_pod_take_status(struct agent *agent, struct agent_pod *p, const struc
 	c->has_started = (ev->started_at && ev->state != POD_STATE_RUNNING) || ev->restart > 0;
 	/* The store knew this end before, and more of it than podfs-pod does. */
 	if (ended && c->phase == CONTAINER_EXITED && c->run == ev->restart && strcmp(c->exit.reason, status_unknown) != 0)
+		return;
+	/* The store knew that another run is to come. */
+	if (ended && c->phase == CONTAINER_WAITING && ev->restart < c->run)
 		return;
 	lifecycle_set_run(c, ev->restart);
 	c->pid = ev->pid;

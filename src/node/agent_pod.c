@@ -173,6 +173,7 @@ static void stop_container(struct agent *agent, struct agent_pod *p, struct cont
 {
 	if (!agent_hook_stop(agent, p, c, plan->grace))
 		return;
+	c->restarting = plan->restart;
 	c->replacing = plan->replace;
 	if (p->gone)
 		return;
@@ -229,6 +230,8 @@ static bool act(struct agent *agent, struct agent_pod *p, const struct pod_plan 
 		agent_hook_pre_stop(agent, p, &p->run.containers[i], plan->grace);
 	for (size_t i = 0; i < plan->n_stop; i++)
 		stop_container(agent, p, &p->run.containers[plan->stop[i]], plan);
+	if (plan->restart_all)
+		lifecycle_restart_all(&p->run);
 	for (size_t i = 0; i < plan->n_start; i++)
 		start_container(agent, p, &p->run.containers[plan->start[i]]);
 	if (plan->start_sandbox)
@@ -236,7 +239,7 @@ static bool act(struct agent *agent, struct agent_pod *p, const struct pod_plan 
 	else if (plan->end_sandbox)
 		agent_pod_end_sandbox(agent, p);
 	else
-		return plan->n_start > 0;
+		return plan->n_start > 0 || plan->restart_all;
 	return true;
 }
 

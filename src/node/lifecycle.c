@@ -129,22 +129,28 @@ bool lifecycle_is_alive(const struct container_run *c)
 	return c->phase == CONTAINER_STARTING || c->phase == CONTAINER_RUNNING;
 }
 
-void lifecycle_starting(struct container_run *c)
+void lifecycle_count_run(struct container_run *c, bool crashed)
 {
-	forget_probes(c);
-	if (lifecycle_is_outdated(c))
-		c->backoff = 0; /* kubelet's back-off is of a container with its image */
 	if (c->exit.is_set) {
 		free(c->last.message);
 		c->last = c->exit;
 		c->exit = (struct container_exit){ 0 };
 		c->run++;
-		c->backoff = doubled(c->backoff);
+		if (crashed)
+			c->backoff = doubled(c->backoff);
 	}
-	c->phase = CONTAINER_STARTING;
 	c->started_at = 0;
 	c->stop_by = 0;
-	c->replacing = false;
+	c->replacing = c->restarting = false;
+}
+
+void lifecycle_starting(struct container_run *c)
+{
+	forget_probes(c);
+	if (lifecycle_is_outdated(c))
+		c->backoff = 0; /* kubelet's back-off is of a container with its image */
+	lifecycle_count_run(c, true);
+	c->phase = CONTAINER_STARTING;
 	c->pulled = false;
 	forget_waiting(c);
 }
@@ -230,7 +236,8 @@ static int64_t time_of(const struct value *v, int64_t fallback)
 /* One of the words that a status may hold, as a static string. */
 static const char *known_reason(const char *reason)
 {
-	static const char *const known[] = { "Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown" };
+	static const char *const known[] = { "Completed",  "Error",		      "OOMKilled",
+					     "StartError", "ContainerStatusUnknown", LIFECYCLE_RESTARTING_ALL };
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcmp(known[i], reason))
@@ -343,21 +350,6 @@ void lifecycle_recover(struct pod_run *p, const struct value *status, int64_t no
 	recover_phase(p, status);
 }
 
-bool lifecycle_restarts(const struct container_run *c, const char *policy)
-{
-	const char *own = value_str(value_get(c->spec, "restartPolicy"));
-
-	if (c->kind == CONTAINER_SIDECAR || c->replacing)
-		return true;
-	if (own) /* the container's own goes before the pod's */
-		policy = own;
-	if (!strcmp(policy, "Never"))
-		return false;
-	if (c->kind == CONTAINER_INIT || !strcmp(policy, "OnFailure"))
-		return c->exit.code != 0;
-	return true;
-}
-
 static const char *policy_of(const struct value *spec)
 {
 	return value_str_or(value_get(spec, "restartPolicy"), "Always");
@@ -378,6 +370,8 @@ static bool init_failed(const struct pod_run *p, const char *policy)
 
 bool lifecycle_is_done(const struct pod_run *p, const struct value *spec)
 {
+	if (lifecycle_restarting_all(p))
+		return false;
 	if (init_failed(p, policy_of(spec)))
 		return true;
 	for (size_t i = p->n_init; i < p->n; i++)
@@ -550,6 +544,23 @@ void lifecycle_decide_drain(const struct pod_run *p, const struct object *pod, s
 	ret->finished = p->sandbox == SANDBOX_NONE;
 }
 
+/* One container's end restarts them all: those that run are killed, and when the back-off of that one is over, all begin
+ * anew. K8S:pkg/kubelet/kuberuntime/kuberuntime_manager.go has no back-off here, and so restarts without end. */
+static void decide_restart_all(const struct pod_run *p, const struct container_run *source, int64_t now,
+			       struct pod_plan *plan)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (lifecycle_is_alive(&p->containers[i]))
+			plan->stop[plan->n_stop++] = i;
+	plan->restart = true;
+	plan->grace = 0;
+	if (plan->n_stop)
+		return;
+	plan->restart_all = source->not_before <= now;
+	if (source->not_before > now && source->not_before < plan->wake_at)
+		plan->wake_at = source->not_before;
+}
+
 void lifecycle_decide(const struct pod_run *p, const struct object *pod, int64_t now, struct pod_plan *ret)
 {
 	const struct value *spec = object_path(pod, "spec");
@@ -567,6 +578,9 @@ void lifecycle_decide(const struct pod_run *p, const struct object *pod, int64_t
 			ret->wake_at = p->sandbox_not_before;
 	} else if (p->sandbox == SANDBOX_UP) {
 		ret->grace = own_grace(pod);
-		decide_starts(p, policy, now, ret);
+		if (lifecycle_restarting_all(p))
+			decide_restart_all(p, lifecycle_restarting_all(p), now, ret);
+		else
+			decide_starts(p, policy, now, ret);
 	}
 }

@@ -19,6 +19,9 @@
 #define LIFECYCLE_BACKOFF_MAX (300 * NSEC_PER_SEC)
 #define LIFECYCLE_BACKOFF_RESET (600 * NSEC_PER_SEC)
 
+/* K8S:pkg/kubelet/kubelet_pods.go: why a container ended, or waits, that runs again for the sake of another. */
+#define LIFECYCLE_RESTARTING_ALL "RestartingAllContainers"
+
 enum {
 	LIFECYCLE_CONTAINERS_MAX = 128,
 	LIFECYCLE_GRACE_DEFAULT = 30,
@@ -38,7 +41,8 @@ enum hook_state { HOOK_PENDING, HOOK_RUNNING, HOOK_DONE };
 struct container_exit {
 	bool is_set;
 	int code, signal;
-	const char *reason; /* static: "Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown" */
+	const char *reason; /* static: "Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown", or
+			     * LIFECYCLE_RESTARTING_ALL */
 	char *message;	    /* owned; NULL: none */
 	int64_t started_at, finished_at; /* real time, ns */
 	uint32_t run;
@@ -58,6 +62,7 @@ struct container_run {
 	int64_t not_before;	    /* real time before which it is not started again */
 	int64_t stop_by;	    /* real time of the end that a stop has set; 0: none was sent */
 	bool replacing;		    /* stopped for the sake of a new image: it runs again whatever the policy */
+	bool restarting;	    /* stopped for the sake of another's end, which restarts all */
 	bool has_started;	    /* in this sandbox, its startup probe and postStart hook too */
 	struct probe_state probes[PROBE_TYPES];
 	enum hook_state post_start, pre_stop; /* of the current run */
@@ -108,6 +113,8 @@ struct container_run *lifecycle_find(struct pod_run *p, const char *name);
 /* Notes that a run has ended. Takes message. */
 void lifecycle_exited(struct container_run *c, int code, int signal, const char *reason, char *message,
 		      int64_t finished_at);
+/* Of a run that has exited: it becomes the last, and the next has another number, and if it crashed a longer back-off. */
+void lifecycle_count_run(struct container_run *c, bool crashed);
 /* Notes that a container is being started: counts the run, and the back-off of the one after it. */
 void lifecycle_starting(struct container_run *c);
 
@@ -155,8 +162,21 @@ bool lifecycle_fail(struct pod_run *p, const char *reason, const char *message);
  */
 bool lifecycle_check_deadline(struct pod_run *p, const struct object *pod, int64_t now);
 
-/* Whether a container that has exited is to run again, under the pod's restartPolicy. */
+/*
+ * Whether a container that has exited is to run again: its own restartPolicyRules, its own restartPolicy, the pod's, in
+ * that order.
+ */
 bool lifecycle_restarts(const struct container_run *c, const char *policy);
+
+/*
+ * The container whose end, by its restartPolicyRules, restarts all containers of the pod, and has not yet; NULL: none.
+ * Of several the one that must wait longest.
+ */
+const struct container_run *lifecycle_restarting_all(const struct pod_run *p);
+/* Whether the end of some container may do so. */
+bool lifecycle_could_restart_all(const struct pod_run *p);
+/* Makes all containers that have exited wait for their first start again, init containers too. */
+void lifecycle_restart_all(struct pod_run *p);
 
 /* Whether the spec names another image than that of the current or last launch. */
 bool lifecycle_is_outdated(const struct container_run *c);
@@ -177,6 +197,8 @@ struct pod_plan {
 	size_t start[LIFECYCLE_CONTAINERS_MAX], n_start; /* containers to start now */
 	size_t stop[LIFECYCLE_CONTAINERS_MAX], n_stop;	 /* containers to stop now */
 	bool replace;		    /* those stops are for the sake of a new image */
+	bool restart;		    /* those stops are for the sake of a container's end, which restarts all */
+	bool restart_all;	    /* and nothing runs any more: lifecycle_restart_all() */
 	bool ending;		    /* the pod ends: preStop hooks begin at once, also of those whose turn is later */
 	int64_t grace;		    /* ns, for the stops */
 	int64_t wake_at;	    /* real time of the next decision that time alone brings; INT64_MAX: none */

@@ -43,7 +43,8 @@ static const char *phase_of(const struct pod_run *p, const char *policy, bool de
 
 	for (size_t i = 0; i < p->n_init; i++)
 		if (p->containers[i].kind == CONTAINER_INIT && p->containers[i].phase == CONTAINER_EXITED &&
-		    p->containers[i].exit.code && !strcmp(policy, "Never"))
+		    p->containers[i].exit.code && !lifecycle_restarting_all(p) &&
+		    !lifecycle_restarts(&p->containers[i], policy))
 			return "Failed";
 	if (p->fail_reason && !any_alive(p))
 		return "Failed";
@@ -244,6 +245,13 @@ static void set_conditions(struct arena *a, struct value *root, const struct pod
 	else
 		set_condition(a, status, "Ready", ready, reason, why, now);
 	set_condition(a, status, "ContainersReady", ready, reason, why, now);
+	if (!lifecycle_could_restart_all(p))
+		return;
+	if (lifecycle_restarting_all(p) && !is_terminal(phase))
+		set_condition(a, status, "AllContainersRestarting", true, "RestartAllContainersStarted",
+			      "container exited with restart policy rule", now);
+	else
+		set_condition(a, status, "AllContainersRestarting", false, is_terminal(phase) ? reason : NULL, NULL, now);
 }
 
 static void set_addresses(struct arena *a, struct value *status, const struct pod_run *p, const char *host_ip)

@@ -238,7 +238,7 @@ static const struct schema_field container_fields[] = {
 	{ "resizePolicy", LIST(&container_resize_policy), NOT_ACTED },
 	{ "resources", &schema_resource_requirements, ALWAYS },
 	{ "restartPolicy", ENUM("Always", "Never", "OnFailure"), KEEP_ZERO },
-	{ "restartPolicyRules", LIST(&container_restart_rule), NOT_ACTED },
+	{ "restartPolicyRules", LIST(&container_restart_rule) },
 	{ "securityContext", &schema_security_context },
 	{ "startupProbe", &probe },
 	{ "stdin", BOOL },

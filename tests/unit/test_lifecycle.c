@@ -220,6 +220,113 @@ static void a_containers_own_policy_goes_first(void **state)
 	clear(&w);
 }
 
+/* K8S:pkg/api/v1/pod/util_test.go, TestContainerShouldRestart, and more: the pod's policy, the container's fields, what it
+ * ends with, whether it runs again. */
+static void rules_go_before_policies(void **state)
+{
+#define RULE(operator, values, action) "{\"action\":\"" action "\",\"exitCodes\":{\"operator\":\"" operator "\",\"values\":" \
+				       values "}}"
+#define RULES(policy, rules) ",\"restartPolicy\":\"" policy "\",\"restartPolicyRules\":[" rules "]"
+	static const struct {
+		const char *policy, *fields;
+		int code;
+		bool restarts;
+	} cases[] = {
+		{ "Never", RULES("Never", RULE("In", "[42]", "Restart")), 42, true },
+		{ "Never", RULES("Never", RULE("In", "[42]", "Restart")), 41, false },
+		{ "Never", RULES("Never", RULE("In", "[1,42]", "Restart")), 42, true },
+		{ "Never", RULES("Never", RULE("In", "[0]", "Restart")), 0, true },
+		{ "Never", RULES("Never", RULE("NotIn", "[0,1]", "Restart")), 1, false },
+		{ "Never", RULES("Never", RULE("NotIn", "[0,1]", "Restart")), 2, true },
+		{ "Never", RULES("Never", RULE("NotIn", "[]", "Restart")), 0, true },
+		{ "Never", RULES("Never", RULE("In", "[]", "Restart")), 0, false },
+		{ "Never", RULES("OnFailure", RULE("In", "[42]", "Restart")), 1, true },
+		{ "Always", RULES("OnFailure", RULE("In", "[42]", "Restart")), 0, false },
+		{ "Always", RULES("Never", RULE("In", "[42]", "Restart")), 1, false },
+		{ "Always", RULES("Never", RULE("In", "[1]", "Restart") "," RULE("In", "[42]", "Restart")), 42, true },
+		{ "Never", RULES("Never", RULE("In", "[137]", "Restart")), 137, true },
+		{ "Never", ",\"restartPolicyRules\":[" RULE("In", "[1]", "Restart") "]", 1, false },
+		{ "Never", RULES("Never", RULE("In", "[42]", "RestartAllContainers")), 42, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char spec[512];
+		struct world w;
+
+		(void)snprintf(spec, sizeof(spec), "{\"restartPolicy\":\"%s\",\"containers\":[{\"name\":\"c\",\"image\":\"a\"%s}]}",
+			       cases[i].policy, cases[i].fields);
+		w = make(spec, "");
+		w.run.sandbox = SANDBOX_UP;
+		runs(&w, "c", NOW);
+		exits(&w, "c", cases[i].code, NOW);
+		assert_int_equal(lifecycle_restarts(get(&w, "c"), cases[i].policy), cases[i].restarts);
+		assert_string_equal(phase(&w, NOW), cases[i].restarts ? "Running" : cases[i].code ? "Failed" : "Succeeded");
+		clear(&w);
+	}
+}
+
+/* What is killed for the sake of "c" ends so. */
+static void is_killed(struct world *w, const char *name)
+{
+	get(w, name)->restarting = true;
+	lifecycle_exited(get(w, name), 137, 9, LIFECYCLE_RESTARTING_ALL, NULL, NOW);
+}
+
+static void one_end_restarts_all(void **state)
+{
+	struct world w = make("{\"restartPolicy\":\"Never\"," INIT "\"containers\":[{\"name\":\"d\",\"image\":\"a\"},{\"name\":"
+			      "\"c\",\"image\":\"a\"" RULES("Never", RULE("In", "[42]", "RestartAllContainers")) "}]}", "");
+
+	w.run.sandbox = SANDBOX_UP;
+	for (int round = 0; round < 2; round++) {
+		assert_string_equal(decided(&w, NOW), "+i");
+		runs(&w, "i", NOW);
+		exits(&w, "i", 0, NOW);
+		runs(&w, "s", NOW);
+		runs(&w, "j", NOW);
+		exits(&w, "j", 0, NOW);
+		runs(&w, "d", NOW);
+		runs(&w, "c", NOW);
+		assert_string_equal(condition(&w, "AllContainersRestarting", NOW), "False");
+		exits(&w, "c", 42, NOW);
+		assert_string_equal(condition(&w, "AllContainersRestarting", NOW), "True");
+		assert_string_equal(decided(&w, NOW), "-s -d");
+		assert_int_equal(w.plan.grace, 0);
+		is_killed(&w, "s");
+		is_killed(&w, "d");
+		assert_string_equal(phase(&w, NOW), "Running");
+		assert_string_equal(decided(&w, NOW), "");
+		assert_int_equal(w.plan.restart_all, round == 0); /* the second time after the back-off of the one */
+		if (round) {
+			assert_int_equal(w.plan.wake_at, NOW + 10 * SEC);
+			assert_string_equal(decided(&w, NOW + 10 * SEC), "");
+			assert_true(w.plan.restart_all);
+		}
+		lifecycle_restart_all(&w.run);
+		for (size_t i = 0; i < w.run.n; i++)
+			assert_int_equal(w.run.containers[i].run, round + 1);
+		assert_string_equal(value_str(value_path(status_of(&w, "d", NOW), "lastState", "terminated", "reason")),
+				    "RestartingAllContainers");
+		assert_int_equal(value_int(value_path(status_of(&w, "c", NOW), "lastState", "terminated", "exitCode"), -1), 42);
+		assert_string_equal(value_str(value_path(status_of(&w, "i", NOW), "state", "waiting", "reason")),
+				    "RestartingAllContainers");
+	}
+	clear(&w);
+}
+
+/* A daemon that died in the midst: what was killed for another's sake runs again, whatever the policy. */
+static void what_was_killed_for_another_restarts(void **state)
+{
+	struct world w = make("{\"restartPolicy\":\"Never\"," TWO "}", "");
+
+	lifecycle_recover(&w.run, parse(w.a, "{\"containerStatuses\":[{\"name\":\"d\",\"state\":{\"terminated\":{\"exitCode\":137,"
+					     "\"reason\":\"RestartingAllContainers\"}}}]}"), NOW);
+	w.run.sandbox = SANDBOX_UP;
+	runs(&w, "c", NOW);
+	assert_string_equal(decided(&w, NOW), "+d");
+	clear(&w);
+}
+
 static void the_back_off_doubles(void **state)
 {
 	static const int64_t delays[] = { 0, 10, 20, 40, 80, 160, 300, 300 };
@@ -693,6 +800,9 @@ int main(void)
 		cmocka_unit_test(sidecars_are_stopped_last),
 		cmocka_unit_test(grace_is_what_is_left),
 		cmocka_unit_test(a_deleted_pod_ends_in_a_terminal_phase),
+		cmocka_unit_test(rules_go_before_policies),
+		cmocka_unit_test(one_end_restarts_all),
+		cmocka_unit_test(what_was_killed_for_another_restarts),
 		cmocka_unit_test(deadlines),
 		cmocka_unit_test(deadlines_are_recovered),
 		cmocka_unit_test(a_drain_keeps_the_object),
