@@ -3,14 +3,13 @@
  * The way of a commit: prepare (fs_apply(), here or on the worker), seal (the record and what waits for removal go into
  * the same transaction), submit, and at its end keep the index in step and answer. A lost race starts it again.
  */
-#include "fs/commit.h"
-
 #include <malloc.h>
 #include <string.h>
 
 #include "fs/access.h"
 #include "fs/apply.h"
 #include "fs/aside.h"
+#include "fs/commit-internal.h"
 #include "fs/decl.h"
 #include "fs/keyset.h"
 #include "fs/place.h"
@@ -51,21 +50,6 @@ static void free_job(struct job *j)
 	free(j);
 	if (large) /* the tree of a large text is many times its size: give it back, or the daemon stays that big */
 		(void)malloc_trim(0);
-}
-
-static int read_record(struct fs *fs, const char *key, struct store_entry **ret_entry, struct fs_record *ret)
-{
-	size_t len;
-	const void *value;
-	int r;
-
-	store_entry_unref(*ret_entry);
-	*ret_entry = NULL;
-	r = store_get(fs->store, key, ret_entry);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	value = store_entry_value(*ret_entry, &len);
-	return fs_record_decode(value, len, ret);
 }
 
 static const struct fs_record *old_record(const struct job *j)
@@ -165,24 +149,6 @@ static void tell_warnings(struct job *j)
 	}
 }
 
-/* What that record declared and nothing does any more waits; what another file still declares is set as that says. */
-static void settle_removed(struct fs *fs, const struct fs_record *was, const struct fs_record *is)
-{
-	_cleanup_fs_keyset_ struct fs_keyset stays = { .seed = fs->seed };
-	char other[STORE_KEY_MAX + 1];
-	bool whole = fs_keyset_add_declared(&stays, is) == 0; /* else there was no memory for all: one by one */
-
-	for (const char *k = NULL; was && (k = fs_record_next_declared(was, k));) {
-		if (fs_keyset_has(&stays, k) || (!whole && fs_record_declares(is, k)))
-			continue;
-		fs_waiting_drop(fs, k);
-		if (fs_decl_latest(fs->decl, k, NULL, NULL, other))
-			fs_commit_again(fs, other, NULL);
-		else
-			fs_prune_added(fs, k, was);
-	}
-}
-
 static void committed(struct job *j)
 {
 	_cleanup_store_entry_ struct store_entry *now = NULL;
@@ -212,8 +178,8 @@ static void committed(struct job *j)
 		fs_prune_dropped(fs, k);
 		fs_waiting_drop(fs, k);
 	}
-	settle_removed(fs, old_record(j), &rec);
-	settle_removed(fs, j->removed ? &j->removed_rec : NULL, &rec);
+	fs_commit_settle_removed(fs, old_record(j), &rec);
+	fs_commit_settle_removed(fs, j->removed ? &j->removed_rec : NULL, &rec);
 	fs_waiting_add(fs, &j->apply.waiting, j->q.target.key);
 	fs_prune_touch(fs);
 	tell_warnings(j);
@@ -221,28 +187,6 @@ static void committed(struct job *j)
 }
 
 /* --- the transaction --- */
-
-/* Adds to the transaction the waits for what that record declared and `is` does not. */
-static int put_prunes(struct fs *fs, struct txn *t, const struct fs_record *was, const struct fs_record *is,
-		      const char *key, const char *key2)
-{
-	_cleanup_fs_keyset_ struct fs_keyset stays = { .seed = fs->seed };
-	char other[STORE_KEY_MAX + 1];
-	int r = fs_keyset_add_declared(&stays, is);
-	bool some = false;
-
-	for (const char *k = NULL; r == 0 && was && (k = fs_record_next_declared(was, k));) {
-		if (fs_keyset_has(&stays, k))
-			continue;
-		if (fs_waiting_has(fs, k))
-			r = fs_waiting_unput(t, k);
-		if (r == 0 && !fs_decl_latest(fs->decl, k, key, key2, other)) {
-			r = fs_prune_put(t, k, was);
-			some = true;
-		}
-	}
-	return r == 0 && some ? fs_prune_put_text(t, was) : r;
-}
 
 static void start_job(struct job *j);
 
@@ -272,22 +216,10 @@ static int seal_declared(struct job *j, const char *object_key)
 	return r;
 }
 
-/* A text that declares nothing, since it is something else, lies aside; rec->committed is where. */
-static int put_aside(struct job *j, struct fs_record *rec)
+/* Who answers for what it declares: their right to a namespace may have come from a further group. */
+static gid_t writer_gid(const struct job *j)
 {
-	int r = -EEXIST;
-
-	for (unsigned i = 0; r == -EEXIST && i < FS_COMMIT_RETRIES; i++) {
-		if (i)
-			rec->committed = fs_decl_stamp(j->fs->decl, rec->committed + 1);
-		r = fs_aside_write(j->fs, rec, j->q.text->data, j->q.text->len);
-	}
-	if (r < 0)
-		return r;
-	rec->aside_len = j->q.text->len;
-	rec->text_len = 0;
-	j->aside = *rec;
-	return 0;
+	return j->apply.has_via ? j->apply.via : j->q.who.gid;
 }
 
 static int seal(struct job *j)
@@ -297,12 +229,12 @@ static int seal(struct job *j)
 	struct txn *t = j->apply.txn;
 	_cleanup_buf_ struct buf bytes = BUF_INIT;
 	int64_t now = registry_now(fs->registry);
-	int r = 0;
+	int r;
 
 	rec.text = j->q.text->data;
 	rec.text_len = j->q.text->len;
 	rec.writer_uid = j->q.who.uid;
-	rec.writer_gid = j->apply.has_via ? j->apply.via : j->q.who.gid;
+	rec.writer_gid = writer_gid(j);
 	if (j->same_text) {
 		rec.declared = j->old_rec.declared;
 		rec.declared_len = j->old_rec.declared_len;
@@ -316,12 +248,10 @@ static int seal(struct job *j)
 		rec.declared = j->apply.declared.data;
 		rec.declared_len = j->apply.declared.len;
 		rec.n_declared = j->apply.n_declared;
-		rec.committed = fs_decl_stamp(fs->decl, now);
-		rec.aside_len = 0;
-		r = j->apply.aside && !j->q.dry ? put_aside(j, &rec) : 0;
+		rec.aside_len = j->aside.aside_len;
+		rec.committed = rec.aside_len ? j->aside.committed : fs_decl_stamp(fs->decl, now);
+		rec.text_len = rec.aside_len ? 0 : rec.text_len;
 	}
-	if (r < 0)
-		return r;
 	fs_record_encode(&rec, &bytes);
 	if (buf_failed(&bytes))
 		return -ENOMEM;
@@ -335,9 +265,9 @@ static int seal(struct job *j)
 	if (r == 0)
 		r = fs_waiting_put(t, &j->apply.waiting, j->q.target.key);
 	if (r == 0)
-		r = put_prunes(fs, t, old_record(j), &rec, j->q.target.key, j->q.remove_key);
+		r = fs_commit_put_prunes(fs, t, old_record(j), &rec, j->q.target.key, j->q.remove_key);
 	if (r == 0 && j->removed)
-		r = put_prunes(fs, t, &j->removed_rec, &rec, j->q.target.key, j->q.remove_key);
+		r = fs_commit_put_prunes(fs, t, &j->removed_rec, &rec, j->q.target.key, j->q.remove_key);
 	return r;
 }
 
@@ -347,25 +277,70 @@ static struct fs_req *answered_at_once(const struct job *j)
 	return j->apply.diags.warnings ? NULL : j->q.answer;
 }
 
-static void prepared(struct fs *fs, void *arg)
+static void submit(struct job *j)
 {
-	struct job *j = arg;
-	int r = j->result;
+	int r = seal(j);
 
-	if (r == -ESTALE && ++j->tries < FS_COMMIT_RETRIES) {
-		start_job(j);
-		return;
-	}
-	if (r == 0)
-		r = seal(j);
 	if (r == 0 && j->q.dry) {
 		finish_dry(j, 0);
 		return;
 	}
 	if (r == 0)
-		r = fs_txn_submit_for(fs, j->apply.txn, 0, answered_at_once(j), on_committed, j);
+		r = fs_txn_submit_for(j->fs, j->apply.txn, 0, answered_at_once(j), on_committed, j);
 	if (r < 0)
 		refuse(j, r == -ESTALE ? -EAGAIN : r);
+}
+
+/* --- a text that declares nothing, since it is something else, lies aside before its record is there --- */
+
+/* On the worker: it waits for the disk. */
+static void write_aside(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = fs_aside_write(j->fs, &j->aside, j->q.text->data, j->q.text->len);
+}
+
+static void put_aside(struct job *j);
+
+static void on_aside(struct fs *fs, void *arg)
+{
+	struct job *j = arg;
+
+	if (j->result == -EEXIST && ++j->tries < FS_COMMIT_RETRIES) { /* a file of that stamp was left over */
+		put_aside(j);
+	} else if (j->result < 0) {
+		refuse(j, j->result);
+	} else {
+		j->aside.aside_len = j->q.text->len;
+		submit(j);
+	}
+}
+
+static void put_aside(struct job *j)
+{
+	int64_t stamp = fs_decl_stamp(j->fs->decl, registry_now(j->fs->registry));
+	int r = fs_quota_scratch(j->fs, j->q.who.uid, j->q.text->len + FS_QUOTA_FILE);
+
+	j->aside = (struct fs_record){ .committed = stamp, .writer_uid = j->q.who.uid, .writer_gid = writer_gid(j) };
+	if (r == 0)
+		r = fs_work(j->fs, write_aside, on_aside, j);
+	if (r < 0)
+		refuse(j, r);
+}
+
+static void prepared(struct fs *fs, void *arg)
+{
+	struct job *j = arg;
+
+	if (j->result == -ESTALE && ++j->tries < FS_COMMIT_RETRIES)
+		start_job(j);
+	else if (j->result < 0)
+		refuse(j, j->result == -ESTALE ? -EAGAIN : j->result);
+	else if (j->apply.aside && !j->same_text && !j->q.dry)
+		put_aside(j);
+	else
+		submit(j);
 }
 
 /* --- the beginning --- */
@@ -383,20 +358,48 @@ static bool text_is_same(const struct job *j)
 	const struct fs_record *old = j->removed ? &j->removed_rec : old_record(j);
 
 	if (old && old->aside_len)
-		return !j->removed && fs_aside_is(j->fs, old, j->q.text);
+		return false; /* compare_aside() says */
 	return old && !j->removed && old->text_len == j->q.text->len &&
 	       (old->text_len == 0 || memcmp(old->text, j->q.text->data, old->text_len) == 0);
 }
 
+/* On the worker: it reads from the disk. */
+static void compare_aside(void *arg)
+{
+	struct job *j = arg;
+
+	j->same_text = fs_aside_is(j->fs, &j->old_rec, j->q.text);
+}
+
+static void go_on(struct fs *fs, void *arg)
+{
+	struct job *j = arg;
+	int r = 0;
+
+	if (j->same_text) { /* same bytes: nothing happens but to the file itself */
+		j->apply.txn = txn_new(fs->registry, &j->q.who);
+		j->result = j->apply.txn ? 0 : -ENOMEM;
+		prepared(fs, j);
+	} else if (j->q.text->len > FS_WORK_BYTES) {
+		r = fs_work(fs, prepare, prepared, j);
+	} else {
+		prepare(j);
+		prepared(fs, j);
+	}
+	if (r < 0)
+		refuse(j, r);
+}
+
 static void start_job(struct job *j)
 {
+	const struct fs_record *old;
 	int r;
 
 	drop_aside(j);
 	fs_apply_clear(&j->apply);
-	r = read_record(j->fs, j->q.target.key, &j->old, &j->old_rec);
+	r = fs_commit_read(j->fs, j->q.target.key, &j->old, &j->old_rec);
 	if (r == 0 && j->q.remove_key)
-		r = read_record(j->fs, j->q.remove_key, &j->removed, &j->removed_rec);
+		r = fs_commit_read(j->fs, j->q.remove_key, &j->removed, &j->removed_rec);
 	if (r < 0) {
 		refuse(j, r);
 		return;
@@ -404,19 +407,14 @@ static void start_job(struct job *j)
 	j->apply = (struct fs_apply){ .fs = j->fs, .target = &j->q.target, .text = j->q.text->data ? j->q.text->data : "",
 				      .len = j->q.text->len, .old = old_record(j), .remove_key = j->q.remove_key,
 				      .who = &j->q.who, .access = j->q.access };
+	old = old_record(j);
 	j->same_text = !j->q.force && text_is_same(j);
-	if (j->same_text) { /* same bytes: nothing happens but to the file itself */
-		j->apply.txn = txn_new(j->fs->registry, &j->q.who);
-		j->result = j->apply.txn ? 0 : -ENOMEM;
-		prepared(j->fs, j);
-	} else if (j->q.text->len > FS_WORK_BYTES) {
-		r = fs_work(j->fs, prepare, prepared, j);
-		if (r < 0)
-			refuse(j, r);
-	} else {
-		prepare(j);
-		prepared(j->fs, j);
-	}
+	if (!j->q.force && !j->removed && old && old->aside_len == j->q.text->len && old->aside_len)
+		r = fs_work(j->fs, compare_aside, go_on, j);
+	else
+		go_on(j->fs, j);
+	if (r < 0)
+		refuse(j, r);
 }
 
 void fs_commit_start(struct fs *fs, const struct fs_commit_request *q, fs_commit_fn done, void *arg)
@@ -472,7 +470,7 @@ void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r)
 	struct fs_record rec;
 	char ns[FS_NS_SIZE];
 
-	if (read_record(fs, key, &e, &rec) < 0 || !e || !fs_place_of_key(key, ns, &q.target) ||
+	if (fs_commit_read(fs, key, &e, &rec) < 0 || !e || !fs_place_of_key(key, ns, &q.target) ||
 	    fs_place_path(fs, key, &path) < 0)
 		return;
 	q.target.ns = fs_intern(fs, ns);
@@ -487,168 +485,4 @@ void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r)
 	q.access = access;
 	q.who = (struct writer){ .uid = fs_access_uid(access), .gid = fs_access_gid(access), .agent = "mount" };
 	fs_commit_start(fs, &q, on_reapplied, NULL);
-}
-
-/* --- removing, moving, changing attributes --- */
-
-struct simple {
-	void (*fn)(struct fs *fs, void *arg, int result);
-	void *arg;
-	struct store_entry *old, *target; /* owned: the record, the one that a move replaces */
-	char *key, *newkey; /* owned; newkey NULL: removal */
-	struct writer who;
-	unsigned tries;
-	bool attr_only;
-};
-
-static void free_simple(struct simple *s)
-{
-	if (!s)
-		return;
-	store_entry_unref(s->old);
-	store_entry_unref(s->target);
-	free(s->key);
-	free(s->newkey);
-	free(s);
-}
-
-static void end_simple(struct fs *fs, struct simple *s, int result)
-{
-	s->fn(fs, s->arg, result);
-	free_simple(s);
-}
-
-static int decode(const struct store_entry *e, struct fs_record *ret)
-{
-	size_t len;
-	const void *value = store_entry_value(e, &len);
-
-	return fs_record_decode(value, len, ret);
-}
-
-static void start_simple(struct fs *fs, struct simple *s);
-
-static void on_simple(struct fs *fs, void *arg, int result, uint64_t rev)
-{
-	struct simple *s = arg;
-	struct fs_record old, target;
-	bool had_target = s->target && decode(s->target, &target) == 0;
-
-	if (result == -ESTALE && !s->attr_only && ++s->tries < FS_COMMIT_RETRIES) { /* its record has changed meanwhile */
-		start_simple(fs, s);
-		return;
-	}
-	if (result == 0 && !s->attr_only && decode(s->old, &old) == 0) {
-		fs_aside_drop(fs, s->newkey ? (had_target ? &target : NULL) : &old);
-		(void)fs_decl_replace(fs->decl, s->key, &old, NULL);
-		if (s->newkey)
-			(void)fs_decl_replace(fs->decl, s->newkey, had_target ? &target : NULL, &old);
-		settle_removed(fs, had_target ? &target : NULL, s->newkey ? &old : NULL);
-		settle_removed(fs, &old, s->newkey ? &old : NULL);
-		fs_prune_touch(fs);
-	}
-	end_simple(fs, s, result);
-}
-
-static struct simple *new_simple(const char *key, const char *newkey, void (*fn)(struct fs *, void *, int), void *arg)
-{
-	struct simple *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->fn = fn;
-	s->arg = arg;
-	s->key = strdup(key);
-	s->newkey = newkey ? strdup(newkey) : NULL;
-	if (s->key && (!newkey || s->newkey))
-		return s;
-	free_simple(s);
-	return NULL;
-}
-
-static int put_removal(struct fs *fs, struct txn *t, struct simple *s)
-{
-	struct fs_record old;
-	int r = read_record(fs, s->key, &s->old, &old);
-
-	if (r == 0 && !s->old)
-		r = -ENOENT;
-	if (r == 0)
-		r = txn_remove(t, s->key, store_entry_mod_rev(s->old));
-	return r < 0 ? r : put_prunes(fs, t, &old, NULL, s->key, NULL);
-}
-
-static int put_move(struct fs *fs, struct txn *t, struct simple *s)
-{
-	struct fs_record old, target;
-	const void *value;
-	size_t len;
-	int r = read_record(fs, s->key, &s->old, &old);
-
-	if (r == 0)
-		r = read_record(fs, s->newkey, &s->target, &target);
-	if (r == 0 && !s->old)
-		r = -ENOENT;
-	if (r < 0)
-		return r;
-	value = store_entry_value(s->old, &len);
-	r = txn_put(t, s->newkey, value, len, s->target ? store_entry_mod_rev(s->target) : STORE_ABSENT);
-	if (r == 0)
-		r = txn_remove(t, s->key, store_entry_mod_rev(s->old));
-	if (r == 0 && s->target)
-		r = put_prunes(fs, t, &target, &old, s->key, s->newkey);
-	return r;
-}
-
-/* A removal or a move. */
-static void start_simple(struct fs *fs, struct simple *s)
-{
-	_cleanup_txn_ struct txn *t = txn_new(fs->registry, &s->who);
-	int r = !t ? -ENOMEM : s->newkey ? put_move(fs, t, s) : put_removal(fs, t, s);
-
-	if (r == 0)
-		r = fs_txn_submit(fs, t, 0, on_simple, s);
-	if (r < 0)
-		end_simple(fs, s, r);
-}
-
-void fs_commit_remove(struct fs *fs, const struct writer *who, const char *key,
-		      void (*fn)(struct fs *fs, void *arg, int result), void *arg)
-{
-	fs_commit_move(fs, who, key, NULL, fn, arg);
-}
-
-void fs_commit_move(struct fs *fs, const struct writer *who, const char *key, const char *newkey,
-		    void (*fn)(struct fs *fs, void *arg, int result), void *arg)
-{
-	struct simple *s = new_simple(key, newkey, fn, arg);
-
-	if (!s) {
-		fn(fs, arg, -ENOMEM);
-		return;
-	}
-	s->who = *who;
-	start_simple(fs, s);
-}
-
-void fs_commit_attr(struct fs *fs, const struct writer *who, const char *key, const struct store_entry *old,
-		    const struct fs_record *rec, void (*fn)(struct fs *fs, void *arg, int result), void *arg)
-{
-	_cleanup_txn_ struct txn *t = txn_new(fs->registry, who);
-	_cleanup_buf_ struct buf bytes = BUF_INIT;
-	struct simple *s = new_simple(key, key, fn, arg);
-	int r;
-
-	fs_record_encode(rec, &bytes);
-	if (!s || !t || buf_failed(&bytes)) {
-		free_simple(s);
-		fn(fs, arg, -ENOMEM);
-		return;
-	}
-	s->attr_only = true;
-	r = txn_put(t, key, bytes.data, bytes.len, store_entry_mod_rev(old));
-	if (r == 0)
-		r = fs_txn_submit(fs, t, 0, on_simple, s);
-	if (r < 0)
-		end_simple(fs, s, r);
 }
