@@ -10,6 +10,9 @@
  *   lmdb-puts-alone-8  the same writers without that thread: each makes a transaction of its own, one after the other,
  *                      as LMDB has one writer at a time.
  *   lmdb-puts-8-a-txn  one writer, eight puts in each transaction: nobody waits. A bound for any group commit of eight.
+ * floor_bench field DIR FLOOR METRIC FILE [METRIC FILE]...: what `echo 1 >FILE` takes from open(2) to close(2), each time
+ *   when what came of the write before has come to rest. In the same rounds it writes the file FLOOR of a bare FUSE file
+ *   system and makes a synced put by LMDB in DIR; the sum of both is the floor of each metric.
  */
 #include <lmdb.h>
 #include <pthread.h>
@@ -26,6 +29,8 @@
 
 /* A manifest, its object and its declaration: what a Deployment of no replicas takes, about. */
 enum { COMMITS = 500, VALUE = 2048, WRITERS = 8 };
+/* Of `field`. A pod is made, started and removed again in a quarter of that time. */
+enum { ROUNDS = 60, REST_NS = 50000000 };
 
 static void start(const char *subject, const char *metric, const char *file, char *const argv[])
 {
@@ -156,18 +161,70 @@ static void lmdb_alone(MDB_env *env, unsigned *next, const char *metric, unsigne
 	sample("floor", metric, "/s", COMMITS * batch * 1e3 / ms_since(from));
 }
 
-static void lmdb(const char *dir)
+static MDB_env *open_lmdb(const char *dir)
 {
 	MDB_env *env = NULL;
-	unsigned next = 0;
 
 	must(mdb_env_create(&env));
 	must(mdb_env_set_mapsize(env, (size_t)1 << 30));
 	must(mdb_env_open(env, dir, 0, 0600));
+	return env;
+}
+
+static void lmdb(const char *dir)
+{
+	MDB_env *env = open_lmdb(dir);
+	unsigned next = 0;
+
 	lmdb_alone(env, &next, "lmdb-puts-by-1", 1);
 	lmdb_alone(env, &next, "lmdb-puts-8-a-txn", WRITERS);
 	lmdb_writers(env, next, "lmdb-puts-by-8", false);
 	lmdb_writers(env, next + WRITERS * COMMITS, "lmdb-puts-alone-8", true);
+	mdb_env_close(env);
+}
+
+/* --- fields --- */
+
+static int64_t rest(void)
+{
+	int64_t from = clock_monotonic();
+
+	look_again(from, REST_NS, "nothing");
+	return clock_monotonic();
+}
+
+static double us_to_write(const char *path, const char *text)
+{
+	int64_t from = rest();
+
+	(void)write_file(path, text);
+	return ms_since(from) * 1e3;
+}
+
+static double us_to_put(MDB_env *env, unsigned *next)
+{
+	int64_t from = rest();
+
+	commit(env, next, 1);
+	return ms_since(from) * 1e3;
+}
+
+static void fields(const char *dir, const char *floor, char *const *what, int n)
+{
+	MDB_env *env = open_lmdb(dir);
+	unsigned next = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		const char *text = i % 2 ? "0\n" : "1\n"; /* never what is there, which would be no change */
+		double put = us_to_put(env, &next), bare = us_to_write(floor, text);
+
+		sample("lmdb", "put-at-rest", "us", put);
+		sample("floor", "write-at-rest", "us", bare);
+		for (int k = 0; k + 1 < n; k += 2) {
+			sample("podfs", what[k], "us", us_to_write(what[k + 1], text));
+			sample("floor", what[k], "us", bare + put);
+		}
+	}
 	mdb_env_close(env);
 }
 
@@ -177,6 +234,8 @@ int main(int argc, char **argv)
 		start(argv[2], argv[3], argv[4], argv + 5);
 	else if (argc == 3 && !strcmp(argv[1], "lmdb"))
 		lmdb(argv[2]);
+	else if (argc > 5 && !strcmp(argv[1], "field"))
+		fields(argv[2], argv[3], argv + 4, argc - 4);
 	else
 		die("usage: see floor_bench.c");
 	return 0;
