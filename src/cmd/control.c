@@ -178,12 +178,14 @@ static int parse(struct request *r, size_t size)
 {
 	const char *at = r->message + sizeof(struct control_exec), *end = r->message + size;
 	struct control_exec h;
+	bool runs;
 
 	if (size < sizeof(h))
 		return -EBADMSG;
 	memcpy(&h, r->message, sizeof(h));
-	if (h.magic != CONTROL_MAGIC || h.what > CONTROL_ATTACH_INPUT || (h.n_args == 0) != (h.what != CONTROL_RUN) ||
-	    h.n_args > CONTROL_ARGS_MAX || (h.what != CONTROL_RUN && h.tty))
+	runs = h.what == CONTROL_RUN || h.what == CONTROL_COPY;
+	if (h.magic != CONTROL_MAGIC || h.what > CONTROL_COPY || (h.n_args > 0) != runs || h.n_args > CONTROL_ARGS_MAX ||
+	    (h.what != CONTROL_RUN && h.tty))
 		return -EBADMSG;
 	r->args = calloc(h.n_args + 1, sizeof(*r->args));
 	if (!r->args)
@@ -194,6 +196,7 @@ static int parse(struct request *r, size_t size)
 	r->exec.container = next_string(&at, end);
 	for (uint32_t i = 0; i < h.n_args; i++)
 		r->args[i] = next_string(&at, end);
+	r->exec.copy = h.what == CONTROL_COPY;
 	r->exec.input = h.what == CONTROL_ATTACH_INPUT;
 	if (!r->exec.container || (h.n_args && !r->args[h.n_args - 1]))
 		return -EBADMSG;

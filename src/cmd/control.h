@@ -33,6 +33,7 @@ enum control_what {
 	CONTROL_RUN = 0,
 	CONTROL_ATTACH = 1,	  /* no arguments: the output, errors are stream sockets that what the container writes goes to */
 	CONTROL_ATTACH_INPUT = 2, /* as above, and CONTROL_STARTED brings where its input goes, if it has any */
+	CONTROL_COPY = 3,	  /* the container's end of `podfs cp`, by the arguments of pod/copy.h; no terminal */
 };
 
 enum control_answer_type {

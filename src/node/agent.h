@@ -72,6 +72,7 @@ struct agent_exec {
 	const char *const *args;
 	size_t n_args; /* 0: no program; stdio[1] and [2], stream sockets, are given what the container writes */
 	bool tty;     /* a terminal of its own, instead of stdio */
+	bool copy;    /* the arguments are not a program's, but of the container's end of `podfs cp` (pod/copy.h) */
 	bool input;   /* without a program: the container's input is asked for */
 	int stdio[3];
 };

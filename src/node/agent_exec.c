@@ -6,6 +6,8 @@
 
 #include "node/agent_internal.h"
 
+enum { COPY_GRACE_MS = 2000 }; /* for a copy that nobody waits for any more to remove what it has half written */
+
 /* One of them. */
 struct agent_exec_job {
 	UT_hash_handle hh;
@@ -134,7 +136,8 @@ static int start(struct agent *agent, struct agent_exec_job *job, struct error *
 	if (!e->n_args)
 		r = sandbox_attach(p->sandbox, c->name, e->stdio + 1, e->input, &job->request, err);
 	else
-		r = agent_launch_exec(agent, p, c, e->args, e->n_args, e->tty ? NULL : e->stdio, &job->request, err);
+		r = agent_launch_exec(agent, p, c, e->args, e->n_args, e->tty ? NULL : e->stdio, e->copy ? "cp" : NULL,
+				      &job->request, err);
 	for (size_t i = 0; i < 3; i++)
 		close_fdp(&job->exec.stdio[i]); /* so that the last writer's end is seen by who reads */
 	return r;
@@ -162,7 +165,8 @@ void agent_exec_take(struct agent *agent, struct agent_exec_job *job, uint64_t i
 		return;
 	HASH_FIND_STR(agent->pods, job->uid, p);
 	if (p && p->sandbox)
-		(void)sandbox_stop_exec(p->sandbox, job->container, job->request, SIGKILL, 0, &err); /* ignoring: it may have ended */
+		(void)sandbox_stop_exec(p->sandbox, job->container, job->request, job->exec.copy ? SIGTERM : SIGKILL,
+					job->exec.copy ? COPY_GRACE_MS : 0, &err); /* ignoring: it may have ended */
 }
 
 bool agent_exec_event(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev)

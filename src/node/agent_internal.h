@@ -279,10 +279,11 @@ void agent_launch_prepare(struct agent *agent, struct agent_pod *p);
 /* Sends a container's start. On failure *ret_reason is Kubernetes' word for why it waits. */
 int agent_launch_container(struct agent *agent, struct agent_pod *p, struct container_run *c, const char **ret_reason,
 			   struct error *err);
-/* Runs a program beside the container's own processes, as the container is. stdio is borrowed, -1: nowhere; NULL: a
- * terminal of its own. SANDBOX_EXEC_EXITED follows with that id, unless the daemon dies, which kills it. */
+/* Runs a program beside the container's own processes, as the container is, or does what builtin says (pod/spec.h). stdio is
+ * borrowed, -1: nowhere; NULL: a terminal of its own. SANDBOX_EXEC_EXITED follows with that id, unless the daemon dies, which
+ * kills a program. */
 int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container_run *run, const char *const *args,
-		      size_t n_args, const int stdio[3], uint64_t *ret_id, struct error *err);
+		      size_t n_args, const int stdio[3], const char *builtin, uint64_t *ret_id, struct error *err);
 /* As above for a handler's command, with output to `out` (-1: nowhere). */
 int agent_launch_command(struct agent *agent, struct agent_pod *p, struct container_run *run, const struct value *command,
 			 int out, uint64_t *ret_id, struct error *err);

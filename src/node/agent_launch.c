@@ -368,7 +368,7 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 }
 
 int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container_run *run, const char *const *args,
-		      size_t n_args, const int stdio[3], uint64_t *ret_id, struct error *err)
+		      size_t n_args, const int stdio[3], const char *builtin, uint64_t *ret_id, struct error *err)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_image_ struct image *image = NULL;
@@ -393,7 +393,9 @@ int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container
 		(void)runenv_read(a, env_path, &c.env, &c.n_env); /* ignoring: what it would be today */
 	c.argv = args;
 	c.n_argv = n_args;
-	c.flags = POD_KILL_ON_CLOSE | (stdio ? 0 : POD_TTY);
+	c.builtin = builtin;
+	/* a copy ends by itself, and puts in order what it has begun, when its streams do */
+	c.flags = (builtin ? 0 : POD_KILL_ON_CLOSE) | (stdio ? 0 : POD_TTY);
 	r = cgroup_path(agent->cgroups, agent_pod_qos(p->object), p->uid, run->name, path);
 	if (r == 0)
 		r = cgroup_open_dirs(agent->cgroups, path, fds, &c.n_cgroups, err);
@@ -416,5 +418,5 @@ int agent_launch_command(struct agent *agent, struct agent_pod *p, struct contai
 		return error_errno(err, -ENOMEM, "exec");
 	for (size_t i = 0; i < value_len(command); i++)
 		args[i] = value_str_or(value_at(command, i), "");
-	return agent_launch_exec(agent, p, run, args, value_len(command), stdio, ret_id, err);
+	return agent_launch_exec(agent, p, run, args, value_len(command), stdio, NULL, ret_id, err);
 }

@@ -64,6 +64,7 @@ struct sandbox_container {
 	uint32_t restart;
 	const char *const *argv; /* the program first, sought in the container's PATH when it has no slash */
 	size_t n_argv;
+	const char *builtin; /* sandbox_exec(): what podfs-pod does itself instead of argv[0] (pod/spec.h), NULL: nothing */
 	const char *const *env; /* NAME=VALUE */
 	size_t n_env;
 	const char *cwd;  /* NULL: "/"; made when it is missing */

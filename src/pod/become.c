@@ -314,17 +314,54 @@ static int find_program(struct become *b)
 	return report_fail_text(b->report, -ENOENT, "exec: \"%.256s\": executable file not found in $PATH", name);
 }
 
-int become_exec(struct become *b)
+/* From here on the death of the supervisor is this process's own. Whoever died before is found by the send. */
+static int tell_ready(struct become *b)
 {
 	const struct report ready = { .kind = REPORT_READY };
-	int r = find_program(b);
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return report_fail(b->report, -errno, "set the parent-death signal");
+	return report_send(b->report, &ready, -1);
+}
+
+/* What execve takes from a user who is not root: all but the ambient ones. */
+static int keep_ambient(const struct become *b)
+{
+	const struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	for (unsigned cap = 0; cap < 64 && b->user.uid != 0; cap++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
+			data[cap / 32].permitted |= 1U << cap % 32;
+	data[0].inheritable = data[0].effective = data[0].permitted;
+	data[1].inheritable = data[1].effective = data[1].permitted;
+	return b->user.uid != 0 && sys_capset(&header, data) < 0 ? report_fail(b->report, -errno, "set capabilities") : 0;
+}
+
+int become_builtin(struct become *b)
+{
+	int r = keep_ambient(b);
 
 	if (r < 0)
 		return r;
-	/* From here on the death of the supervisor is this process's own. Whoever died before is found by the send. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return report_fail(b->report, -errno, "set the parent-death signal");
-	r = report_send(b->report, &ready, -1);
+	/* a change of the user may have undone it */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return report_fail(b->report, -errno, "hide the process");
+	if (b->security.flags & SPEC_NO_NEW_PRIVS)
+		r = install_filter(b);
+	if (r == 0)
+		r = tell_ready(b);
+	if (r < 0)
+		return r;
+	return close_range(3, ~0U, 0) < 0 ? -errno : 0;
+}
+
+int become_exec(struct become *b)
+{
+	int r = find_program(b);
+
+	if (r == 0)
+		r = tell_ready(b);
 	if (r < 0)
 		return r;
 	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)

@@ -40,4 +40,7 @@ int become_drop(struct become *b);
 /* Says that all is ready and runs the program; returns only on failure. */
 int become_exec(struct become *b);
 
+/* As above, where none is executed: 0 with nothing of the supervisor's open. On failure it is told. */
+int become_builtin(struct become *b);
+
 #endif

@@ -27,6 +27,7 @@
 
 #include "base/cleanup.h"
 #include "pod/become.h"
+#include "pod/copy.h"
 #include "pod/mounts.h"
 #include "pod/report.h"
 #include "pod/rootfs.h"
@@ -270,9 +271,13 @@ void child_container(const struct child *c)
 /* The second of two processes: in the container's PID namespace, with the container's rights. */
 static int exec_inside(const struct child *c, struct become *b)
 {
+	const char *builtin = spec_string(b->spec, SPEC_BUILTIN, NULL);
+
+	if (builtin && strcmp(builtin, "cp") != 0)
+		return report_fail_text(c->report, -EOPNOTSUPP, "this pod's podfs-pod is too old for what is asked");
 	if (setsid() < 0 || (c->tty && ioctl(0, TIOCSCTTY, 0) < 0))
 		return report_fail(c->report, -errno, "start a session");
-	return become_exec(b);
+	return builtin ? pod_copy(b) : become_exec(b);
 }
 
 static int enter_container(const struct child *c)

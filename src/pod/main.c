@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -155,6 +156,8 @@ int main(void)
 
 	/* It is run by way of /proc/self/fd, whose number would be its name. */
 	(void)prctl(PR_SET_NAME, "podfs-pod", 0, 0, 0); /* ignoring: a name for people */
+	/* what containers wrote is nothing for a process of another one, which may be its copy (copy.h) */
+	(void)madvise(&p->log_buffers, sizeof(p->log_buffers) & ~(size_t)4095, MADV_WIPEONFORK); /* ignoring: best effort */
 	p->dir = p->state = p->netns = p->podns = p->listener = p->pacer = -1;
 	p->users = (struct userns)USERNS_NONE;
 	for (size_t i = 0; i < POD_CLIENTS_MAX; i++)

@@ -37,6 +37,8 @@ int pod_output_open(struct pod *p, struct slot *s, const struct pod_start *start
 
 	pod_copy_text(path, POD_PATH_SIZE, start->log);
 	s->rests = mmap(NULL, RESTS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s->rests != MAP_FAILED)
+		(void)madvise(s->rests, RESTS_SIZE, MADV_DONTFORK); /* ignoring: for what runs in a container without execve */
 	if (s->rests == MAP_FAILED) {
 		s->rests = NULL;
 		return -errno;

@@ -14,7 +14,7 @@
 
 #include "pod/protocol.h"
 
-enum { SPEC_TYPES = SPEC_TMPFS + 1 };
+enum { SPEC_TYPES = SPEC_BUILTIN + 1 };
 
 /* Payload of each type: `fixed` bytes, then `strings` NUL-terminated strings and nothing else; or whole units. */
 static const struct layout {
@@ -40,6 +40,7 @@ static const struct layout {
 	[SPEC_HOSTNAME] = { .strings = 1 },
 	[SPEC_SYSCTL] = { .strings = 1 },
 	[SPEC_TMPFS] = { .fixed = sizeof(struct spec_tmpfs), .strings = 1 },
+	[SPEC_BUILTIN] = { .strings = 1 },
 };
 
 static bool payload_ok(unsigned type, const unsigned char *data, size_t size)

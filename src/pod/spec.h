@@ -34,6 +34,8 @@ enum spec_type {
 	SPEC_HOSTNAME = 16, /* string; POD_SETUP */
 	SPEC_SYSCTL = 17,   /* string name=value, dots or slashes; POD_SETUP */
 	SPEC_TMPFS = 18,    /* struct spec_tmpfs, then its name as a string; POD_SETUP */
+	SPEC_BUILTIN = 19,  /* string: instead of a program of the container's podfs-pod does this itself, in there: "cp" (copy.c);
+			     * POD_EXEC */
 };
 
 enum { SPEC_CRITICAL = 1 << 0 };

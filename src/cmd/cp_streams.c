@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "base/buf.h"
+#include "cmd/commands.h"
+#include "cmd/cp.h"
+
+enum {
+	LINE_MAX_BYTES = 16 * 1024, /* of what the container's end says; longer ones are cut in pieces */
+	END_MS = 5000,		    /* that it is given to put in order what an interruption has left */
+};
+
+volatile sig_atomic_t cp_interrupted;
+
+/* --- what the container's end says --- */
+
+void cp_print(const char *prefix, const char *line, size_t len)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_puts(&b, prefix);
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)line[i];
+		/* U+0080 to U+009f are control characters too, for a terminal in UTF-8 */
+		bool c1 = c == 0xc2 && i + 1 < len && ((unsigned char)line[i + 1] & 0xe0) == 0x80;
+
+		if (c < ' ' || c == 0x7f || c1)
+			buf_printf(&b, "\\x%02x", c);
+		else
+			buf_putc(&b, line[i]);
+	}
+	(void)fprintf(stderr, "%s\n", buf_str(&b));
+}
+
+static void print_line(struct cp_session *s, const char *line, size_t len)
+{
+	s->has_said = true;
+	if (!atomic_load(&s->quiet))
+		cp_print(s->prefix, line, len);
+}
+
+/* Prints the lines that are complete, or all with `end`. Returns how much is left. */
+static size_t print_lines(struct cp_session *s, char *text, size_t fill, bool end)
+{
+	size_t at = 0;
+	char *nl;
+
+	while ((nl = memchr(text + at, '\n', fill - at))) {
+		print_line(s, text + at, (size_t)(nl - text) - at);
+		at = (size_t)(nl - text) + 1;
+	}
+	if (at < fill && (end || fill - at == LINE_MAX_BYTES)) {
+		print_line(s, text + at, fill - at);
+		at = fill;
+	}
+	memmove(text, text + at, fill - at);
+	return fill - at;
+}
+
+static void *listen_to(void *arg)
+{
+	struct cp_session *s = arg;
+	struct pollfd p[] = { { .fd = s->said, .events = POLLIN }, { .fd = s->done, .events = POLLIN } };
+	char text[LINE_MAX_BYTES];
+	size_t fill = 0;
+
+	/* Whoever has its end of the pipe besides may hold it for long: what is there by the end is read. */
+	while (poll(p, 2, -1) >= 0 || errno == EINTR) {
+		ssize_t n;
+
+		if (!p[0].revents && p[1].revents)
+			break;
+		if (!p[0].revents)
+			continue;
+		n = read(s->said, text + fill, sizeof(text) - fill);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			break;
+		fill = print_lines(s, text, fill + (n > 0 ? (size_t)n : 0), false);
+	}
+	(void)print_lines(s, text, fill, true); /* nothing is left */
+	return NULL;
+}
+
+/* --- its life --- */
+
+static int open_streams(struct cp_session *s, int theirs[3])
+{
+	int *ours[] = { &s->in, &s->out, &s->said };
+
+	for (int i = 0; i < 3; i++) {
+		int ends[2];
+
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return -errno;
+		*ours[i] = ends[i == 0];
+		theirs[i] = ends[i != 0];
+	}
+	return 0;
+}
+
+int cp_begin(struct cp_session *s, char **args, size_t n_args, struct error *err)
+{
+	int theirs[3] = { -1, -1, -1 }, fd;
+	char text[REMOTE_TEXT_SIZE] = "";
+	struct control_answer a;
+	int r = open_streams(s, theirs);
+
+	if (r < 0)
+		error_errno(err, r, "pipe");
+	else
+		r = remote_ask(&s->remote, CONTROL_COPY, false, args, n_args, theirs, err);
+	for (int i = 0; i < 3; i++)
+		close_fdp(&theirs[i]);
+	if (r == 0)
+		r = remote_receive(&s->remote, &a, text, &fd, err);
+	if (r == 0 && a.type != CONTROL_STARTED)
+		r = error_set(err, a.code < 0 ? a.code : -EIO, "%s", *text ? text : strerrordesc_np(-a.code));
+	if (r < 0)
+		return r;
+	s->done = eventfd(0, EFD_CLOEXEC);
+	r = s->done < 0 ? -errno : -pthread_create(&s->listener, NULL, listen_to, s);
+	s->listens = r == 0;
+	return r < 0 ? error_errno(err, r, "thread") : 0;
+}
+
+static void end_listener(struct cp_session *s)
+{
+	uint64_t one = 1;
+
+	if (!s->listens)
+		return;
+	if (write(s->done, &one, sizeof(one)) < 0) {
+		/* cannot fail: nobody else writes there */
+	}
+	(void)pthread_join(s->listener, NULL);
+	s->listens = false;
+}
+
+int cp_end(struct cp_session *s, struct error *err)
+{
+	struct pollfd p = { .fd = s->remote.sock, .events = POLLIN };
+	char text[REMOTE_TEXT_SIZE] = "";
+	struct control_answer a = { 0 };
+	int fd, r = 0;
+
+	close_fdp(&s->in);
+	close_fdp(&s->out);
+	/* one who interrupts a second time does not want to wait */
+	if (cp_interrupted && poll(&p, 1, END_MS) <= 0)
+		r = error_set(err, -EINTR, "interrupted");
+	if (r == 0)
+		r = remote_receive(&s->remote, &a, text, &fd, err);
+	end_listener(s);
+	if (r < 0)
+		return r;
+	if (a.type != CONTROL_EXITED)
+		return error_set(err, a.code < 0 ? a.code : -EIO, "%s", *text ? text : strerrordesc_np(-a.code));
+	if (a.code == 0 || s->has_said)
+		return a.code != 0;
+	return error_set(err, -EIO, a.code > 128 ? "the container's end was killed by signal %d" :
+						   "the container's end failed with status %d", a.code > 128 ? a.code - 128 : a.code);
+}
+
+void cp_clear(struct cp_session *s)
+{
+	end_listener(s);
+	close_fdp(&s->in);
+	close_fdp(&s->out);
+	close_fdp(&s->said);
+	close_fdp(&s->done);
+	free(s->prefix);
+	remote_clear(&s->remote);
+}
+
+/* --- bytes --- */
+
+ssize_t cp_read(void *arg, void *data, size_t size)
+{
+	for (;;) {
+		ssize_t n = cp_interrupted ? -1 : read(*(int *)arg, data, size);
+
+		if (cp_interrupted)
+			return -EINTR;
+		if (n >= 0 || errno != EINTR)
+			return n < 0 ? -errno : n;
+	}
+}
+
+ssize_t cp_write(void *arg, const void *data, size_t size)
+{
+	for (;;) {
+		ssize_t n = cp_interrupted ? -1 : write(*(int *)arg, data, size);
+
+		if (cp_interrupted)
+			return -EINTR;
+		if (n >= 0 || errno != EINTR)
+			return n < 0 ? -errno : n;
+	}
+}
