@@ -18,7 +18,7 @@
 
 static const struct controller_type *const controller_types[] = {
 	&deployment_controller, &replicaset_controller, &garbage_collector, &namespace_controller, &quota_controller,
-	&scheduler,
+	&volume_controller, &scheduler,
 };
 
 struct cluster {

@@ -96,6 +96,7 @@ extern const struct controller_type deployment_controller;
 extern const struct controller_type garbage_collector;
 extern const struct controller_type namespace_controller;
 extern const struct controller_type quota_controller;
+extern const struct controller_type volume_controller;
 extern const struct controller_type scheduler;
 
 #endif

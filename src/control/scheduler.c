@@ -306,14 +306,108 @@ static int64_t refuse(struct controller *c, const struct object *pod, const char
 	return r < 0 && r != -ENOENT ? r : retry_unschedulable;
 }
 
+/* --- claims --- */
+
+struct claims {
+	struct object_list claims, pods, volumes, classes;
+	struct sched_volumes of; /* points into them */
+};
+
+static void claims_clear(struct claims *x)
+{
+	object_list_clear(&x->claims);
+	object_list_clear(&x->pods);
+	object_list_clear(&x->volumes);
+	object_list_clear(&x->classes);
+}
+
+/* *ret_message (NULL: none) is why the pod can be scheduled nowhere. */
+static int read_claims(struct controller *c, const struct object *pod, struct arena *a, struct claims *x,
+		       const char **ret_message)
+{
+	const struct {
+		const char *plural, *ns;
+		struct object_list *list;
+	} lists[] = {
+		{ "persistentvolumeclaims", object_namespace(pod), &x->claims },
+		{ "pods", object_namespace(pod), &x->pods },
+		{ "persistentvolumes", NULL, &x->volumes },
+		{ "storageclasses", NULL, &x->classes },
+	};
+	const struct value *volumes = object_path(pod, "spec", "volumes");
+	const struct sched_volumes_view view = { &x->claims, &x->pods, &x->volumes, &x->classes };
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; i < value_len(volumes) && !any; i++)
+		any = pv_claim_name(a, pod, value_at(volumes, i));
+	for (size_t i = 0; i < ARRAY_SIZE(lists) && r == 0 && any; i++)
+		r = cache_list(controller_cache(c), schema_kind_by_plural(lists[i].plural), lists[i].ns, lists[i].list);
+	return r < 0 || !any ? r : sched_volumes_read(pod, &view, a, &x->of, ret_message);
+}
+
+/* The volume controller binds the claim to it, and the kube-scheduler likewise leaves that to it. */
+static int reserve(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	const struct object *claim = arg;
+	struct value *ref;
+
+	if (object_path(old, "spec", "claimRef"))
+		return -ESTALE;
+	ref = value_set_map(a, value_set_map(a, root, "spec"), "claimRef");
+	value_set_str(a, ref, "apiVersion", "v1");
+	value_set_str(a, ref, "kind", "PersistentVolumeClaim");
+	value_set_str(a, ref, "namespace", object_namespace(claim));
+	value_set_str(a, ref, "name", object_name(claim));
+	value_set_str(a, ref, "uid", object_uid(claim));
+	value_set_str(a, value_make_path(a, root, "metadata", "annotations"), PV_BOUND_BY_CONTROLLER, "yes");
+	return 0;
+}
+
+static int select_node(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	value_set_str(a, value_make_path(a, root, "metadata", "annotations"), PV_SELECTED_NODE, arg);
+	return 0;
+}
+
+/* Has the claims get their volumes on the node; the pod is looked at again when they have. */
+static int64_t bind_claims(struct controller *c, const struct sched_volumes *v, const struct object *node, const char *key,
+			   uint64_t moves)
+{
+	_cleanup_object_list_ struct object_list taken = OBJECT_LIST_INIT;
+	struct registry *reg = controller_registry(c);
+	int r = 0;
+
+	for (size_t i = 0; i < v->n && r == 0; i++) {
+		const struct object *claim = v->claims[i].claim, *volume;
+		bool make;
+
+		r = sched_volumes_next(v, i, node, &taken, &volume, &make);
+		if (r == 0 && volume)
+			r = registry_modify(reg, controller_writer(c), object_kind(volume), NULL, object_name(volume),
+					    object_uid(volume), 0, 0, reserve, (void *)(uintptr_t)claim);
+		else if (r == 0 && make)
+			r = registry_modify(reg, controller_writer(c), object_kind(claim), object_namespace(claim),
+					    object_name(claim), object_uid(claim), 0, 0, select_node,
+					    (void *)(uintptr_t)object_name(node));
+	}
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	if (!remember_waiting(controller_data(c), key, moves))
+		controller_add(c, key);
+	return 0;
+}
+
 static int64_t sync_pod(struct controller *c, const char *key)
 {
+	_cleanup_(claims_clear) struct claims claims = { 0 };
 	_cleanup_object_ struct object *pod = controller_get(c, schema_kind_by_plural("pods"), key);
 	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct binding b = { .reason = "Unschedulable", .now = registry_now(controller_registry(c)) };
 	struct sched_node *nodes = NULL;
 	const struct object *node = NULL;
+	const char *why = NULL;
 	uint64_t moves = count_moves(controller_data(c));
 	int r;
 
@@ -321,15 +415,22 @@ static int64_t sync_pod(struct controller *c, const char *key)
 		return 0;
 	if (value_len(object_path(pod, "spec", "schedulingGates")))
 		return mark_gated(c, pod, &b);
-	r = view_nodes(c, a, &list, &nodes);
+	r = read_claims(c, pod, a, &claims, &why);
+	if (r == 0)
+		r = view_nodes(c, a, &list, &nodes);
 	if (r == 0) {
-		r = schedule_decide(pod, nodes, list.n, a, &node, &b.message);
+		if (why)
+			b.message = arena_printf(a, "0/%zu nodes are available: %s.", list.n, why);
+		else
+			r = schedule_decide(pod, &claims.of, nodes, list.n, a, &node, &b.message);
 		clear_nodes(nodes, list.n);
 	}
-	if (r < 0)
-		return r;
+	if (r < 0 || (!node && !b.message))
+		return r < 0 ? r : -ENOMEM;
 	if (!node)
 		return refuse(c, pod, key, &b, moves);
+	if (sched_volumes_wait(&claims.of))
+		return bind_claims(c, &claims.of, node, key, moves);
 	b.node = object_name(node);
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
 			    object_name(pod), object_uid(pod), TXN_BOTH, 0, bind_pod, &b);
@@ -393,11 +494,23 @@ static void notice_node(struct controller *c, const struct cache_event *e)
 		retry_waiting(c);
 }
 
+/* What of claims, volumes and classes lets pods be scheduled. */
+static void notice_storage(struct controller *c, const struct cache_event *e)
+{
+	if (!e->old || !e->now || object_is_deleting(e->now) || !object_same(e->old, e->now, "spec") ||
+	    !object_same(e->old, e->now, "metadata", "annotations") || !object_same(e->old, e->now, "status", "phase"))
+		retry_waiting(c);
+}
+
 const struct controller_type scheduler = {
 	.name = "default-scheduler",
 	.sync = sync_pod,
 	.hurries = true, /* its bindings are what nodes wait for, and synced */
 	.init = init,
 	.fini = fini,
-	.watches = { { "nodes", notice_node }, { "pods", notice_pod } },
+	.watches = { { "nodes", notice_node },
+		     { "pods", notice_pod },
+		     { "persistentvolumeclaims", notice_storage },
+		     { "persistentvolumes", notice_storage },
+		     { "storageclasses", notice_storage } },
 };

@@ -208,8 +208,8 @@ static bool filter_resources(struct pod_resources want, const struct sched_node 
 }
 
 /* *ret_capacity is what the node has, when it fits. */
-static bool fits(const struct object *pod, struct pod_resources want, const struct sched_node *node,
-		 struct reasons *why, struct capacity *ret_capacity)
+static bool fits(const struct object *pod, const struct sched_volumes *volumes, struct pod_resources want,
+		 const struct sched_node *node, struct reasons *why, struct capacity *ret_capacity)
 {
 	const char *reason = filter_node_state(pod, node->node, why->arena);
 
@@ -222,7 +222,12 @@ static bool fits(const struct object *pod, struct pod_resources want, const stru
 		return false;
 	}
 	*ret_capacity = read_capacity(node->node);
-	return filter_resources(want, node, *ret_capacity, why);
+	if (!filter_resources(want, node, *ret_capacity, why))
+		return false;
+	reason = volumes ? sched_volumes_filter(volumes, node->node) : NULL;
+	if (reason)
+		add_reason(why, reason);
+	return !reason;
 }
 
 /* The free share of a resource after placing the pod, in 0..100. */
@@ -279,8 +284,8 @@ static const char *explain(struct reasons *why, size_t n)
 	return buf_failed(&b) ? NULL : arena_strdup(why->arena, buf_str(&b));
 }
 
-int schedule_decide(const struct object *pod, const struct sched_node *nodes, size_t n, struct arena *a,
-		    const struct object **ret_node, const char **ret_message)
+int schedule_decide(const struct object *pod, const struct sched_volumes *volumes, const struct sched_node *nodes,
+		    size_t n, struct arena *a, const struct object **ret_node, const char **ret_message)
 {
 	struct pod_resources want = pod_requests(object_path(pod, "spec"));
 	struct reasons why = { .arena = a };
@@ -291,7 +296,7 @@ int schedule_decide(const struct object *pod, const struct sched_node *nodes, si
 		struct capacity capacity;
 		int64_t s;
 
-		if (!fits(pod, want, &nodes[i], &why, &capacity))
+		if (!fits(pod, volumes, want, &nodes[i], &why, &capacity))
 			continue;
 		s = score(want, &nodes[i], capacity);
 		if (best && !is_better(&nodes[i], s, best, best_score))

@@ -5,6 +5,7 @@
 #ifndef PODFS_CONTROL_SCHEDULER_DECIDE_H
 #define PODFS_CONTROL_SCHEDULER_DECIDE_H
 
+#include "control/scheduler_volumes.h"
 #include "schema/resources.h"
 #include "store/object.h"
 
@@ -20,10 +21,10 @@ struct sched_node {
  * Chooses among the nodes that the pod fits on the one with the best score; ties go to the fewest pods, then the first
  * name. *ret_node is NULL when it fits on none; then *ret_message (in `a`) says why, in kube-scheduler's words:
  *   0/5 nodes are available: 2 Insufficient cpu, 3 node(s) had untolerated taint {k: v}.
- * -ENOMEM.
+ * `volumes`: the pod's claims; may be NULL. -ENOMEM.
  */
-int schedule_decide(const struct object *pod, const struct sched_node *nodes, size_t n, struct arena *a,
-		    const struct object **ret_node, const char **ret_message);
+int schedule_decide(const struct object *pod, const struct sched_volumes *volumes, const struct sched_node *nodes,
+		    size_t n, struct arena *a, const struct object **ret_node, const char **ret_message);
 
 /* Whether a toleration list bears a taint. */
 bool tolerates(const struct value *tolerations, const struct value *taint);

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "node/agent_internal.h"
+#include "node/provisioner.h"
 #include "node/security.h"
 
 enum { EVENTS_MAX = 64 };
@@ -558,6 +559,8 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 		if (kind)
 			r = cache_subscribe(registry_cache(agent->registry), kind, on_source, agent, &agent->sources[i]);
 	}
+	if (r == 0)
+		r = provisioner_start(agent->registry, agent->node_name, agent->state_dir, &agent->provisioner);
 	if (r == 0) {
 		r = -pthread_create(&agent->thread, NULL, run, agent);
 		agent->started = r == 0;
@@ -620,6 +623,7 @@ void agent_stop(struct agent *agent)
 	cache_unsubscribe(agent->subscription);
 	for (size_t k = 0; k < ARRAY_SIZE(agent->sources); k++)
 		cache_unsubscribe(agent->sources[k]);
+	provisioner_stop(agent->provisioner);
 	pthread_mutex_lock(&agent->lock);
 	agent->stopping = true;
 	pthread_mutex_unlock(&agent->lock);

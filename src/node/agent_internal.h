@@ -50,6 +50,7 @@ struct agent_pod {
 	int64_t probe_at;	 /* real time of the next probe or its deadline; INT64_MAX: none */
 };
 
+struct provisioner;
 struct agent_fact;
 struct agent_pull;
 struct agent_call;
@@ -106,6 +107,7 @@ struct agent {
 	struct idrange *ids; /* of user namespaces */
 	struct cleaner *cleaner;
 	struct prober *prober;
+	struct provisioner *provisioner;
 	struct agent_exec_job *execs; /* that run, by id */
 	struct agent_call *calls; /* checks that podfs-probe has in hand, by id */
 	uint64_t last_call;

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "node/hostpath.h"
 #include "node/payload.h"
+#include "node/volume_claim.h"
 #include "value/quantity.h"
 
 static const struct value *volume_list(const struct object *pod)
@@ -40,59 +42,6 @@ static const char *source_of(const struct value *volume)
 		if (strcmp(value_key_at(volume, i), "name") != 0)
 			return value_key_at(volume, i);
 	return "emptyDir";
-}
-
-/* mkdir -p. */
-static int make_path(const char *path, mode_t mode)
-{
-	_cleanup_free_ char *copy = strdup(path);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *p = copy + 1; *copy && *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-/* hostPath types that ask for something to be there, or to be made: Kubernetes documentation, "hostPath". Without a type
- * nothing is asked for, and container runtimes make a directory where there is nothing. */
-static int check_host_path(const struct value *volume, struct error *err)
-{
-	const char *path = value_str_or(value_path(volume, "hostPath", "path"), "");
-	const char *type = value_str_or(value_path(volume, "hostPath", "type"), "");
-	static const struct {
-		const char *type, *word;
-		mode_t format;
-	} types[] = {
-		{ "Directory", "directory", S_IFDIR },	 { "File", "file", S_IFREG },
-		{ "Socket", "socket file", S_IFSOCK },	 { "CharDevice", "character device", S_IFCHR },
-		{ "BlockDevice", "block device", S_IFBLK },
-	};
-	struct stat st;
-	int r = 0;
-
-	if (!strcmp(type, "DirectoryOrCreate") || (!*type && stat(path, &st) < 0 && errno == ENOENT))
-		r = make_path(path, 0755);
-	if (r < 0)
-		return error_errno(err, r, "hostPath %s", path);
-	if (!strcmp(type, "FileOrCreate")) {
-		_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0644);
-
-		if (fd < 0 && errno != ENXIO)
-			return error_errno(err, -errno, "hostPath %s", path);
-	}
-	if (stat(path, &st) < 0)
-		return error_errno(err, -errno, "hostPath %s", path);
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (!strcmp(types[i].type, type) && (st.st_mode & S_IFMT) != types[i].format)
-			return error_set(err, -EINVAL, "hostPath type check failed: %s is not a %s", path, types[i].word);
-	return 0;
 }
 
 static int64_t size_limit(const struct value *volume)
@@ -132,7 +81,9 @@ static int prepare(struct arena *a, const struct sources *s, const struct value 
 	const char *source = source_of(volume);
 
 	if (!strcmp(source, "hostPath"))
-		return check_host_path(volume, err);
+		return hostpath_check(value_get(volume, "hostPath"), err);
+	if (volume_is_claim(volume))
+		return volume_claim_prepare(a, s, volume, dir, err);
 	if (payload_is_for(volume))
 		return refresh(a, s, volume, dir, err);
 	if (strcmp(source, "emptyDir") != 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pod's volumes on its node: what each is made of, and how a container mounts it. emptyDir (disk and memory),
- * hostPath, and what is made of the cluster's own data (node/payload.h); other kinds are refused with the reason, and the
- * pod waits.
+ * hostPath, claims (node/volume_claim.h), and what is made of the cluster's own data (node/payload.h); other kinds are
+ * refused with the reason, and the pod waits.
  */
 #ifndef PODFS_NODE_VOLUME_H
 #define PODFS_NODE_VOLUME_H

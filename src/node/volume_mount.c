@@ -8,6 +8,7 @@
 
 #include "node/payload.h"
 #include "node/volume.h"
+#include "node/volume_claim.h"
 
 static int open_beneath(int dir, const char *path, uint64_t flags)
 {
@@ -124,13 +125,14 @@ static unsigned mount_flags(const struct value *volume, const struct value *m)
 	unsigned flags = 0;
 
 	/* What is made of the cluster's data is read-only whatever the mount says: Kubernetes documentation, "ConfigMap". */
-	if (value_bool(value_get(m, "readOnly"), false) || payload_is_for(volume))
+	if (value_bool(value_get(m, "readOnly"), false) || payload_is_for(volume) ||
+	    value_bool(value_path(volume, "persistentVolumeClaim", "readOnly"), false))
 		flags |= SPEC_MOUNT_RDONLY;
 	if (!strcmp(rro, "Enabled"))
 		flags |= SPEC_MOUNT_RRO;
 	else if (!strcmp(rro, "IfPossible"))
 		flags |= SPEC_MOUNT_RRO_IF_POSSIBLE;
-	if (!value_get(volume, "hostPath"))
+	if (!value_get(volume, "hostPath") && !volume_is_claim(volume))
 		return flags;
 	return flags | SPEC_MOUNT_RECURSIVE |
 	       (!strcmp(propagation, "HostToContainer") ? SPEC_MOUNT_RSLAVE :
@@ -159,7 +161,7 @@ static int make_mount(struct arena *a, const struct value *volume, const struct 
 		path = arena_printf(a, "%s/volumes/%s", dir, volume_name(volume));
 	if (!path)
 		return -ENOMEM;
-	if (!*sub && !value_get(volume, "hostPath")) {
+	if (!*sub && !value_get(volume, "hostPath") && !volume_is_claim(volume)) {
 		out->source = path; /* ours: podfs-pod may open it */
 		return 0;
 	}

@@ -416,7 +416,7 @@ static const struct schema_field volume_fields[] = {
 	{ "iscsi", &iscsi_volume_source, NOT_ACTED },
 	{ "name", FORMAT(format_dns_label), REQUIRED | ALWAYS },
 	{ "nfs", &schema_nfs_volume_source, NOT_ACTED },
-	{ "persistentVolumeClaim", &persistent_volume_claim_volume_source, NOT_ACTED },
+	{ "persistentVolumeClaim", &persistent_volume_claim_volume_source },
 	{ "photonPersistentDisk", &schema_photon_persistent_disk_volume_source, NOT_ACTED },
 	{ "portworxVolume", &schema_portworx_volume_source, NOT_ACTED },
 	{ "projected", &projected_volume_source },

@@ -6,7 +6,7 @@
 const struct schema_kind_ops kind_persistent_volume = {
 	.kind = { .kind = "PersistentVolume", .plural = "persistentvolumes", .singular = "persistentvolume",
 		  .short_names = NAMES("pv"), .group = "", .api_version = "v1", .has_status = true,
-		  .has_directory = true, .type = &schema_persistent_volume },
+		  .acted_on = true, .has_directory = true, .type = &schema_persistent_volume },
 	.name_format = format_dns_subdomain,
 	.initial_status = volume_initial_status,
 	.check_update = persistent_volume_check_update,
@@ -15,7 +15,7 @@ const struct schema_kind_ops kind_persistent_volume = {
 const struct schema_kind_ops kind_persistent_volume_claim = {
 	.kind = { .kind = "PersistentVolumeClaim", .plural = "persistentvolumeclaims",
 		  .singular = "persistentvolumeclaim", .short_names = NAMES("pvc"), .group = "", .api_version = "v1",
-		  .namespaced = true, .has_status = true, .has_directory = true,
+		  .namespaced = true, .has_status = true, .acted_on = true, .has_directory = true,
 		  .type = &schema_persistent_volume_claim },
 	.name_format = format_dns_subdomain,
 	.initial_status = claim_initial_status,
@@ -25,7 +25,7 @@ const struct schema_kind_ops kind_persistent_volume_claim = {
 const struct schema_kind_ops kind_storage_class = {
 	.kind = { .kind = "StorageClass", .plural = "storageclasses", .singular = "storageclass",
 		  .short_names = NAMES("sc"), .group = "storage.k8s.io", .api_version = "storage.k8s.io/v1",
-		  .has_directory = true, .type = &schema_storage_class },
+		  .acted_on = true, .has_directory = true, .type = &schema_storage_class },
 	.old_versions = OLD({ "storage.k8s.io/v1beta1" }),
 	.name_format = format_dns_subdomain,
 	.check_update = storage_class_check_update,

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "schema/baseline.h"
 #include "store/limit_range.h"
+#include "store/persistent.h"
 #include "store/registry-internal.h"
 
 /* The labels of a namespace by which root says how pods that its users write are judged. */
@@ -325,6 +326,24 @@ static int apply_ranges(struct registry *reg, const struct schema_kind *kind, co
 	return r;
 }
 
+/* A claim that does not say of which class it is gets the default one, if there is one: K8S:plugin/pkg/admission/storage. */
+static int set_class(struct registry *reg, struct arena *a, struct value *root)
+{
+	struct value *spec = value_set_map(a, root, "spec");
+	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
+	const struct object *class;
+	int r;
+
+	if (value_get(spec, "storageClassName") ||
+	    value_path(root, "metadata", "annotations", "volume.beta.kubernetes.io/storage-class"))
+		return 0;
+	r = cache_list(reg->cache, schema_kind_by_plural("storageclasses"), NULL, &list);
+	class = r == 0 ? pv_default_class(&list) : NULL;
+	if (class)
+		(void)value_set_str(a, spec, "storageClassName", object_name(class));
+	return r;
+}
+
 int admission_complete(struct registry *reg, const struct schema_kind *kind, const char *ns, struct arena *a,
 		       struct value *root, struct diag_list *diags)
 {
@@ -335,8 +354,10 @@ int admission_complete(struct registry *reg, const struct schema_kind *kind, con
 	if (!pod && strcmp(kind->plural, "persistentvolumeclaims") != 0)
 		return 0;
 	r = apply_ranges(reg, kind, ns, a, root, diags);
+	if (r == 0 && !pod)
+		r = set_class(reg, a, root);
 	if (r < 0 || !pod)
-		return r;
+		return r < 0 ? r : arena_failed(a) ? -ENOMEM : 0;
 	r = set_priority(reg, a, root, diags);
 	spec = value_get(root, "spec");
 	if (r == 0 && !value_len(value_get(spec, "serviceAccountName"))) {

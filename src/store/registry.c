@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "store/persistent.h"
 #include "store/registry-internal.h"
 
 int registry_new(struct store *s, struct cache *c, int64_t (*now)(void), struct registry **ret)
@@ -72,8 +73,46 @@ static int make_namespace(struct registry *r, const char *name, struct diag_list
 	return e == -EEXIST || e == -EAGAIN ? 0 : e;
 }
 
+/* Written once: the class that it stands for was made, and is its owner's to change or to remove. */
+#define CLASS_MADE "/bootstrap/storageclass"
+
+static int put_default_class(struct txn *t, struct diag_list *diags)
+{
+	struct arena *a = txn_arena(t);
+	struct value *root = value_new_map(a), *meta = value_set_map(a, root, "metadata");
+
+	value_set_str(a, root, "apiVersion", "storage.k8s.io/v1");
+	value_set_str(a, root, "kind", "StorageClass");
+	value_set_str(a, meta, "name", PV_DEFAULT_CLASS);
+	value_set_str(a, value_set_map(a, meta, "annotations"), "storageclass.kubernetes.io/is-default-class", "true");
+	value_set_str(a, root, "provisioner", PV_PROVISIONER);
+	value_set_str(a, root, "reclaimPolicy", "Delete");
+	value_set_str(a, root, "volumeBindingMode", "WaitForFirstConsumer");
+	return txn_create(t, root, TXN_ADMIT, NULL, diags);
+}
+
+/* The default StorageClass of a cluster that has none, at its first start. */
+static int make_default_class(struct registry *r, struct diag_list *diags)
+{
+	static const struct writer system = { .agent = "registry" };
+	_cleanup_store_entry_ struct store_entry *made = NULL;
+	_cleanup_txn_ struct txn *t = NULL;
+	int e = store_get(r->store, CLASS_MADE, &made);
+
+	if (e != -ENOENT)
+		return e;
+	t = txn_new(r, &system);
+	e = t ? txn_put(t, CLASS_MADE, "", 0, STORE_ABSENT) : -ENOMEM;
+	if (e == 0 && !cache_count(r->cache, schema_kind_by_plural("storageclasses"), NULL))
+		e = put_default_class(t, diags);
+	return e < 0 ? e : txn_commit(t, 0, NULL);
+}
+
 int registry_bootstrap(struct registry *r, struct error *err)
 {
+	_cleanup_diag_list_ struct diag_list class_diags = DIAG_LIST_INIT;
+	int c;
+
 	static const char *const namespaces[] = { "default", "kube-system", "kube-public", "kube-node-lease" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
@@ -84,6 +123,10 @@ int registry_bootstrap(struct registry *r, struct error *err)
 			return error_errno(err, e, "namespace %s: %s", namespaces[i],
 					   diags.n ? diags.items[0].message : "not made");
 	}
+	c = make_default_class(r, &class_diags);
+	if (c < 0)
+		return error_errno(err, c, "storage class %s: %s", PV_DEFAULT_CLASS,
+				   class_diags.n ? class_diags.items[0].message : "not made");
 	return 0;
 }
 

@@ -22,7 +22,8 @@ struct store *registry_store(struct registry *r);
 struct cache *registry_cache(struct registry *r);
 int64_t registry_now(struct registry *r);
 
-/* Makes the objects that must exist: the namespaces default, kube-system, kube-public, kube-node-lease. Waits. */
+/* Makes the objects that must exist: the namespaces default, kube-system, kube-public, kube-node-lease; and, once in the
+ * life of a cluster and if it has no StorageClass, the default one. Waits. */
 int registry_bootstrap(struct registry *r, struct error *err);
 
 /* Who asks. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "schema/resources.h"
+#include "store/persistent.h"
 #include "store/registry-internal.h"
 
 enum {
@@ -39,6 +40,27 @@ static void prepare_workload(struct arena *a, struct value *root)
 	value_remove(root, "status");
 }
 
+static void add_finalizer(struct arena *a, struct value *root, const char *name)
+{
+	struct value *list = value_set_list(a, value_set_map(a, root, "metadata"), "finalizers");
+
+	for (size_t i = 0; i < value_len(list); i++)
+		if (!strcmp(value_str_or(value_at(list, i), ""), name))
+			return;
+	value_append(a, list, value_new_str(a, name));
+}
+
+/* A claim stays while pods use it, a volume while a claim does: K8S:plugin/pkg/admission/storage/storageobjectinuseprotection. */
+static void prepare_claim(struct arena *a, struct value *root)
+{
+	add_finalizer(a, root, PV_CLAIM_PROTECTION);
+}
+
+static void prepare_volume(struct arena *a, struct value *root)
+{
+	add_finalizer(a, root, PV_PROTECTION);
+}
+
 /* One row a kind that adds something of its own. */
 static const struct {
 	const char *plural;
@@ -46,6 +68,8 @@ static const struct {
 } strategies[] = {
 	{ "deployments", prepare_workload },
 	{ "namespaces", prepare_namespace },
+	{ "persistentvolumeclaims", prepare_claim },
+	{ "persistentvolumes", prepare_volume },
 	{ "pods", prepare_pod },
 	{ "replicasets", prepare_workload },
 };

@@ -124,7 +124,7 @@ static void pods_go_where_they_fit(void **state)
 				test_add(&bound[n], "{apiVersion: v1, kind: Pod, metadata: {name: b, namespace: ns},"
 						    " spec: {containers: [{name: c, ports: [%s]}]}}", d->bound);
 		}
-		assert_int_equal(schedule_decide(pod, view, n, a, &node, &message), 0);
+		assert_int_equal(schedule_decide(pod, NULL, view, n, a, &node, &message), 0);
 		got = node ? object_name(node) : message;
 		if (strcmp(got, cases[i].want) != 0)
 			fail_msg("%s: %s", cases[i].name, got);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/hostpath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* mkdir -p. */
+static int make_path(const char *path, mode_t mode)
+{
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *p = copy + 1; *copy && *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int hostpath_check(const struct value *source, struct error *err)
+{
+	const char *path = value_str_or(value_get(source, "path"), "");
+	const char *type = value_str_or(value_get(source, "type"), "");
+	static const struct {
+		const char *type, *word;
+		mode_t format;
+	} types[] = {
+		{ "Directory", "directory", S_IFDIR },	 { "File", "file", S_IFREG },
+		{ "Socket", "socket file", S_IFSOCK },	 { "CharDevice", "character device", S_IFCHR },
+		{ "BlockDevice", "block device", S_IFBLK },
+	};
+	struct stat st;
+	int r = 0;
+
+	if (!strcmp(type, "DirectoryOrCreate") || (!*type && stat(path, &st) < 0 && errno == ENOENT))
+		r = make_path(path, 0755);
+	if (r < 0)
+		return error_errno(err, r, "hostPath %s", path);
+	if (!strcmp(type, "FileOrCreate")) {
+		_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0644);
+
+		if (fd < 0 && errno != ENXIO)
+			return error_errno(err, -errno, "hostPath %s", path);
+	}
+	if (stat(path, &st) < 0)
+		return error_errno(err, -errno, "hostPath %s", path);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i].type, type) && (st.st_mode & S_IFMT) != types[i].format)
+			return error_set(err, -EINVAL, "hostPath type check failed: %s is not a %s", path, types[i].word);
+	return 0;
+}
