@@ -89,8 +89,6 @@ static void try_delete(struct deletion *d);
 
 static void end_delete(struct deletion *d, int result, const char *why)
 {
-	if (result == 0) /* the kernel may keep NAME/ for a second */
-		fs_notify_expire(d->dir->fs, fs_ino(d->dir->fs, d->uid, ""));
 	if (result < 0)
 		fs_refuse(d->r, result, d->dir, d->name, "cannot be %s: %s", d->evict ? "evicted" : "deleted",
 			  why && *why ? why : strerror(-result));

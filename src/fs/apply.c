@@ -270,7 +270,7 @@ static int update(struct fs_apply *ap, struct arena *a, const struct schema_kind
 	strip_system(merged);
 	r = txn_update(ap->txn, live, merged, TXN_ADMIT, &found);
 	if (r == 0)
-		fs_field_expire_gone(ap->fs, live, merged);
+		fs_field_gone(ap->fs, live, merged, &ap->gone);
 	add_diags(&ap->diags, &found);
 	return r;
 }
@@ -404,7 +404,7 @@ int fs_apply(struct fs_apply *ap)
 	int result;
 
 	ap->diags = DIAG_LIST_INIT;
-	ap->declared = ap->waiting = ap->starts = ap->trials = BUF_INIT;
+	ap->declared = ap->waiting = ap->starts = ap->trials = ap->gone = BUF_INIT;
 	ap->n_declared = 0;
 	ap->has_via = ap->aside = false;
 	ap->seen.seed = ap->before.seed = ap->fs->seed;
@@ -460,6 +460,7 @@ void fs_apply_clear(struct fs_apply *ap)
 	buf_clear(&ap->declared);
 	buf_clear(&ap->starts);
 	buf_clear(&ap->waiting);
+	buf_clear(&ap->gone);
 	fs_keyset_clear(&ap->seen);
 	fs_keyset_clear(&ap->before);
 }

@@ -34,6 +34,7 @@ struct fs_apply {
 	gid_t via;
 	struct buf trials;   /* names of definitions that are known on trial: fs/trial.h; cleared by who has committed */
 	struct buf waiting;  /* those of them whose name is still taken by an object that terminates */
+	struct buf gone;     /* directories of fields that it takes away: fs_field_gone() */
 	/* within */
 	struct fs_apply_previous own, others; /* this file's own, the last one of another file */
 	struct fs_keyset seen, before; /* the keys in `declared`, and in the record in force */

@@ -11,6 +11,7 @@
 #include "fs/aside.h"
 #include "fs/commit-internal.h"
 #include "fs/decl.h"
+#include "fs/field.h"
 #include "fs/keyset.h"
 #include "fs/place.h"
 #include "fs/prune.h"
@@ -183,6 +184,7 @@ static void committed(struct job *j)
 	fs_waiting_add(fs, &j->apply.waiting, j->q.target.key);
 	fs_prune_touch(fs);
 	tell_warnings(j);
+	fs_field_expire(fs, &j->apply.gone);
 	finish(j, 0, now, NULL);
 }
 
@@ -271,10 +273,10 @@ static int seal(struct job *j)
 	return r;
 }
 
-/* Who is told of warnings by `errors` is answered when they are there. */
+/* Who is told of warnings by `errors` is answered when they are there, and who takes directories away when they are gone. */
 static struct fs_req *answered_at_once(const struct job *j)
 {
-	return j->apply.diags.warnings ? NULL : j->q.answer;
+	return j->apply.diags.warnings || j->apply.gone.len ? NULL : j->q.answer;
 }
 
 static void submit(struct job *j)

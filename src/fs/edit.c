@@ -11,6 +11,7 @@
 struct job {
 	struct fs *fs;
 	struct fs_edit e; /* its strings owned, but for text */
+	struct buf gone; /* directories that the last try takes away: fs_field_gone() */
 	unsigned tries;
 };
 
@@ -28,8 +29,8 @@ void fs_edit_strip(struct value *root)
 
 static void finish(struct job *j, int result)
 {
-	if (result == 0) /* the kernel may keep what it was told of NAME/ for a second; whoever changed it sees the change */
-		fs_notify_expire(j->fs, fs_ino(j->fs, j->e.uid, ""));
+	if (result == 0)
+		fs_field_expire(j->fs, &j->gone);
 	if (result == 0 && j->e.field)
 		fs_revert_cancel(j->fs, j->e.uid, j->e.field);
 	j->e.done(j->fs, j->e.arg, result);
@@ -39,6 +40,7 @@ static void finish(struct job *j, int result)
 	free((void *)j->e.comm);
 	free((void *)j->e.at);
 	free((void *)j->e.field);
+	buf_clear(&j->gone);
 	free(j);
 }
 
@@ -98,8 +100,9 @@ static void try_edit(struct job *j)
 		fs_edit_strip(root);
 		r = txn_update(t, live, root, TXN_ADMIT, &diags);
 	}
+	buf_clear(&j->gone);
 	if (r == 0 && !j->e.at) /* the whole object */
-		fs_field_expire_gone(j->fs, live, root);
+		fs_field_gone(j->fs, live, root, &j->gone);
 	if (r == 0 && j->e.field)
 		r = fs_revert_unstore(j->fs, t, j->e.uid, j->e.field);
 	if (r == 0 && txn_empty(t)) {
@@ -107,7 +110,7 @@ static void try_edit(struct job *j)
 		return;
 	}
 	if (r == 0)
-		r = fs_txn_submit_for(j->fs, t, 0, j->e.answer, on_committed, j);
+		r = fs_txn_submit_for(j->fs, t, 0, j->gone.len ? NULL : j->e.answer, on_committed, j);
 	if (r < 0)
 		refuse(j, r, &diags);
 }
@@ -123,7 +126,7 @@ void fs_edit_start(struct fs *fs, const struct fs_edit *e)
 	j->fs = fs;
 	j->e = *e;
 	if (e->answer)
-		fs_req_answers(e->answer, e->answer_size, fs_ino(fs, e->uid, ""));
+		fs_req_answers(e->answer, e->answer_size);
 	j->e.uid = strdup(e->uid);
 	j->e.path = strdup(e->path);
 	j->e.ns = strdup(e->ns);

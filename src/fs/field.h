@@ -50,9 +50,11 @@ void fs_field_rename(struct fs_req *r, struct fs_node *dir, const char *name, st
 void fs_objdir_rename(struct fs_req *r, struct fs_node *dir, const char *name, struct fs_node *newdir,
 		      const char *newname, unsigned flags);
 
-/* fieldgone.c: the kernel forgets the directories that `live` has and the tree it becomes has not. Before that is stored,
- * so that whoever asked for it finds none of them. Any thread. */
-void fs_field_expire_gone(struct fs *fs, const struct object *live, const struct value *now);
+/* fieldgone.c: adds the directories that `live` has and the tree it becomes has not. Any thread. */
+void fs_field_gone(struct fs *fs, const struct object *live, const struct value *now, struct buf *ret);
+/* The kernel forgets those. Once that is stored and before the answer, so that whoever asked for it finds none of them, though
+ * somebody else may have looked until a moment ago. Any thread. */
+void fs_field_expire(struct fs *fs, const struct buf *gone);
 
 /* --- fieldkeep.c: for the next daemon --- */
 void fs_field_handle_keep(struct fs_field_handle *w, uint64_t unique); /* its state; unique: see fs_keep_state() */

@@ -24,7 +24,6 @@ struct fs_req {
 	bool as_create;	       /* it is open() that serves a create() which came again: fs/takeover.c */
 	uint64_t unique;       /* the kernel's number; with FS_KEEP_RESEND when it came again after a death */
 	size_t answer_size;    /* fs_req_answers() */
-	uint64_t answer_ino;
 	struct fs_req *next_free;
 };
 

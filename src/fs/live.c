@@ -27,7 +27,8 @@ struct fs_live {
 	struct fs_times times;
 };
 
-/* --- what went is out of the kernel's sight at once, so that what comes under its name is seen --- */
+/* --- what changed is out of the kernel's sight at once: whoever changed it sees that, and what comes under the name of what
+ * went. The cache has the change by now, and nobody who waits for the change has an answer. --- */
 
 /* Ignoring lack of memory: the kernel forgets by itself within a second. */
 static void expire(struct fs *fs, struct store_entry *was)
@@ -50,7 +51,7 @@ static void on_change(void *arg, const struct store_change *change)
 	pthread_mutex_lock(&fs->live->lock);
 	fs_times_add(&fs->live->times, change->rev, now);
 	pthread_mutex_unlock(&fs->live->lock);
-	if (!change->now)
+	if (change->old)
 		expire(fs, change->old);
 }
 

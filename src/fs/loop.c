@@ -238,13 +238,9 @@ static void answer_and_post(struct completion *c)
 {
 	struct fs_loop *l = c->fs->loop;
 	size_t size = c->answer->answer_size;
-	uint64_t ino = c->answer->answer_ino;
 	fuse_req_t req = fs_req_claim(c->answer);
 
 	c->counted = true;
-	/* From -1 on: its attributes only, for which the kernel waits for nobody, so that this needs no thread of its own. */
-	if (ino)
-		(void)fuse_lowlevel_notify_inval_inode(l->se, ino, -1, 0); /* ignoring: it knows no such inode */
 	pthread_mutex_lock(&l->lock);
 	STAILQ_INSERT_TAIL(&l->tasks, &c->task, entry);
 	pthread_cond_signal(&l->posted);
@@ -377,6 +373,7 @@ void fs_notify_expire(struct fs *fs, uint64_t ino)
 {
 	struct fuse_session *se = fs->loop ? fs->loop->se : NULL;
 
+	/* From -1 on: its attributes only, for which the kernel waits for nobody, so that this needs no thread of its own. */
 	if (se) /* ignoring the result: most inodes it does not know */
 		(void)fuse_lowlevel_notify_inval_inode(se, ino, -1, 0);
 }

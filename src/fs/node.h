@@ -333,9 +333,8 @@ int fs_txn_submit(struct fs *fs, struct txn *t, unsigned store_flags,
  */
 int fs_txn_submit_for(struct fs *fs, struct txn *t, unsigned store_flags, struct fs_req *answer,
 		      void (*fn)(struct fs *fs, void *arg, int result, uint64_t rev), void *arg);
-/* The answer is that of a write(2) of `size` bytes (0: none of one), and before it the kernel forgets the attributes that it
- * has of an inode (0: of none). */
-void fs_req_answers(struct fs_req *r, size_t size, uint64_t ino);
+/* The answer is that of a write(2) of `size` bytes (0: none of one). */
+void fs_req_answers(struct fs_req *r, size_t size);
 
 /* Runs work(arg) on the one worker thread, then done(fs, arg) on the loop. For parsing of more than 64 KiB and for what
  * reads many files. -ENOMEM. */

@@ -229,10 +229,9 @@ void fs_req_park(struct fs_req *r, void (*cancel)(struct fs_req *r, void *arg), 
 	}
 }
 
-void fs_req_answers(struct fs_req *r, size_t size, uint64_t ino)
+void fs_req_answers(struct fs_req *r, size_t size)
 {
 	r->answer_size = size;
-	r->answer_ino = ino;
 }
 
 /* Whether the answer is still wanted. */
