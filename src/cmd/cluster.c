@@ -205,7 +205,9 @@ static int start_agent(struct cluster *c, struct error *err)
 		.run_dir = c->config.run_dir, .log_dir = c->config.log_dir,
 		.log_max_size = c->config.log_max_size, .log_max_files = c->config.log_max_files,
 		.cgroup_parent = c->config.cgroup_parent,
-		.pod_program = c->programs[0], .probe_program = c->programs[3], .images = c->image_store, .image_gc = c->config.image_gc, .network = &network_ops,
+		.pod_program = c->programs[0], .probe_program = c->programs[3], .images = c->image_store,
+		.image_gc = c->config.image_gc, .eviction = c->config.eviction, .reserved = c->config.reserved,
+		.network = &network_ops,
 		.network_arg = c->network,
 	};
 

@@ -24,6 +24,8 @@ struct cluster_config {
 	const char *node_name;	   /* NULL: the host's name */
 	const char *pod_cidr;	   /* NULL: chosen */
 	struct image_gc_policy image_gc;
+	struct eviction_policy eviction;
+	struct pod_resources reserved; /* of the machine, from pods */
 };
 
 /* Opens everything but the node agent and the controllers. */

@@ -13,6 +13,7 @@
 #include "cmd/holder.h"
 #include "cmd/restore.h"
 #include "fs/session.h"
+#include "node/figures.h"
 #include "value/quantity.h"
 
 /* Of a container's log: a size that a few lines fit in; one file to read while another is written. */
@@ -41,6 +42,14 @@ static const char help[] =
 	"  --log-max-files N    keep so many files of a run, and so many runs (default 5)\n"
 	"  --image-gc HIGH,LOW[,MIN-AGE[,MAX-AGE]]\n"
 	"                       remove unused pulled images at HIGH % of the disk down to LOW (default 85,80,2m,0)\n"
+	"  --eviction-hard SIGNAL<AMOUNT,...\n"
+	"                       end pods when less than that is left; as kubelet's (default\n"
+	"                       memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,\n"
+	"                       imagefs.available<15%,imagefs.inodesFree<5%)\n"
+	"  --eviction-pressure-transition-period AGE\n"
+	"                       how long the node says so after it was short of something (default 5m)\n"
+	"  --system-reserved, --kube-reserved RESOURCE=AMOUNT,...\n"
+	"                       keep cpu, memory and ephemeral-storage from pods\n"
 	"  --cgroup-parent NAME control group of all pods (default " DEFAULT_CGROUP_PARENT ")\n"
 	"  --max-deaths N       give the mount up when the daemon died N times in 30 s (default 5)\n"
 	"  --debug              log more\n"
@@ -54,6 +63,8 @@ static const struct option long_options[] = {
 	{ "max-deaths", required_argument, NULL, 'm' }, { "held", no_argument, NULL, 'H' },
 	{ "restore", required_argument, NULL, 'R' },   { "debug", no_argument, NULL, 'd' },
 	{ "log-max-size", required_argument, NULL, 'S' }, { "log-max-files", required_argument, NULL, 'F' },
+	{ "eviction-hard", required_argument, NULL, 'e' }, { "eviction-pressure-transition-period", required_argument, NULL, 'E' },
+	{ "system-reserved", required_argument, NULL, 'k' }, { "kube-reserved", required_argument, NULL, 'k' },
 	{ "image-gc", required_argument, NULL, 'g' }, { "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -106,6 +117,21 @@ static int set_log_files(struct cluster_config *c, const char *text)
 	}
 	c->log_max_files = (unsigned)n;
 	return 0;
+}
+
+static int set_eviction(struct cluster_config *c, int option, const char *text)
+{
+	int r = option == 'e' ? eviction_parse(text, &c->eviction) :
+		option == 'E' ? image_gc_parse_age(text, &c->eviction.transition) :
+				figures_parse_reserved(text, &c->reserved);
+
+	if (r < 0)
+		(void)fprintf(stderr, "podfs mount: %s %s: want %s\n",
+			      option == 'e' ? "--eviction-hard" :
+			      option == 'E' ? "--eviction-pressure-transition-period" : "--system-reserved or --kube-reserved",
+			      text, option == 'e' ? "signals and what must be left, as in memory.available<100Mi,nodefs.available<10%" :
+			      option == 'E' ? "a time, as in 5m" : "resources and amounts, as in cpu=500m,memory=1Gi");
+	return r;
 }
 
 static int set_option(struct options *o, int option)
@@ -166,6 +192,10 @@ static int set_option(struct options *o, int option)
 			return -EINVAL;
 		}
 		break;
+	case 'e':
+	case 'E':
+	case 'k':
+		return set_eviction(&o->daemon.cluster, option, optarg);
 	case 'R':
 		o->restore = optarg;
 		break;
@@ -335,7 +365,8 @@ int cmd_mount(int argc, char **argv)
 		.daemon = { .cluster = { .store = DEFAULT_STORE, .state_dir = DEFAULT_STATE_DIR, .run_dir = DEFAULT_RUN_DIR,
 					 .log_dir = DEFAULT_LOG_DIR, .cgroup_parent = DEFAULT_CGROUP_PARENT,
 					 .log_max_size = DEFAULT_LOG_MAX_SIZE, .log_max_files = DEFAULT_LOG_MAX_FILES,
-					 .image_gc = IMAGE_GC_DEFAULT },
+					 .image_gc = IMAGE_GC_DEFAULT,
+					 .eviction = eviction_default() },
 			    .settle_ms = -1 },
 		.max_deaths = HOLDER_DEATHS,
 	};

@@ -148,6 +148,11 @@ void agent_note_cleaned(void *arg, const char *uid)
 	put_inbox(arg, INBOX_CLEANED, NULL, uid);
 }
 
+void agent_note_measured(struct agent *agent)
+{
+	put_inbox(agent, INBOX_MEASURED, NULL, "");
+}
+
 void agent_mark(struct agent *agent, struct agent_pod *p)
 {
 	if (p->dirty)
@@ -163,6 +168,21 @@ static bool has_sandbox_dir(struct agent *agent, const char *uid)
 
 	(void)snprintf(path, sizeof(path), "%s/pods/%s", agent->run_dir, uid);
 	return access(path, F_OK) == 0;
+}
+
+/* A pod that has never run here is refused while the node is short of something. */
+static void refuse_when_short(struct agent *agent, struct agent_pod *p)
+{
+	_cleanup_arena_ struct arena *a = NULL;
+	const char *why, *message;
+
+	if (object_path(p->object, "status", "startTime"))
+		return;
+	a = arena_new(0);
+	why = a ? agent_evict_refusal(a, agent, p->object) : NULL;
+	message = why ? arena_printf(a, "Pod was rejected: %s", why) : NULL;
+	if (message && lifecycle_evict(&p->run, message, false))
+		agent_tell(agent, p, EVENT_WARNING, "Evicted", "%s", why);
 }
 
 static struct agent_pod *add_pod(struct agent *agent, const struct object *object)
@@ -193,9 +213,14 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 	(void)cgroup_path(agent->cgroups, value_str_or(object_path(object, "status", "qosClass"), "BestEffort"), p->uid,
 			  NULL, p->cgroup); /* ignoring: the parent's name is short */
 	p->has_files = access(p->dir, F_OK) == 0;
+	p->has_limits = agent_evict_has_limits(object);
+	if (p->has_limits)
+		agent_evict_expect(agent);
 	lifecycle_recover(&p->run, object_path(object, "status"), now);
 	if (has_sandbox_dir(agent, p->uid))
 		agent_pod_adopt(agent, p);
+	else
+		refuse_when_short(agent, p);
 	agent_mark(agent, p);
 	return p;
 }
@@ -203,6 +228,10 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 /* The cleaner has finished with a pod, or with what an earlier daemon left of one. */
 static void cleaned(struct agent *agent, struct agent_pod *p, const char *uid)
 {
+	if (!*uid) {
+		agent_evict_reclaimed(agent, false);
+		return;
+	}
 	if (!p || !p->has_files)
 		idrange_release(agent->ids, uid);
 	if (p)
@@ -231,6 +260,10 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 		agent_status_written(agent, p, i->result);
 	else if (p && i->type == INBOX_REMOVED)
 		agent_removed(agent, p, i->result);
+	else if (i->type == INBOX_NODE)
+		node_object_written(agent, i->result);
+	else if (i->type == INBOX_MEASURED)
+		agent_evict_measured(agent);
 	object_unref(i->object);
 	free(i);
 }
@@ -304,6 +337,7 @@ static bool take_inbox(struct agent *agent)
 	if (images) {
 		retry_images(agent);
 		agent_gc_expect(agent, false);
+		node_object_refresh(agent);
 	}
 	if (drain)
 		start_drain(agent);
@@ -357,6 +391,10 @@ static void work_timers(struct agent *agent)
 		agent_gc_work(agent);
 	if (agent->gc.at < next)
 		next = agent->gc.at;
+	if (agent->evict.at <= now)
+		agent_evict_work(agent);
+	if (agent->evict.at < next)
+		next = agent->evict.at;
 	if (!TAILQ_EMPTY(&agent->dirty))
 		next = now + 1;
 	if (next != INT64_MAX)
@@ -383,6 +421,8 @@ static void *run(void *arg)
 				agent_probe_receive(agent);
 			} else if (events[i].data.ptr == &agent->pull_epoll) {
 				agent_pull_receive(agent);
+			} else if (events[i].data.ptr == &agent->evict.stall_fd || events[i].data.ptr == &agent->evict.memory_fd) {
+				agent_evict_wake(agent, events[i].data.ptr == &agent->evict.memory_fd);
 			} else if (events[i].data.ptr == &agent->timer_fd) {
 				if (read(agent->timer_fd, &expirations, sizeof(expirations)) < 0)
 					continue; /* set anew meanwhile */
@@ -541,6 +581,7 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 	r = open_ids(agent);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
+	agent_evict_open(agent, &config->eviction, config->reserved);
 	agent->prober = prober_new(config->probe_program);
 	if (!agent->prober)
 		return error_errno(err, -ENOMEM, "node agent");
@@ -578,6 +619,7 @@ int agent_start(const struct agent_config *config, struct registry *r, struct ag
 	agent->registry = r;
 	agent->writer = (struct writer){ .agent = "node" };
 	agent->epoll = agent->wake_fd = agent->timer_fd = agent->pull_epoll = -1;
+	agent->evict.stall_fd = agent->evict.memory_fd = -1;
 	pthread_mutex_init(&agent->lock, NULL);
 	pthread_mutex_init(&agent->facts_lock, NULL);
 	pthread_cond_init(&agent->drained, NULL);
@@ -648,6 +690,7 @@ void agent_stop(struct agent *agent)
 	agent_exec_clear(agent);
 	agent_pull_clear(agent);
 	agent_gc_clear(agent);
+	agent_evict_close(agent);
 	agent_facts_clear(agent);
 	agent_probe_clear(agent);
 	security_seccomp_local_release();

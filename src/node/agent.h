@@ -11,8 +11,10 @@
 
 #include <stdbool.h>
 
+#include "node/eviction.h"
 #include "node/image.h"
 #include "node/image_gc.h"
+#include "schema/resources.h"
 #include "store/registry.h"
 
 struct agent;
@@ -44,6 +46,8 @@ struct agent_config {
 	const char *probe_program; /* podfs-probe; NULL: the installed one */
 	struct image_store *images;
 	struct image_gc_policy image_gc;
+	struct eviction_policy eviction;
+	struct pod_resources reserved; /* of the machine, from pods */
 	const struct agent_network *network;
 	void *network_arg;
 };

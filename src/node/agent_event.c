@@ -59,7 +59,8 @@ static void note_exit(struct agent *agent, struct agent_pod *p, struct container
 	remove_cgroup(agent, p, c);
 	if (failed_start)
 		agent_tell(agent, p, EVENT_WARNING, "Failed", "Error: failed to start container \"%s\": %s", c->name, ev->text);
-	if (c->backoff && lifecycle_restarts(c, policy) && !p->gone && !object_is_deleting(p->object) && !agent->draining)
+	if (c->backoff && lifecycle_restarts(c, policy) && !p->gone && !object_is_deleting(p->object) && !agent->draining &&
+	    !p->run.fail_reason)
 		agent_tell(agent, p, EVENT_WARNING, "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)",
 			   c->name, object_name(p->object), object_namespace(p->object), p->uid);
 }

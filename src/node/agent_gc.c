@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "node/agent_internal.h"
 
+/* K8S:pkg/kubelet/images/image_gc_manager.go, DeleteUnusedImages. */
+static const struct image_gc_policy everything = { .high = 1, .low = 0, .min_age = 0, .max_age = 0 };
 static const uint64_t waits_for_removal = UINT64_MAX; /* for a pull_id */
 
 /* What is known of an image beyond its record. */
@@ -136,6 +138,14 @@ static void remove_image(struct agent *agent, const struct image *image, bool by
 		 by_age ? "unused for long" : "the disk is full");
 }
 
+static void end_reclaim(struct agent *agent)
+{
+	if (!agent->gc.reclaim)
+		return;
+	agent->gc.reclaim = false;
+	agent_evict_reclaimed(agent, true);
+}
+
 void agent_gc_removed(struct agent *agent)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
@@ -146,10 +156,12 @@ void agent_gc_removed(struct agent *agent)
 	r = image_job_finish(steal_ptr(gc->job), NULL, &err);
 	gc->freed += r < 0 ? 0 : gc->size;
 	retry_waiting(agent);
-	if (r < 0 && r != -ENOENT)
-		log_warning("image %s: not removed: %s", gc->removing, error_text(&err)); /* and tried again later */
-	else
+	if (r == 0 || r == -ENOENT) {
 		agent_gc_work(agent);
+		return;
+	}
+	log_warning("image %s: not removed: %s", gc->removing, error_text(&err)); /* and tried again later */
+	end_reclaim(agent);
 }
 
 /* --- a look --- */
@@ -220,24 +232,40 @@ void agent_gc_work(struct agent *agent)
 	size_t n = 0, candidates;
 
 	gc->at = now + image_gc_period(&gc->policy);
-	if (gc->job || image_list(agent->images, &list, &n) < 0)
+	if (gc->job)
 		return;
+	if (image_list(agent->images, &list, &n) < 0) {
+		end_reclaim(agent);
+		return;
+	}
 	items = calloc(n + 1, sizeof(*items));
 	if (items && image_store_disk(agent->images, &disk.capacity, &disk.available) == 0) {
 		note_uses(agent, now);
 		candidates = take_stock(agent, list, n, items);
-		image_gc_decide(&gc->policy, items, n, &disk, gc->collecting, gc->since, now, &plan);
-		gc->collecting = plan.collecting;
-		if (plan.short_of && candidates)
-			tell_short(agent, &disk);
-		if (!plan.collecting)
-			gc->told = false, gc->freed = 0;
+		image_gc_decide(gc->reclaim ? &everything : &gc->policy, items, n, &disk, gc->reclaim || gc->collecting, gc->since,
+				now, &plan);
+		if (!gc->reclaim) {
+			gc->collecting = plan.collecting;
+			if (plan.short_of && candidates)
+				tell_short(agent, &disk);
+			if (!plan.collecting)
+				gc->told = false, gc->freed = 0;
+		}
 		if (plan.victim < n)
 			remove_image(agent, list[plan.victim], plan.by_age);
 		if (!candidates)
 			gc->at = INT64_MAX;
 	}
 	image_list_free(list);
+	if (!gc->job)
+		end_reclaim(agent);
+}
+
+void agent_gc_reclaim(struct agent *agent)
+{
+	agent->gc.reclaim = true;
+	if (!agent->gc.job) /* else what follows on its end is that */
+		agent_gc_work(agent);
 }
 
 void agent_gc_expect(struct agent *agent, bool now)

@@ -13,6 +13,7 @@
 #include "node/cgroup.h"
 #include "node/cleaner.h"
 #include "node/env.h"
+#include "node/eviction.h"
 #include "node/image_gc.h"
 #include "node/idrange.h"
 #include "node/lifecycle.h"
@@ -40,6 +41,7 @@ struct agent_pod {
 	bool removed;	       /* and was carried out */
 	bool writing;	       /* a status is on its way to the store */
 	bool write_due;	       /* and another is to follow */
+	bool has_limits;       /* of what it may take of the disk */
 	bool uses_sources;     /* ConfigMaps or Secrets, in its environment or volumes */
 	int64_t write_at;      /* real time before which none is tried, after a failure */
 	struct pod_run run;
@@ -50,6 +52,7 @@ struct agent_pod {
 	int64_t probe_at;	 /* real time of the next probe or its deadline; INT64_MAX: none */
 };
 
+struct disk_job;
 struct provisioner;
 struct agent_fact;
 struct agent_pull;
@@ -66,6 +69,8 @@ enum inbox_type {
 	INBOX_CLEANED, /* the cleaner has finished with a pod */
 	INBOX_WRITTEN, /* a status has been stored, or not: result */
 	INBOX_REMOVED, /* a removal from the store was carried out, or not: result */
+	INBOX_NODE,    /* the Node has been written, or not: result */
+	INBOX_MEASURED, /* a count of what pods take on the disk has ended */
 };
 
 /* What others have to tell the agent's thread. */
@@ -88,10 +93,29 @@ struct agent_gc {
 	int64_t since, at;	    /* real time: of the agent's start; of the next look, INT64_MAX: none */
 	bool collecting, told;	    /* the disk is too full; and nothing can be done, which was said */
 	int64_t freed;		    /* bytes of the images that went since it is */
+	bool reclaim;		    /* every unused image goes, for the sake of a pod that would have to */
 	struct image_job *job;	    /* a removal under way, or NULL */
 	char removing[sizeof("sha256:") + 64]; /* its image */
 	int64_t size;		    /* of that */
 	struct agent_image *images; /* by digest */
+};
+
+/* Eviction: agent_evict.c. Belongs to the agent's thread. */
+struct agent_evict {
+	struct eviction_policy policy;
+	struct pod_resources capacity, reserved;
+	struct eviction_state state;
+	struct eviction_figure figures[EVICTION_SIGNALS]; /* of the last look */
+	int64_t at, looked_at;	   /* real time: of the next look, INT64_MAX: none; of the last */
+	int stall_fd, memory_fd;   /* PSI; eventfd of the cgroup above all pods; -1: none */
+	int64_t line;		   /* bytes at which that is written to */
+	bool reclaimed;		   /* what could go without a pod has gone */
+	bool reclaiming_files, reclaiming_images;
+	struct disk_job *disk;	   /* a count under way, or NULL */
+	bool counts_all;	   /* of all pods */
+	int64_t count_at;	   /* real time before which none is begun */
+	char victim[OBJECT_UID_SIZE];
+	int64_t victim_until;	   /* real time until which its end is waited for */
 };
 
 struct agent {
@@ -114,6 +138,8 @@ struct agent {
 	struct agent_pulls pulls; /* of images, oldest first; the agent's thread only */
 	uint64_t last_pull;
 	struct agent_gc gc;
+	struct agent_evict evict;
+	bool node_writing, node_due; /* the Node is on its way to the store; and is to be written again */
 	int pull_epoll; /* of the pulls' and removals' descriptors, in `epoll` itself */
 	struct cache_subscription *subscription, *sources[2]; /* of pods; of ConfigMaps and Secrets */
 	_Atomic size_t n_source_users;			       /* pods that use those */
@@ -140,8 +166,10 @@ struct agent {
 void agent_mark(struct agent *agent, struct agent_pod *p);
 /* From any thread: puts a job, or with NULL the end of that of the id, in the inbox. -ENOMEM. */
 int agent_put_exec(struct agent *agent, struct agent_exec_job *job, uint64_t id);
-/* From any thread: the cleaner has finished with a pod. */
+/* From any thread: the cleaner has finished with a pod; with "": with what cleaner_drop_gone() asked for. */
 void agent_note_cleaned(void *arg, const char *uid);
+/* From any thread: a count of what pods take on the disk has ended. */
+void agent_note_measured(struct agent *agent);
 
 /* Submits a transaction whose outcome comes to the inbox as `type`. Frees nothing. Returns as txn_submit(). */
 int agent_submit(struct agent *agent, struct txn *t, unsigned flags, enum inbox_type type, const char *uid);
@@ -158,6 +186,10 @@ void agent_pod_cleaned(struct agent *agent, struct agent_pod *p);
 /* Whether it is on its way out, for good or with the node. */
 bool agent_pod_is_ending(const struct agent *agent, const struct agent_pod *p);
 void agent_pod_free(struct agent_pod *p);
+/* Ends it for good, for a want of the node's or for what it takes beyond its limits; see lifecycle_evict(). */
+void agent_pod_evict(struct agent *agent, struct agent_pod *p, const char *message, bool disrupted);
+/* Has the files of a pod that is over removed, its logs too; does nothing to others. */
+void agent_pod_reclaim(struct agent *agent, struct agent_pod *p);
 /* Tells podfs-pod to kill what runs and to go. */
 void agent_pod_end_sandbox(struct agent *agent, struct agent_pod *p);
 /* The sandbox could not be had: says so, and has it tried again later. */
@@ -249,7 +281,29 @@ void agent_gc_removed(struct agent *agent);
 void agent_gc_expect(struct agent *agent, bool now);
 /* Whether that image is just being removed: the container then waits until it has gone. */
 bool agent_gc_removes(const struct agent *agent, struct container_run *c, const char *digest);
+/* Has every unused image removed that may be, whatever its age and the disk's use; agent_evict_reclaimed() when done. */
+void agent_gc_reclaim(struct agent *agent);
 void agent_gc_clear(struct agent *agent);
+
+/* --- agent_evict.c: on the agent's thread --- */
+
+void agent_evict_open(struct agent *agent, const struct eviction_policy *policy, struct pod_resources reserved);
+void agent_evict_close(struct agent *agent);
+/* Looks how the node stands, and takes the next step. */
+void agent_evict_work(struct agent *agent);
+/* A pod with limits of what it may take of the disk has come. */
+void agent_evict_expect(struct agent *agent);
+/* Memory may be short: has a look soon. `event`: the cgroup says so. */
+void agent_evict_wake(struct agent *agent, bool event);
+void agent_evict_measured(struct agent *agent);
+/* Unused images, or the files of pods that are over, have gone. */
+void agent_evict_reclaimed(struct agent *agent, bool images);
+/* Nothing is left of a pod's sandbox. */
+void agent_evict_cleaned(struct agent *agent, const struct agent_pod *p);
+/* Why a pod that has just come is refused; NULL: it is not. */
+const char *agent_evict_refusal(struct arena *a, const struct agent *agent, const struct object *pod);
+/* Whether a pod has limits of what it may take of the disk. */
+bool agent_evict_has_limits(const struct object *pod);
 
 /* --- agent_exec.c: on the agent's thread --- */
 
@@ -304,7 +358,13 @@ bool agent_pod_flag(const struct object *pod, const char *key);
 
 /* What pods may have of this node. */
 struct pod_resources node_object_allocatable(struct agent *agent);
-/* Creates or refreshes this node's Node object. */
+/* Creates or refreshes this node's Node object, and waits for it. */
 int node_object_write(struct agent *agent, struct error *err);
+/* Brings it up to date without waiting, on the agent's thread; node_object_written() follows through the inbox. */
+void node_object_refresh(struct agent *agent);
+void node_object_written(struct agent *agent, int result);
+/* Records an event about it. */
+void node_object_event(struct agent *agent, enum event_type type, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 #endif

@@ -56,7 +56,7 @@ void agent_pod_clean(struct agent *agent, struct agent_pod *p)
 		log_dir = NULL;
 	job.run_dir = run_dir;
 	job.log_dir = log_dir;
-	job.dir = is_leaving(p) || agent->draining ? p->dir : NULL;
+	job.dir = is_leaving(p) || agent->draining || p->run.evicted ? p->dir : NULL;
 	p->run.sandbox = SANDBOX_ENDING;
 	p->cleaning = run_dir && (log_dir || !is_leaving(p)) && cleaner_add(agent->cleaner, &job) == 0;
 	if (job.dir)
@@ -255,7 +255,7 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p)
 	agent_hook_work(agent, p, registry_now(agent->registry));
 	agent_probe_work(agent, p);
 	agent_write_status(agent, p);
-	if (p->cleaning || p->run.sandbox != SANDBOX_NONE || !(is_leaving(p) || agent->draining))
+	if (p->cleaning || p->run.sandbox != SANDBOX_NONE || !(is_leaving(p) || agent->draining || p->run.evicted))
 		return true;
 	if (p->has_files)
 		agent_pod_clean(agent, p);
@@ -266,6 +266,31 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p)
 	else
 		agent_remove_from_store(agent, p);
 	return true;
+}
+
+void agent_pod_evict(struct agent *agent, struct agent_pod *p, const char *message, bool disrupted)
+{
+	if (!lifecycle_evict(&p->run, message, disrupted))
+		return;
+	agent_tell(agent, p, EVENT_WARNING, "Evicted", "%s", message);
+	log_info("pod %s/%s: evicted: %s", object_namespace(p->object), object_name(p->object), message);
+	agent_mark(agent, p);
+}
+
+void agent_pod_reclaim(struct agent *agent, struct agent_pod *p)
+{
+	_cleanup_free_ char *log_dir = NULL;
+	struct cleaner_job job = { .uid = p->uid, .dir = p->dir };
+
+	if (p->cleaning || p->run.sandbox != SANDBOX_NONE || agent_pod_is_ending(agent, p) ||
+	    !lifecycle_is_over(&p->run, object_path(p->object, "spec")))
+		return;
+	if (asprintf(&log_dir, "%s/%s_%s_%s", agent->log_dir, object_namespace(p->object), object_name(p->object), p->uid) < 0)
+		log_dir = NULL;
+	if (log_dir)
+		(void)cleaner_add_dir(agent->cleaner, log_dir); /* ignoring: they go with the pod at the latest */
+	p->cleaning = p->has_files && cleaner_add(agent->cleaner, &job) == 0;
+	p->has_files = p->has_files && !p->cleaning;
 }
 
 /* Its podfs-pod has died while nobody looked: what it had written down is known, the rest is lost. */
@@ -303,6 +328,7 @@ void agent_pod_adopt(struct agent *agent, struct agent_pod *p)
 
 void agent_pod_cleaned(struct agent *agent, struct agent_pod *p)
 {
+	agent_evict_cleaned(agent, p);
 	p->cleaning = false;
 	p->run.sandbox = SANDBOX_NONE;
 	p->run.ip[0] = '\0';

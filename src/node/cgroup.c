@@ -461,6 +461,55 @@ int64_t cgroup_memory_usage(struct cgroups *cg, const char *path)
 	return strtoll(text, NULL, 10);
 }
 
+int64_t cgroup_working_set(struct cgroups *cg, const char *path)
+{
+	int64_t usage = cgroup_memory_usage(cg, path), inactive;
+	char text[4096];
+
+	if (usage < 0 || get_value(cg, CONTROL_MEMORY, path, "memory.stat", text, sizeof(text)) < 0)
+		return usage;
+	inactive = keyed(text, cg->v2 ? "inactive_file" : "total_inactive_file");
+	return inactive < 0 ? usage : inactive > usage ? 0 : usage - inactive;
+}
+
+int64_t cgroup_pids(struct cgroups *cg, const char *path)
+{
+	char text[VALUE_SIZE];
+
+	return get_value(cg, CONTROL_PIDS, path, "pids.current", text, sizeof(text)) < 0 ? -1 : strtoll(text, NULL, 10);
+}
+
+const char *cgroups_parent(struct cgroups *cg)
+{
+	return cg->parent;
+}
+
+int cgroups_limit(struct cgroups *cg, int64_t memory)
+{
+	const char *file = cg->v2 ? "memory.max" : "memory.limit_in_bytes";
+
+	if (memory > 0)
+		return set_value(cg, CONTROL_MEMORY, cg->parent, file, "%" PRId64, memory);
+	return set_value(cg, CONTROL_MEMORY, cg->parent, file, "%s", cg->v2 ? "max" : "-1");
+}
+
+int cgroups_watch_memory(struct cgroups *cg, int64_t bytes, int eventfd)
+{
+	_cleanup_close_ int usage = -1;
+	char name[sizeof(cg->parent) + 32];
+
+	for (size_t i = 0; i < cg->n && !cg->v2; i++) {
+		if (!(cg->list[i].controllers & CONTROL_MEMORY))
+			continue;
+		(void)snprintf(name, sizeof(name), "%s/memory.usage_in_bytes", cg->parent);
+		usage = openat(cg->list[i].fd, name, O_RDONLY | O_CLOEXEC);
+		if (usage < 0)
+			return -errno;
+		return set_value(cg, CONTROL_MEMORY, cg->parent, "cgroup.event_control", "%d %d %" PRId64, eventfd, usage, bytes);
+	}
+	return -EOPNOTSUPP;
+}
+
 /* The pods in one directory. */
 static void each_pod_in(struct cgroups *cg, const char *path, void (*fn)(void *arg, const char *uid, const char *path),
 			void *arg)

@@ -60,6 +60,21 @@ int64_t cgroup_oom_kills(struct cgroups *cg, const char *path);
 int64_t cgroup_cpu_usage(struct cgroups *cg, const char *path);
 int64_t cgroup_memory_usage(struct cgroups *cg, const char *path);
 
+/* What of that memory cannot be had back by dropping cached files that are not in use, as kubelet counts; -1 when unknown. */
+int64_t cgroup_working_set(struct cgroups *cg, const char *path);
+/* How many processes and threads are in it; -1 when unknown. */
+int64_t cgroup_pids(struct cgroups *cg, const char *path);
+
+/* The cgroup above all pods. */
+const char *cgroups_parent(struct cgroups *cg);
+/* Holds all pods together to that much memory; 0: to none. What cannot be set for want of a controller is survived. */
+int cgroups_limit(struct cgroups *cg, int64_t memory);
+/*
+ * Has an eventfd(2) written to when the memory that all pods have in use rises above, or falls below, that many bytes;
+ * closing it ends that. -EOPNOTSUPP on v2, which has no such thing.
+ */
+int cgroups_watch_memory(struct cgroups *cg, int64_t bytes, int eventfd);
+
 /* The pods that have a cgroup below the parent: calls fn with the pod's uid and path. */
 void cgroup_each_pod(struct cgroups *cg, void (*fn)(void *arg, const char *uid, const char *path), void *arg);
 

@@ -26,7 +26,7 @@ static const int64_t kill_after = 50 * NSEC_PER_MSEC;
 
 struct job {
 	STAILQ_ENTRY(job) link;
-	char *uid; /* NULL: only a directory */
+	char *uid; /* NULL: only a directory; "": only logs of pods that are gone */
 	char *cgroup, *run_dir, *dir, *log_dir;
 	bool network;
 	pid_t child;
@@ -121,6 +121,8 @@ static void work(struct cleaner *c, struct job *const *jobs, size_t n)
 		remove_dir(jobs[i]->dir);
 		if (jobs[i]->log_dir)
 			gonelogs_add(&c->logs, jobs[i]->log_dir, clock_realtime());
+		if (jobs[i]->uid && !*jobs[i]->uid)
+			gonelogs_drop(&c->logs);
 		if (jobs[i]->uid)
 			c->done(c->arg, jobs[i]->uid);
 		free_job(jobs[i]);
@@ -233,6 +235,11 @@ int cleaner_add_dir(struct cleaner *c, const char *dir)
 	}
 	add_job(c, j);
 	return 0;
+}
+
+int cleaner_drop_gone(struct cleaner *c)
+{
+	return cleaner_add(c, &(struct cleaner_job){ .uid = "" });
 }
 
 static bool copy(char **to, const char *from)

@@ -34,6 +34,9 @@ void cleaner_stop(struct cleaner *c);
 /* Has a directory removed, whose end nobody waits for. -ENOMEM. */
 int cleaner_add_dir(struct cleaner *c, const char *dir);
 
+/* Has the logs of pods that are gone removed, for the sake of the disk; done is called with "" then. -ENOMEM. */
+int cleaner_drop_gone(struct cleaner *c);
+
 /* -ENOMEM. */
 int cleaner_add(struct cleaner *c, const struct cleaner_job *job);
 

@@ -25,6 +25,8 @@ void gonelogs_clear(struct gonelogs *g);
 
 /* Takes a pod's directory over; one without a file is removed. */
 void gonelogs_add(struct gonelogs *g, const char *pod_dir, int64_t now);
+/* Removes all. */
+void gonelogs_drop(struct gonelogs *g);
 /* Removes what is due, and finds out what will be next. */
 void gonelogs_expire(struct gonelogs *g, int64_t now);
 

@@ -298,6 +298,11 @@ int image_store_reload(struct image_store *store, struct error *err)
 	return r;
 }
 
+const char *image_store_dir(const struct image_store *store)
+{
+	return store->dir;
+}
+
 int image_store_disk(const struct image_store *store, uint64_t *ret_capacity, uint64_t *ret_available)
 {
 	struct statvfs vfs;

@@ -83,6 +83,9 @@ int image_find(struct image_store *store, const char *ref, struct image **ret, s
 int image_list(struct image_store *store, struct image ***ret, size_t *ret_n);
 void image_list_free(struct image **list);
 
+/* The directory that it was opened with. */
+const char *image_store_dir(const struct image_store *store);
+
 /* The size of the store's disk, and what of it is free for others than root, in bytes. */
 int image_store_disk(const struct image_store *store, uint64_t *ret_capacity, uint64_t *ret_available);
 

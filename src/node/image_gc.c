@@ -33,6 +33,16 @@ static bool parse_age(const char **at, int64_t *ret)
 	return false;
 }
 
+int image_gc_parse_age(const char *text, int64_t *ret)
+{
+	int64_t age;
+
+	if (!parse_age(&text, &age) || *text)
+		return -EINVAL;
+	*ret = age;
+	return 0;
+}
+
 static bool parse_percent(const char **at, int *ret)
 {
 	char *end;

@@ -33,6 +33,9 @@ struct image_gc_policy {
 /* Reads "HIGH,LOW[,MIN-AGE[,MAX-AGE]]", such as "85,80,2m,168h"; what is left out is the default. -EINVAL. */
 int image_gc_parse(const char *text, struct image_gc_policy *ret);
 
+/* Reads an age: "90s", "2m", "1.5h", "7d" or "0"; ns. -EINVAL. */
+int image_gc_parse_age(const char *text, int64_t *ret);
+
 /* How long to wait between two looks: IMAGE_GC_PERIOD, or less where the ages are shorter than the default's. */
 int64_t image_gc_period(const struct image_gc_policy *p);
 

@@ -329,6 +329,7 @@ static void recover_phase(struct pod_run *p, const struct value *status)
 				     value_str_or(value_get(status, "message"), "")); /* ignoring: Failed all the same */
 	else
 		p->over = !strcmp(phase, "Failed") || !strcmp(phase, "Succeeded");
+	p->evicted = p->fail_reason && !strcmp(p->fail_reason, "Evicted");
 }
 
 void lifecycle_recover(struct pod_run *p, const struct value *status, int64_t now)
@@ -389,6 +390,15 @@ bool lifecycle_fail(struct pod_run *p, const char *reason, const char *message)
 	return p->fail_reason != NULL;
 }
 
+bool lifecycle_evict(struct pod_run *p, const char *message, bool disrupted)
+{
+	if (!lifecycle_fail(p, "Evicted", message))
+		return false;
+	p->evicted = true;
+	p->disrupted = disrupted;
+	return true;
+}
+
 /* The end of spec.activeDeadlineSeconds; INT64_MAX: there is none. */
 static int64_t deadline_of(const struct pod_run *p, const struct object *pod)
 {
@@ -416,6 +426,11 @@ bool lifecycle_check_deadline(struct pod_run *p, const struct object *pod, int64
 		p->over = true; /* for good, though the deadline be brought forward later */
 	return deadline <= now && !p->fail_reason && !ended_by(p, pod, deadline) &&
 	       lifecycle_fail(p, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+}
+
+bool lifecycle_is_over(const struct pod_run *p, const struct value *spec)
+{
+	return p->fail_reason || p->over || lifecycle_is_done(p, spec);
 }
 
 /* Whether the containers after this one may be started. */
@@ -517,7 +532,7 @@ static int64_t grace_of(const struct pod_run *p, const struct object *pod, int64
 		return 0;
 	at = value_str(object_path(pod, "metadata", "deletionTimestamp"));
 	if (!at || clock_parse_rfc3339(at, &deadline) < 0)
-		return own_grace(pod);
+		return p->evicted ? LIFECYCLE_GRACE_MIN * NSEC_PER_SEC : own_grace(pod);
 	grace = lifecycle_seconds(
 		value_int(object_path(pod, "metadata", "deletionGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT));
 	if (grace <= 0)

@@ -99,6 +99,8 @@ struct pod_run {
 	bool killed;	       /* removed from the store by force: end it, write nothing */
 	char *fail_reason, *fail_message; /* owned; the node has decided that the pod fails, NULL: it has not */
 	bool over;		    /* it was Succeeded or Failed before, of itself */
+	bool evicted;		    /* it fails by eviction: within LIFECYCLE_GRACE_MIN, and its files go */
+	bool disrupted;		    /* and that is for a want of the node's: the condition DisruptionTarget */
 };
 
 /* So many seconds in ns, within what times can hold; below 0 is 0. */
@@ -155,6 +157,8 @@ void lifecycle_new_sandbox(struct pod_run *p);
  * or ended before, or memory is out.
  */
 bool lifecycle_fail(struct pod_run *p, const char *reason, const char *message);
+/* The same for the reason Evicted, with LIFECYCLE_GRACE_MIN. */
+bool lifecycle_evict(struct pod_run *p, const char *message, bool disrupted);
 
 /*
  * Looks whether spec.activeDeadlineSeconds, counted from status.startTime, is over; the pod then fails. What had ended
@@ -209,6 +213,9 @@ void lifecycle_decide(const struct pod_run *p, const struct object *pod, int64_t
 
 /* What to do to end the pod with its own grace though its object stays: for a node that is shut down. */
 void lifecycle_decide_drain(const struct pod_run *p, const struct object *pod, struct pod_plan *ret);
+
+/* Whether nothing of the pod will run again: it is evicted, or done as below. */
+bool lifecycle_is_over(const struct pod_run *p, const struct value *spec);
 
 /* Whether all main containers have ended for good, or an init container has that may not be restarted. */
 bool lifecycle_is_done(const struct pod_run *p, const struct value *spec);

@@ -280,6 +280,8 @@ void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_
 		value_set_str(a, status, "message", p->fail_message ? p->fail_message : "");
 	}
 	set_conditions(a, root, p, phase, now);
+	if (p->disrupted && !strcmp(phase, "Failed")) /* K8S:pkg/kubelet/eviction/eviction_manager.go */
+		set_condition(a, status, "DisruptionTarget", true, "TerminationByKubelet", p->fail_message, now);
 	set_addresses(a, status, p, host_ip);
 	if (!value_get(status, "startTime"))
 		set_time(a, status, "startTime", p->started_at);
