@@ -21,7 +21,7 @@ struct cp_session {
 };
 
 #define CP_SESSION_INIT \
-	((struct cp_session){ .remote = { .run_dir = DEFAULT_RUN_DIR, .container = "", .sock = -1 }, .in = -1, .out = -1, .said = -1, .done = -1 })
+	((struct cp_session){ .remote = REMOTE_INIT, .in = -1, .out = -1, .said = -1, .done = -1 })
 
 /* Set when the user has ended the command. */
 extern volatile sig_atomic_t cp_interrupted;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -89,40 +88,23 @@ static void *listen_to(void *arg)
 
 /* --- its life --- */
 
-static int open_streams(struct cp_session *s, int theirs[3])
-{
-	int *ours[] = { &s->in, &s->out, &s->said };
-
-	for (int i = 0; i < 3; i++) {
-		int ends[2];
-
-		if (pipe2(ends, O_CLOEXEC) < 0)
-			return -errno;
-		*ours[i] = ends[i == 0];
-		theirs[i] = ends[i != 0];
-	}
-	return 0;
-}
-
 int cp_begin(struct cp_session *s, char **args, size_t n_args, struct error *err)
 {
-	int theirs[3] = { -1, -1, -1 }, fd;
 	char text[REMOTE_TEXT_SIZE] = "";
+	int fds[CONTROL_FDS_MAX], r;
 	struct control_answer a;
-	int r = open_streams(s, theirs);
 
-	if (r < 0)
-		error_errno(err, r, "pipe");
-	else
-		r = remote_ask(&s->remote, CONTROL_COPY, false, args, n_args, theirs, err);
-	for (int i = 0; i < 3; i++)
-		close_fdp(&theirs[i]);
+	s->remote.input = true;
+	r = remote_ask(&s->remote, CONTROL_COPY, args, n_args, err);
 	if (r == 0)
-		r = remote_receive(&s->remote, &a, text, &fd, err);
+		r = remote_receive(&s->remote, &a, text, fds, err);
 	if (r == 0 && a.type != CONTROL_STARTED)
-		r = error_set(err, a.code < 0 ? a.code : -EIO, "%s", *text ? text : strerrordesc_np(-a.code));
+		r = error_set(err, a.code < 0 ? a.code : -EIO, "%s", remote_reason(&a, text));
 	if (r < 0)
 		return r;
+	s->out = fds[0];
+	s->said = fds[1];
+	s->in = fds[2];
 	s->done = eventfd(0, EFD_CLOEXEC);
 	r = s->done < 0 ? -errno : -pthread_create(&s->listener, NULL, listen_to, s);
 	s->listens = r == 0;
@@ -147,7 +129,7 @@ int cp_end(struct cp_session *s, struct error *err)
 	struct pollfd p = { .fd = s->remote.sock, .events = POLLIN };
 	char text[REMOTE_TEXT_SIZE] = "";
 	struct control_answer a = { 0 };
-	int fd, r = 0;
+	int fds[CONTROL_FDS_MAX], r = 0;
 
 	close_fdp(&s->in);
 	close_fdp(&s->out);
@@ -155,12 +137,12 @@ int cp_end(struct cp_session *s, struct error *err)
 	if (cp_interrupted && poll(&p, 1, END_MS) <= 0)
 		r = error_set(err, -EINTR, "interrupted");
 	if (r == 0)
-		r = remote_receive(&s->remote, &a, text, &fd, err);
+		r = remote_receive(&s->remote, &a, text, fds, err);
 	end_listener(s);
 	if (r < 0)
 		return r;
 	if (a.type != CONTROL_EXITED)
-		return error_set(err, a.code < 0 ? a.code : -EIO, "%s", *text ? text : strerrordesc_np(-a.code));
+		return error_set(err, a.code < 0 ? a.code : -EIO, "%s", remote_reason(&a, text));
 	if (a.code == 0 || s->has_said)
 		return a.code != 0;
 	return error_set(err, -EIO, a.code > 128 ? "the container's end was killed by signal %d" :

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/remote.h"
 
+#include <getopt.h>
 #include <limits.h>
 #include <mntent.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,42 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
+
+/* --- options --- */
+
+static const struct option long_options[] = {
+	{ "container", required_argument, NULL, 'c' }, { "stdin", no_argument, NULL, 'i' },
+	{ "tty", no_argument, NULL, 't' },	       { "run-dir", required_argument, NULL, 'r' },
+	{ "help", no_argument, NULL, 'h' },	       { NULL, 0, NULL, 0 },
+};
+
+int remote_options(struct remote *s, int argc, char **argv, const char *help, bool mixed)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, mixed ? "c:ith" : "+c:ith", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			s->container = optarg;
+			break;
+		case 'i':
+			s->input = true;
+			break;
+		case 't':
+			s->tty = true;
+			break;
+		case 'r':
+			s->run_dir = optarg;
+			break;
+		case 'h':
+			(void)fputs(help, stdout);
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	return -1;
+}
 
 /* --- which pod --- */
 
@@ -113,27 +149,9 @@ static int put(char *message, size_t *len, const char *text)
 	return 0;
 }
 
-static int send_request(struct remote *s, char *message, size_t len, const int *fds, struct error *err)
+int remote_ask(struct remote *s, enum control_what what, char **args, size_t n_args, struct error *err)
 {
-	struct iovec iov = { message, len };
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(3 * sizeof(int))];
-	} control = { .header = { .cmsg_len = CMSG_LEN(3 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fds) {
-		memcpy(CMSG_DATA(&control.header), fds, 3 * sizeof(int));
-		m.msg_control = &control;
-		m.msg_controllen = sizeof(control.space);
-	}
-	return sendmsg(s->sock, &m, MSG_NOSIGNAL) < 0 ? error_errno(err, -errno, "ask the daemon") : 0;
-}
-
-int remote_ask(struct remote *s, enum control_what what, bool tty, char **args, size_t n_args, const int *fds,
-	       struct error *err)
-{
-	struct control_exec h = { .magic = CONTROL_MAGIC, .tty = tty, .n_args = (uint32_t)n_args, .what = what };
+	struct control_exec h = { .magic = CONTROL_MAGIC, .n_args = (uint32_t)n_args, .what = what };
 	_cleanup_free_ char *path = control_path(s->run_dir, s->mountpoint), *message = malloc(CONTROL_MESSAGE_MAX);
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	size_t len = sizeof(h);
@@ -143,6 +161,7 @@ int remote_ask(struct remote *s, enum control_what what, bool tty, char **args, 
 		return error_set(err, -ENOMEM, "out of memory");
 	if (strlen(path) >= sizeof(a.sun_path))
 		return error_set(err, -ENAMETOOLONG, "%s", path);
+	h.flags = (s->input ? CONTROL_INPUT : 0U) | (what == CONTROL_RUN && s->tty ? CONTROL_TTY : 0U);
 	memcpy(message, &h, sizeof(h));
 	r = put(message, &len, s->namespace);
 	if (r == 0)
@@ -157,21 +176,25 @@ int remote_ask(struct remote *s, enum control_what what, bool tty, char **args, 
 	s->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (s->sock < 0 || connect(s->sock, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return error_errno(err, -errno, "connect to the daemon of %s", s->mountpoint);
-	return send_request(s, message, len, fds, err);
+	/* ignoring: it has answered already, or gone, which is what is read */
+	if (send(s->sock, message, len, MSG_NOSIGNAL) < 0 && errno != EPIPE)
+		return error_errno(err, -errno, "ask the daemon");
+	return 0;
 }
 
-int remote_receive(struct remote *s, struct control_answer *ret, char text[static REMOTE_TEXT_SIZE], int *ret_fd,
-		   struct error *err)
+int remote_receive(struct remote *s, struct control_answer *ret, char text[static REMOTE_TEXT_SIZE],
+		   int ret_fds[static CONTROL_FDS_MAX], struct error *err)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
 	} control = { 0 };
 	struct iovec iov[] = { { ret, sizeof(*ret) }, { text, REMOTE_TEXT_SIZE - 1 } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control.space) };
 	ssize_t n;
 
-	*ret_fd = -1;
+	for (size_t i = 0; i < CONTROL_FDS_MAX; i++)
+		ret_fds[i] = -1;
 	do
 		n = recvmsg(s->sock, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
@@ -179,8 +202,13 @@ int remote_receive(struct remote *s, struct control_answer *ret, char text[stati
 		return error_set(err, n < 0 ? -errno : -EPIPE, "the daemon has gone");
 	text[n - (ssize_t)sizeof(*ret)] = '\0';
 	if (m.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_type == SCM_RIGHTS)
-		memcpy(ret_fd, CMSG_DATA(&control.header), sizeof(*ret_fd));
+		memcpy(ret_fds, CMSG_DATA(&control.header), control.header.cmsg_len - CMSG_LEN(0));
 	return 0;
+}
+
+const char *remote_reason(const struct control_answer *a, const char *text)
+{
+	return *text ? text : strerrordesc_np(-a->code);
 }
 
 void remote_clear(struct remote *s)
@@ -228,23 +256,4 @@ int terminal_open_winch(void)
 	(void)sigaddset(&set, SIGWINCH);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
-bool remote_copy(int from, int to)
-{
-	char chunk[16384];
-	ssize_t n = read(from, chunk, sizeof(chunk));
-
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return true;
-	for (ssize_t at = 0; n > 0 && at < n;) {
-		ssize_t w = write(to, chunk + at, (size_t)(n - at));
-
-		if (w < 0 && errno == EAGAIN) /* a terminal whose program does not read for now */
-			(void)poll(&(struct pollfd){ .fd = to, .events = POLLOUT }, 1, -1); /* ignoring: tried again */
-		else if (w < 0 && errno != EINTR)
-			return false;
-		at += w > 0 ? w : 0;
-	}
-	return n > 0;
 }

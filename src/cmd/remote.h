@@ -7,24 +7,35 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "cmd/cluster.h"
 #include "cmd/control.h"
 
 struct remote {
 	const char *run_dir, *container; /* the caller's */
+	bool input, tty;		 /* -i, -t */
 	char *mountpoint, *namespace, *pod; /* owned */
 	int sock;
 };
 
-enum { REMOTE_TEXT_SIZE = 1024 };
+#define REMOTE_INIT (struct remote){ .run_dir = DEFAULT_RUN_DIR, .container = "", .sock = -1 }
 
+enum {
+	REMOTE_TEXT_SIZE = 1024,
+	REMOTE_FAILED = 125, /* the exit status when it is not the program's own, as container engines have it */
+};
+
+/* The options that these commands share, up to `optind`; `mixed`: also such as follow other arguments. -1: go on; else the
+ * exit status, with `help` shown if it was asked for. */
+int remote_options(struct remote *s, int argc, char **argv, const char *help, bool mixed);
 /* The pod that an argument names: its directory, or its name where one cluster is mounted. */
 int remote_find_pod(struct remote *s, const char *arg, struct error *err);
-/* Connects and asks. fds: three descriptors, borrowed, or NULL. */
-int remote_ask(struct remote *s, enum control_what what, bool tty, char **args, size_t n_args, const int *fds,
-	       struct error *err);
-/* The next answer, with the descriptor it brings or -1. */
-int remote_receive(struct remote *s, struct control_answer *ret, char text[static REMOTE_TEXT_SIZE], int *ret_fd,
-		   struct error *err);
+/* Connects and asks. */
+int remote_ask(struct remote *s, enum control_what what, char **args, size_t n_args, struct error *err);
+/* The next answer, with the descriptors that it brings, the rest of them -1. */
+int remote_receive(struct remote *s, struct control_answer *ret, char text[static REMOTE_TEXT_SIZE],
+		   int ret_fds[static CONTROL_FDS_MAX], struct error *err);
+/* What to say of an answer of failure. */
+const char *remote_reason(const struct control_answer *a, const char *text);
 void remote_clear(struct remote *s);
 
 /* Makes the terminal on standard input, if it is one, raw until the process ends. */
@@ -33,7 +44,5 @@ void terminal_make_raw(void);
 void terminal_copy_size(int master);
 /* A descriptor that can be read when that size has changed (a struct signalfd_siginfo). */
 int terminal_open_winch(void);
-/* Copies what is there. False at the end of it, or when nobody takes it. */
-bool remote_copy(int from, int to);
 
 #endif

@@ -68,7 +68,7 @@ void agent_drain(struct agent *agent);
 /* Ends the agent; the pods run on. NULL is fine. */
 void agent_stop(struct agent *agent);
 
-/* A program to be run beside a container's own. Strings and descriptors are borrowed. */
+/* A program to be run beside a container's own. Strings are borrowed, descriptors until the first answer. */
 struct agent_exec {
 	uint64_t id; /* the caller's, unique */
 	const char *namespace, *pod, *container; /* container "": the one that kubectl.kubernetes.io/default-container names,
@@ -85,7 +85,7 @@ struct agent_exec_reply {
 	enum { AGENT_EXEC_STARTED, AGENT_EXEC_EXITED, AGENT_EXEC_FAILED } type;
 	int code;	  /* the exit status (128 + signal), or a negative errno */
 	int fd;		  /* AGENT_EXEC_STARTED: the terminal's master, or without a program where the container's
-			   * input goes; borrowed; -1: there is none */
+			   * input goes; who is told owns it; -1: there is none */
 	const char *text; /* of a failure */
 };
 

@@ -149,7 +149,7 @@ static void on_gone(struct agent *agent, struct agent_pod *p)
 }
 
 /* A request failed: that to set the pod up, or to start a container. */
-static void on_error(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev)
+static void on_error(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
 {
 	if (p->run.sandbox == SANDBOX_COMING && !p->adopting) {
 		agent_pod_sandbox_failed(agent, p, ev->text);

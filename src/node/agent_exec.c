@@ -26,8 +26,6 @@ void agent_exec_job_free(struct agent_exec_job *job)
 {
 	if (!job)
 		return;
-	for (size_t i = 0; i < 3; i++)
-		close_fdp(&job->exec.stdio[i]);
 	free(job->strings);
 	free(job->args);
 	free(job);
@@ -69,12 +67,7 @@ int agent_exec(struct agent *agent, const struct agent_exec *e, agent_exec_fn fn
 	if (!job)
 		return -ENOMEM;
 	*job = (struct agent_exec_job){ .id = e->id, .exec = *e, .fn = fn, .arg = arg };
-	memset(job->exec.stdio, -1, sizeof(job->exec.stdio));
 	r = copy_strings(job, e);
-	for (size_t i = 0; i < 3 && r == 0 && !e->tty; i++) {
-		job->exec.stdio[i] = fcntl(e->stdio[i], F_DUPFD_CLOEXEC, 3);
-		r = job->exec.stdio[i] < 0 ? -errno : 0;
-	}
 	if (r == 0)
 		r = agent_put_exec(agent, job, e->id);
 	if (r == 0)
@@ -123,7 +116,6 @@ static int start(struct agent *agent, struct agent_exec_job *job, struct error *
 	const struct agent_exec *e = &job->exec;
 	struct agent_pod *p = find_pod(agent, e);
 	struct container_run *c = p ? find_container(p, e->container) : NULL;
-	int r;
 
 	if (!p)
 		return error_set(err, -ESRCH, "pod %s/%s is not on this node", e->namespace, e->pod);
@@ -134,13 +126,9 @@ static int start(struct agent *agent, struct agent_exec_job *job, struct error *
 	memcpy(job->uid, p->uid, sizeof(job->uid));
 	(void)snprintf(job->container, sizeof(job->container), "%s", c->name);
 	if (!e->n_args)
-		r = sandbox_attach(p->sandbox, c->name, e->stdio + 1, e->input, &job->request, err);
-	else
-		r = agent_launch_exec(agent, p, c, e->args, e->n_args, e->tty ? NULL : e->stdio, e->copy ? "cp" : NULL,
-				      &job->request, err);
-	for (size_t i = 0; i < 3; i++)
-		close_fdp(&job->exec.stdio[i]); /* so that the last writer's end is seen by who reads */
-	return r;
+		return sandbox_attach(p->sandbox, c->name, e->stdio + 1, e->input, &job->request, err);
+	return agent_launch_exec(agent, p, c, e->args, e->n_args, e->tty ? NULL : e->stdio, e->copy ? "cp" : NULL,
+				 &job->request, err);
 }
 
 void agent_exec_take(struct agent *agent, struct agent_exec_job *job, uint64_t id)
@@ -169,7 +157,7 @@ void agent_exec_take(struct agent *agent, struct agent_exec_job *job, uint64_t i
 					job->exec.copy ? COPY_GRACE_MS : 0, &err); /* ignoring: it may have ended */
 }
 
-bool agent_exec_event(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev)
+bool agent_exec_event(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
 {
 	struct agent_exec_job *job, *next;
 	struct agent_exec_reply r = { .fd = -1, .code = ev->exit_code };
@@ -179,12 +167,12 @@ bool agent_exec_event(struct agent *agent, struct agent_pod *p, const struct san
 			continue;
 		if (ev->type == SANDBOX_EXEC_STARTED) {
 			r.type = AGENT_EXEC_STARTED;
-			r.fd = ev->fd;
+			r.fd = steal_fd(&ev->fd);
 			job->fn(job->arg, &r);
 			return true;
 		}
 		if (ev->type == SANDBOX_ATTACHED) { /* and what comes of it concerns nobody here */
-			job->fn(job->arg, &(struct agent_exec_reply){ .type = AGENT_EXEC_STARTED, .fd = ev->fd });
+			job->fn(job->arg, &(struct agent_exec_reply){ .type = AGENT_EXEC_STARTED, .fd = steal_fd(&ev->fd) });
 			r.code = 0;
 		}
 		HASH_DEL(agent->execs, job);

@@ -310,7 +310,7 @@ bool agent_evict_has_limits(const struct object *pod);
 /* Starts a job, which it takes; or, with NULL, ends that of the id. */
 void agent_exec_take(struct agent *agent, struct agent_exec_job *job, uint64_t id);
 /* An exec has started, failed or ended: true if it was one of these. */
-bool agent_exec_event(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev);
+bool agent_exec_event(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev);
 /* The pod's podfs-pod has gone. */
 void agent_exec_lost(struct agent *agent, const struct agent_pod *p);
 void agent_exec_job_free(struct agent_exec_job *job);

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -72,10 +73,10 @@ int pod_output_attach(struct pod *p, struct slot *s, int fds[2])
 
 	for (size_t i = 0; i < POD_ATTACHED_MAX && n < 2; i++) {
 		struct attached *a = &p->attached[i];
-		char byte;
+		struct pollfd gone = { .fd = a->fd };
 
 		/* Who has gone without being written to since is found here. */
-		if (a->used && recv(a->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		if (a->used && poll(&gone, 1, 0) > 0 && (gone.revents & POLLHUP))
 			detach(a);
 		if (!a->used)
 			room[n++] = a;
