@@ -137,7 +137,7 @@ struct cluster_config mount_record_config(const struct mount_record *m)
 		.cgroup_parent = m->strings[4],
 		.node_name = *m->strings[5] ? m->strings[5] : NULL,
 		.image_gc = IMAGE_GC_DEFAULT,
-		.eviction = eviction_default(),
+		.eviction = { .period = EVICTION_PERIOD }, /* pods are ended all the same */
 		.log_max_size = DEFAULT_LOG_MAX_SIZE,
 		.log_max_files = DEFAULT_LOG_MAX_FILES,
 		.pod_cidr = *m->strings[6] ? m->strings[6] : NULL,

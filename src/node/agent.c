@@ -674,6 +674,7 @@ void agent_stop(struct agent *agent)
 		pthread_join(agent->thread, NULL);
 	}
 	cleaner_stop(agent->cleaner);
+	agent_evict_close(agent);
 	pthread_mutex_lock(&agent->lock);
 	while (agent->in_flight)
 		pthread_cond_wait(&agent->settled, &agent->lock);
@@ -690,7 +691,6 @@ void agent_stop(struct agent *agent)
 	agent_exec_clear(agent);
 	agent_pull_clear(agent);
 	agent_gc_clear(agent);
-	agent_evict_close(agent);
 	agent_facts_clear(agent);
 	agent_probe_clear(agent);
 	security_seccomp_local_release();

@@ -411,6 +411,7 @@ void agent_evict_work(struct agent *agent)
 	e->looked_at = now;
 	if (agent->draining)
 		return;
+	agent_evict_measured(agent); /* should the news of it have been lost */
 	read_figures(agent);
 	memcpy(before, e->state.holds, sizeof(before));
 	eviction_observe(&e->state, &e->policy, e->figures, now);
@@ -519,6 +520,8 @@ void agent_evict_open(struct agent *agent, const struct eviction_policy *policy,
 	e->capacity = figures_capacity(agent->state_dir);
 	e->at = has_thresholds(e) ? registry_now(agent->registry) : INT64_MAX;
 	r = cgroups_limit(agent->cgroups, pods_limit(agent));
+	read_figures(agent); /* for the Node as it is written first */
+	eviction_observe(&e->state, &e->policy, e->figures, registry_now(agent->registry));
 	if (r < 0)
 		log_warning("cgroup %s: memory limit: %s, ignoring", cgroups_parent(agent->cgroups), strerrordesc_np(-r));
 	if (e->policy.hard[EVICTION_MEMORY].share > 0 || e->policy.hard[EVICTION_MEMORY].amount)

@@ -53,22 +53,6 @@ static int make_dirs(const char *path, mode_t mode)
 	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* The sum of one resource over the main containers; 0 when a limit is missing somewhere. */
-static int64_t sum_limits(const struct value *spec, const char *name)
-{
-	const struct value *list = value_get(spec, "containers");
-	int64_t total = 0;
-
-	for (size_t i = 0; i < value_len(list); i++) {
-		int64_t n = container_resource(value_at(list, i), "limits", name);
-
-		if (n <= 0)
-			return 0;
-		total += n;
-	}
-	return total;
-}
-
 const char *agent_pod_qos(const struct object *pod)
 {
 	return value_str_or(object_path(pod, "status", "qosClass"), "BestEffort");
@@ -81,8 +65,8 @@ static int prepare_cgroup(struct agent *agent, struct agent_pod *p, int fds[stat
 	const struct value *spec = object_path(p->object, "spec");
 	struct cgroup_limits limits = {
 		.cpu_request = pod_requests(spec).milli_cpu,
-		.cpu_limit = sum_limits(spec, "cpu"),
-		.memory = sum_limits(spec, "memory"),
+		.cpu_limit = pod_limit(spec, "cpu"),
+		.memory = pod_limit(spec, "memory"),
 	};
 	char supervisor[CGROUP_PATH_MAX];
 	int r;

@@ -147,6 +147,17 @@ struct eviction_figure figures_memory(void)
 	return (struct eviction_figure){ total, available };
 }
 
+int64_t figures_swap(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/meminfo", "re");
+	char line[LINE_BYTES];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "SwapTotal:", 10))
+			return strtoll(line + 10, NULL, 10) * 1024;
+	return 0;
+}
+
 struct eviction_figure figures_pids(void)
 {
 	_cleanup_fclose_ FILE *max = fopen("/proc/sys/kernel/pid_max", "re"), *load = fopen("/proc/loadavg", "re");

@@ -24,6 +24,8 @@ void figures_each_huge_page(void (*fn)(void *arg, int64_t page_size, int64_t tot
 
 /* EVICTION_MEMORY, as kubelet counts it: what is free, or holds files that nobody uses. */
 struct eviction_figure figures_memory(void);
+/* Bytes of swap space. */
+int64_t figures_swap(void);
 struct eviction_figure figures_pids(void);
 /* Of a path's filesystem. */
 void figures_disk(const char *path, struct eviction_figure *ret_bytes, struct eviction_figure *ret_inodes);

@@ -264,7 +264,14 @@ static int describe(void *arg, struct arena *a, struct value *root, const struct
 		set_address(a, addresses, "InternalIP", agent->host_ip);
 	set_address(a, addresses, "Hostname", agent->node_name);
 	set_facts(a, value_set_map(a, status, "nodeInfo"), &u);
+	if (figures_swap() > 0)
+		value_set_int(a, value_set_map(a, value_get(status, "nodeInfo"), "swap"), "capacity", figures_swap());
 	return arena_failed(a) ? -ENOMEM : 0;
+}
+
+static struct object *own_node(struct agent *agent)
+{
+	return cache_get(registry_cache(agent->registry), schema_kind_by_plural("nodes"), NULL, agent->node_name);
 }
 
 static int create(struct agent *agent)
@@ -286,9 +293,24 @@ static int create(struct agent *agent)
 	return r < 0 ? r : txn_commit(t, 0, NULL);
 }
 
+/* K8S:pkg/kubelet/nodestatus/setters.go, MachineInfo. */
+static void tell_reboot(struct agent *agent)
+{
+	_cleanup_object_ struct object *node = own_node(agent);
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	const char *before = value_str_or(object_path(node, "status", "nodeInfo", "bootID"), "");
+	const char *now = a ? read_line(a, "/proc/sys/kernel/random/boot_id") : "";
+
+	if (*before && *now && strcmp(before, now) != 0)
+		node_object_event(agent, EVENT_WARNING, "Rebooted", "Node %s has been rebooted, boot id: %s", agent->node_name, now);
+}
+
 int node_object_write(struct agent *agent, struct error *err)
 {
-	int r = registry_modify(agent->registry, &agent->writer, schema_kind_by_plural("nodes"), NULL, agent->node_name,
+	int r;
+
+	tell_reboot(agent);
+	r = registry_modify(agent->registry, &agent->writer, schema_kind_by_plural("nodes"), NULL, agent->node_name,
 				NULL, TXN_BOTH, 0, describe, agent);
 
 	if (r == -ENOENT)
@@ -297,11 +319,6 @@ int node_object_write(struct agent *agent, struct error *err)
 }
 
 /* --- while the agent runs --- */
-
-static struct object *own_node(struct agent *agent)
-{
-	return cache_get(registry_cache(agent->registry), schema_kind_by_plural("nodes"), NULL, agent->node_name);
-}
 
 /* 1: on its way; 0: the store shows it already; negative errno. */
 static int submit(struct agent *agent, const struct object *old)

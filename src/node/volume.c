@@ -8,6 +8,7 @@
 #include "node/hostpath.h"
 #include "node/payload.h"
 #include "node/volume_claim.h"
+#include "schema/resources.h"
 #include "value/quantity.h"
 
 static const struct value *volume_list(const struct object *pod)
@@ -44,11 +45,21 @@ static const char *source_of(const struct value *volume)
 	return "emptyDir";
 }
 
-static int64_t size_limit(const struct value *volume)
+/*
+ * How much a memory volume holds: its sizeLimit, but no more than the pod may have, or all pods together.
+ * K8S:pkg/volume/emptydir, calculateEmptyDirMemorySize.
+ */
+static uint64_t memory_size(const struct sources *s, const struct value *volume)
 {
+	int64_t size = s->allocatable.memory, pod = pod_limit(object_path(s->pod, "spec"), "memory"), own;
 	struct quantity q;
 
-	return quantity_from(value_path(volume, "emptyDir", "sizeLimit"), &q, NULL) < 0 ? 0 : quantity_value(&q);
+	own = quantity_from(value_path(volume, "emptyDir", "sizeLimit"), &q, NULL) < 0 ? 0 : quantity_value(&q);
+	if (pod > 0 && (pod < size || size <= 0))
+		size = pod;
+	if (own > 0 && (own < size || size <= 0))
+		size = own;
+	return (uint64_t)size;
 }
 
 /* An emptyDir on disk: everybody may write, and with fsGroup what is made in it is that group's. */
@@ -92,7 +103,7 @@ static int prepare(struct arena *a, const struct sources *s, const struct value 
 		return make_empty_dir(arena_printf(a, "%s/volumes/%s", dir, volume_name(volume)), fs_group);
 	tmpfs[(*n)++] = (struct sandbox_tmpfs){ .name = volume_name(volume), .mode = fs_group ? 02777 : 0777,
 						.gid = (gid_t)value_int(fs_group, 0),
-						.size = (uint64_t)size_limit(volume) };
+						.size = memory_size(s, volume) };
 	return 0;
 }
 

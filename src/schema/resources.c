@@ -27,6 +27,21 @@ int64_t container_resource(const struct value *container, const char *which, con
 	return !strcmp(name, "cpu") ? quantity_milli(&q) : quantity_value(&q);
 }
 
+int64_t pod_limit(const struct value *spec, const char *name)
+{
+	const struct value *list = value_get(spec, "containers");
+	int64_t total = 0;
+
+	for (size_t i = 0; i < value_len(list); i++) {
+		int64_t n = container_resource(value_at(list, i), "limits", name);
+
+		if (n <= 0)
+			return 0;
+		total = add(total, n);
+	}
+	return total;
+}
+
 static struct pod_resources requests_of(const struct value *container)
 {
 	return (struct pod_resources){

@@ -29,6 +29,9 @@ struct pod_resources {
  */
 struct pod_resources pod_requests(const struct value *spec);
 
+/* The sum of one resource's limits over the main containers, saturating; 0 when one of them has none. Units as below. */
+int64_t pod_limit(const struct value *spec, const char *name);
+
 /* The value of one container's request or limit: which is "requests" or "limits", name "cpu" (in thousandths) or
  * another (in units). -1 when it is not set. */
 int64_t container_resource(const struct value *container, const char *which, const char *name);

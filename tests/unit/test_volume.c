@@ -72,6 +72,9 @@ static void empty_dirs_are_for_everybody(void **state)
 	_cleanup_object_ struct object *grouped = test_object(
 		POD("{securityContext: {fsGroup: 4321}, volumes: [{name: disk, emptyDir: {}},"
 		    " {name: mem, emptyDir: {medium: Memory}}]}"));
+	_cleanup_object_ struct object *limited = test_object(
+		POD("{volumes: [{name: mem, emptyDir: {medium: Memory, sizeLimit: 16Mi}}, {name: all, emptyDir: {medium: Memory}}],"
+		    " containers: [{name: c, resources: {limits: {memory: 32Mi}}}]}"));
 	struct sandbox_tmpfs *tmpfs;
 	_cleanup_error_ struct error err = ERROR_INIT;
 	gid_t gid;
@@ -87,6 +90,15 @@ static void empty_dirs_are_for_everybody(void **state)
 	assert_int_equal(tmpfs[0].size, 64 << 20);
 	assert_int_equal(tmpfs[0].mode, 0777);
 	assert_int_equal(tmpfs[1].size, 0);
+	/* none holds more than all pods may have together, or this one */
+	assert_int_equal(volumes_prepare(a, &(struct sources){ .pod = pod, .allocatable.memory = 1 << 30 }, below("e"), &tmpfs,
+					 &n, &err), 0);
+	assert_int_equal(tmpfs[0].size, 64 << 20);
+	assert_int_equal(tmpfs[1].size, 1 << 30);
+	assert_int_equal(volumes_prepare(a, &(struct sources){ .pod = limited, .allocatable.memory = 1 << 30 }, below("e"), &tmpfs,
+					 &n, &err), 0);
+	assert_int_equal(tmpfs[0].size, 16 << 20);
+	assert_int_equal(tmpfs[1].size, 32 << 20);
 	/* A second time, as after a restart of the daemon: what is there stays. */
 	assert_int_equal(close(open(below("e/volumes/disk/kept"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
 	assert_int_equal(volumes_prepare(a, &(struct sources){ .pod = grouped }, below("e"), &tmpfs, &n, &err), 0);
