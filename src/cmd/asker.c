@@ -238,6 +238,22 @@ static int add_socket(struct streams *s)
 	return shutdown(ends[1], SHUT_RD) < 0 ? -errno : 0;
 }
 
+/* Sockets to the process of podfs-pod that takes input for the container; it alone is held up by what comes through them. */
+static int add_input(struct streams *s)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		int ends[2];
+
+		if (socketpair(AF_UNIX, types[i] | SOCK_CLOEXEC, 0, ends) < 0)
+			return -errno;
+		s->given[s->n] = ends[0];
+		s->kept[s->n++] = ends[1];
+	}
+	return 0;
+}
+
 static int open_streams(struct streams *s, struct agent_exec *e)
 {
 	int r = 0;
@@ -246,11 +262,12 @@ static int open_streams(struct streams *s, struct agent_exec *e)
 		return 0;
 	for (int i = 0; i < 2 && r == 0; i++)
 		r = e->n_args ? add_pipe(s, false) : add_socket(s);
-	if (r == 0 && e->input && e->n_args)
-		r = add_pipe(s, true);
+	if (r == 0 && e->input)
+		r = e->n_args ? add_pipe(s, true) : add_input(s);
 	e->stdio[0] = s->kept[2];
 	e->stdio[1] = s->kept[0];
 	e->stdio[2] = s->kept[1];
+	e->sizes = s->kept[3];
 	return r;
 }
 
@@ -299,7 +316,7 @@ static void converse(struct asker *a, struct streams *s, uint64_t id)
 void asker_serve(struct asker *a)
 {
 	struct streams s = { .given = { -1, -1, -1, -1 }, .kept = { -1, -1, -1, -1 } };
-	struct request r = { .exec = { .stdio = { -1, -1, -1 } } };
+	struct request r = { .exec = { .stdio = { -1, -1, -1 }, .sizes = -1 } };
 	int e = receive(a, &r);
 
 	if (e == 0)

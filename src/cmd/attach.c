@@ -25,7 +25,7 @@ static const char help[] =
 struct attachment {
 	struct remote remote;
 	struct pump pump;
-	int terminal; /* the pump's: to tell it this one's size; -1: it has none */
+	int sizes; /* where this terminal's are sent; -1: nowhere */
 };
 
 /* Asks, and waits for the answer. */
@@ -43,35 +43,27 @@ static int attach(struct attachment *a, struct error *err)
 	if (answer.type != CONTROL_STARTED)
 		return error_set(err, answer.code < 0 ? answer.code : -EIO, "%s", remote_reason(&answer, text));
 	pump_set_output(&a->pump, fds[0], fds[1]);
-	if (a->remote.input)
-		pump_set_input(&a->pump, fds[2]);
-	else
-		close_fdp(&fds[2]);
-	if (a->remote.input && fds[2] < 0)
-		return error_set(err, -ENOTCONN, "the container takes no input: it has no stdin, or stdinOnce and somebody had it before");
-	if (a->remote.tty && a->remote.input)
-		a->terminal = fds[2];
+	pump_set_input(&a->pump, fds[2]);
+	a->sizes = fds[3];
 	return 0;
 }
 
 /* Until the container has ended, or nobody takes what it writes. */
 static void serve(struct attachment *a)
 {
-	_cleanup_close_ int winch = a->terminal >= 0 ? terminal_open_winch() : -1;
+	_cleanup_close_ int winch = a->sizes >= 0 && a->remote.tty ? terminal_open_winch() : -1;
 	struct pollfd more = { .fd = winch, .events = POLLIN };
 
 	if (a->remote.input && a->remote.tty)
 		terminal_make_raw();
 	if (winch >= 0)
-		terminal_copy_size(a->terminal);
+		terminal_send_size(a->sizes);
 	while (pump_has_output(&a->pump)) {
 		struct signalfd_siginfo info;
 
 		pump_round(&a->pump, &more, 1);
-		if (a->pump.in.to < 0)
-			more.fd = -1;
-		else if (more.revents && read(winch, &info, sizeof(info)) > 0)
-			terminal_copy_size(a->terminal);
+		if (more.revents && read(winch, &info, sizeof(info)) > 0)
+			terminal_send_size(a->sizes);
 	}
 }
 
@@ -82,7 +74,7 @@ int cmd_attach(int argc, char **argv)
 	int r;
 
 	a.remote = REMOTE_INIT;
-	a.terminal = -1;
+	a.sizes = -1;
 	pump_init(&a.pump);
 	r = remote_options(&a.remote, argc, argv, help, true);
 	if (r >= 0)
@@ -100,6 +92,7 @@ int cmd_attach(int argc, char **argv)
 	else
 		(void)fprintf(stderr, "podfs attach: %s\n", error_text(&err));
 	pump_clear(&a.pump);
+	close_fdp(&a.sizes);
 	remote_clear(&a.remote);
 	return r < 0 ? REMOTE_FAILED : 0;
 }

@@ -45,7 +45,8 @@ enum control_flags {
 enum control_answer_type {
 	/*
 	 * With descriptors. CONTROL_RUN, CONTROL_COPY: where its output can be read, its errors, and with CONTROL_INPUT
-	 * where its input is written; or only the terminal's master. CONTROL_ATTACH: likewise, of the container.
+	 * where its input is written; or only the terminal's master. CONTROL_ATTACH: likewise, of the container,
+	 * and with CONTROL_INPUT a fourth, to which each struct winsize of its terminal is sent.
 	 */
 	CONTROL_STARTED = 1,
 	CONTROL_EXITED, /* code: the exit status */

@@ -248,6 +248,14 @@ void terminal_copy_size(int master)
 		(void)ioctl(master, TIOCSWINSZ, &size); /* ignoring: it keeps its own */
 }
 
+void terminal_send_size(int sock)
+{
+	struct winsize size;
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+		(void)send(sock, &size, sizeof(size), MSG_NOSIGNAL | MSG_DONTWAIT); /* ignoring: it keeps its own */
+}
+
 int terminal_open_winch(void)
 {
 	sigset_t set;

@@ -42,6 +42,8 @@ void remote_clear(struct remote *s);
 void terminal_make_raw(void);
 /* Gives a terminal the size of that on standard input. */
 void terminal_copy_size(int master);
+/* Sends it to who sets it there, which may have gone. */
+void terminal_send_size(int sock);
 /* A descriptor that can be read when that size has changed (a struct signalfd_siginfo). */
 int terminal_open_winch(void);
 

@@ -74,18 +74,18 @@ struct agent_exec {
 	const char *namespace, *pod, *container; /* container "": the one that kubectl.kubernetes.io/default-container names,
 						  * else the first */
 	const char *const *args;
-	size_t n_args; /* 0: no program; stdio[1] and [2], stream sockets, are given what the container writes */
+	size_t n_args; /* 0: no program; the streams are sockets, as sandbox_attach() has them */
 	bool tty;     /* a terminal of its own, instead of stdio */
 	bool copy;    /* the arguments are not a program's, but of the container's end of `podfs cp` (pod/copy.h) */
-	bool input;   /* without a program: the container's input is asked for */
+	bool input;   /* without a program: the container's input comes from stdio[0] */
 	int stdio[3];
+	int sizes;    /* with that: of its terminal */
 };
 
 struct agent_exec_reply {
 	enum { AGENT_EXEC_STARTED, AGENT_EXEC_EXITED, AGENT_EXEC_FAILED } type;
 	int code;	  /* the exit status (128 + signal), or a negative errno */
-	int fd;		  /* AGENT_EXEC_STARTED: the terminal's master, or without a program where the container's
-			   * input goes; who is told owns it; -1: there is none */
+	int fd;		  /* AGENT_EXEC_STARTED: the terminal's master; who is told owns it; -1: there is none */
 	const char *text; /* of a failure */
 };
 

@@ -126,7 +126,8 @@ static int start(struct agent *agent, struct agent_exec_job *job, struct error *
 	memcpy(job->uid, p->uid, sizeof(job->uid));
 	(void)snprintf(job->container, sizeof(job->container), "%s", c->name);
 	if (!e->n_args)
-		return sandbox_attach(p->sandbox, c->name, e->stdio + 1, e->input, &job->request, err);
+		return sandbox_attach(p->sandbox, c->name, (const int[]){ e->stdio[1], e->stdio[2], e->stdio[0], e->sizes },
+				      e->input ? 4 : 2, &job->request, err);
 	return agent_launch_exec(agent, p, c, e->args, e->n_args, e->tty ? NULL : e->stdio, e->copy ? "cp" : NULL,
 				 &job->request, err);
 }
@@ -157,6 +158,27 @@ void agent_exec_take(struct agent *agent, struct agent_exec_job *job, uint64_t i
 					job->exec.copy ? COPY_GRACE_MS : 0, &err); /* ignoring: it may have ended */
 }
 
+/* What to tell a person of what podfs-pod refused. */
+static const char *why(const struct agent_exec_job *job, const struct sandbox_event *ev)
+{
+	bool attach = !job->exec.n_args;
+
+	if (ev->type != SANDBOX_ERROR)
+		return ev->text;
+	switch (ev->code) {
+	case -ENOTCONN:
+		return "the container takes no input: it has no stdin, or stdinOnce and somebody had it before";
+	case -EOPNOTSUPP:
+		return "the pod was started by an older podfs, which cannot do this; a pod that is started anew can";
+	case -EAGAIN:
+		return attach ? "too many are attached to the pod" : "too many programs are run beside the pod's own";
+	case -ENOENT:
+		return "the container does not run";
+	default:
+		return ev->text;
+	}
+}
+
 bool agent_exec_event(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
 {
 	struct agent_exec_job *job, *next;
@@ -172,12 +194,12 @@ bool agent_exec_event(struct agent *agent, struct agent_pod *p, struct sandbox_e
 			return true;
 		}
 		if (ev->type == SANDBOX_ATTACHED) { /* and what comes of it concerns nobody here */
-			job->fn(job->arg, &(struct agent_exec_reply){ .type = AGENT_EXEC_STARTED, .fd = steal_fd(&ev->fd) });
+			job->fn(job->arg, &(struct agent_exec_reply){ .type = AGENT_EXEC_STARTED, .fd = -1 });
 			r.code = 0;
 		}
 		HASH_DEL(agent->execs, job);
 		if (ev->type == SANDBOX_ERROR || ev->code < 0) {
-			fail(job, ev->code < 0 ? ev->code : -EIO, ev->text);
+			fail(job, ev->code < 0 ? ev->code : -EIO, why(job, ev));
 			return true;
 		}
 		r.type = AGENT_EXEC_EXITED;

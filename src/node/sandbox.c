@@ -501,12 +501,12 @@ int sandbox_reopen_log(struct sandbox *sb, const char *name, struct error *err)
 	return send_name(sb, POD_REOPEN_LOG, name, 0, NULL, err);
 }
 
-int sandbox_attach(struct sandbox *sb, const char *name, const int out[2], bool input, uint64_t *ret_id, struct error *err)
+int sandbox_attach(struct sandbox *sb, const char *name, const int *fds, size_t n, uint64_t *ret_id, struct error *err)
 {
-	struct pod_name m = { .flags = input ? 0 : POD_ATTACH_NO_INPUT };
+	struct pod_name m = { 0 };
 	int r = copy_name(m.name, name, err);
 
-	return r < 0 ? r : request(sb, &m, sizeof(m), POD_ATTACH, out, out ? 2 : 0, ret_id, err);
+	return r < 0 ? r : request(sb, &m, sizeof(m), POD_ATTACH, fds, n, ret_id, err);
 }
 
 int sandbox_shutdown(struct sandbox *sb, struct error *err)

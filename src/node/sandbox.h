@@ -106,7 +106,7 @@ enum sandbox_event_type {
 	SANDBOX_WARNING,      /* container (may be ""), text */
 	SANDBOX_EXEC_STARTED, /* id; fd: the terminal's master or -1 */
 	SANDBOX_EXEC_EXITED,  /* id, exit_code, signal; code and text when it could not be started */
-	SANDBOX_ATTACHED,     /* id; fd: where the container's input goes, -1: it has none */
+	SANDBOX_ATTACHED,     /* id */
 	SANDBOX_DONE,         /* id: the request is carried out */
 	SANDBOX_ERROR,        /* id, code, text: the request failed */
 	SANDBOX_GONE,         /* podfs-pod has gone: nothing more will come */
@@ -187,9 +187,10 @@ int sandbox_exec(struct sandbox *sb, const struct sandbox_container *c, const in
 int sandbox_stop_exec(struct sandbox *sb, const char *name, uint64_t id, int signal, uint32_t grace_ms,
 		      struct error *err);
 
-/* Has what the container writes from now on copied to two stream sockets (output, errors; borrowed; NULL: none), and asks for its
- * input if `input`. SANDBOX_ATTACHED follows. */
-int sandbox_attach(struct sandbox *sb, const char *name, const int out[2], bool input, uint64_t *ret_id, struct error *err);
+/* Has what the container writes from now on copied to two stream sockets (output, errors; borrowed). With n = 4 its input comes
+ * from the third, a stream socket, and its terminal's sizes from the fourth (POD_ATTACH). SANDBOX_ATTACHED follows, or
+ * SANDBOX_ERROR: -ENOTCONN when it takes no input, -EOPNOTSUPP when podfs-pod is too old. */
+int sandbox_attach(struct sandbox *sb, const char *name, const int *fds, size_t n, uint64_t *ret_id, struct error *err);
 
 /* Kills what still runs and ends podfs-pod, which removes its socket and state; SANDBOX_GONE follows. */
 int sandbox_shutdown(struct sandbox *sb, struct error *err);

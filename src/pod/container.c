@@ -58,6 +58,7 @@ static void close_slot(struct pod *p, struct slot *s)
 	close_fdp(&s->report);
 	close_fdp(&s->input);
 	close_fdp(&s->cgroup);
+	pod_attach_end(p, s);
 	pod_output_close(p, s);
 	s->deadline = 0;
 	s->pending_signal = 0;
@@ -125,7 +126,7 @@ static int make_streams(struct pod *p, struct slot *s, uint32_t flags, int their
 		return -errno;
 	theirs[0] = ends[0];
 	s->input = ends[1];
-	return 0;
+	return nonblocking(ends[1]);
 }
 
 static bool is_cgroup2(int dir)
@@ -260,27 +261,6 @@ int pod_ack(struct pod *p, const struct pod_name *m)
 		return -EBUSY;
 	s->told.acked = 1;
 	pod_state_write(p, index_of(p, s));
-	return 1;
-}
-
-int pod_attach(struct pod *p, int client, struct pod_message *m)
-{
-	const struct pod_name *who = &m->name;
-	struct slot *s = pod_find(p, who->name);
-	bool wants = !(who->flags & POD_ATTACH_NO_INPUT);
-	int fd, r;
-
-	if (!s || s->told.state != POD_STATE_RUNNING)
-		return -ENOENT;
-	if (m->n_fds != 0 && m->n_fds != 2)
-		return -EBADMSG;
-	fd = s->tty ? s->out[0] : wants ? s->input : -1;
-	r = m->n_fds ? pod_output_attach(p, s, m->fds) : 0;
-	if (r < 0)
-		return r;
-	pod_tell(p, client, &s->told, POD_ATTACHED, who->header.id, fd);
-	if (!s->tty && wants && s->stdin_once)
-		close_fdp(&s->input);
 	return 1;
 }
 
@@ -477,7 +457,7 @@ void pod_reap(struct pod *p)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct slot *s;
 
-		if (pod_exec_reaped(p, pid, status))
+		if (pod_attach_reaped(p, pid) || pod_exec_reaped(p, pid, status))
 			continue;
 		s = find_pid(p, pid);
 		if (s)

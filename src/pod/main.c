@@ -39,6 +39,11 @@ void pod_unwatch(struct pod *p, int fd, enum pod_source source, size_t index, bo
 	(void)epoll_ctl(p->epoll, EPOLL_CTL_MOD, fd, &e); /* cannot fail: it is in there */
 }
 
+void pod_forget(struct pod *p, int fd)
+{
+	(void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL); /* ignoring: it was not in there */
+}
+
 static int open_sources(struct pod *p)
 {
 	sigset_t set;

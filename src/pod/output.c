@@ -66,27 +66,32 @@ static void detach(struct attached *a)
 	a->used = false;
 }
 
-int pod_output_attach(struct pod *p, struct slot *s, int fds[2])
+bool pod_output_can_attach(struct pod *p)
 {
-	struct attached *room[2];
 	size_t n = 0;
 
-	for (size_t i = 0; i < POD_ATTACHED_MAX && n < 2; i++) {
+	for (size_t i = 0; i < POD_ATTACHED_MAX; i++) {
 		struct attached *a = &p->attached[i];
 		struct pollfd gone = { .fd = a->fd };
 
 		/* Who has gone without being written to since is found here. */
 		if (a->used && poll(&gone, 1, 0) > 0 && (gone.revents & POLLHUP))
 			detach(a);
-		if (!a->used)
-			room[n++] = a;
+		n += !a->used;
 	}
-	if (n < 2)
-		return -EAGAIN;
-	for (n = 0; n < 2; n++)
-		*room[n] = (struct attached){ .fd = steal_fd(&fds[n]), .used = true, .slot = (int)(s - p->slots),
-					      .which = n ? CRILOG_STDERR : CRILOG_STDOUT };
-	return 0;
+	return n >= 2;
+}
+
+void pod_output_attach(struct pod *p, struct slot *s, int fds[2])
+{
+	for (size_t i = 0, n = 0; i < POD_ATTACHED_MAX && n < 2; i++) {
+		if (p->attached[i].used)
+			continue;
+		(void)shutdown(fds[n], SHUT_RD); /* ignoring: it was, so that nothing is in it when it is closed */
+		p->attached[i] = (struct attached){ .fd = steal_fd(&fds[n]), .used = true, .slot = (int)(s - p->slots),
+						    .which = n ? CRILOG_STDERR : CRILOG_STDOUT };
+		n++;
+	}
 }
 
 /* Who reads too slowly misses what does not fit: nobody waits for that, and the log has it all. */
@@ -129,6 +134,14 @@ static void pace(struct pod *p, struct slot *s, enum crilog_which which, bool on
 	(void)fcntl(s->out[which], F_SETPIPE_SZ, on ? PACE_PIPE : USUAL_PIPE); /* ignoring: only slower, or larger */
 }
 
+/* A relay may have a terminal's master as well. */
+static void close_stream(struct pod *p, struct slot *s, enum crilog_which which)
+{
+	if (s->out[which] >= 0)
+		pod_forget(p, s->out[which]);
+	close_fdp(&s->out[which]);
+}
+
 void pod_output_close(struct pod *p, struct slot *s)
 {
 	pace(p, s, CRILOG_STDOUT, false);
@@ -136,8 +149,8 @@ void pod_output_close(struct pod *p, struct slot *s)
 	for (size_t i = 0; i < POD_ATTACHED_MAX; i++)
 		if (p->attached[i].used && &p->slots[p->attached[i].slot] == s)
 			detach(&p->attached[i]);
-	close_fdp(&s->out[0]);
-	close_fdp(&s->out[1]);
+	close_stream(p, s, CRILOG_STDOUT);
+	close_stream(p, s, CRILOG_STDERR);
 	close_fdp(&s->log.fd);
 	if (s->rests)
 		(void)munmap(s->rests, RESTS_SIZE); /* ignoring: cannot fail for what was mapped */
@@ -215,7 +228,7 @@ static size_t copy_all(struct pod *p, struct slot *s, enum crilog_which which, i
 	/* A terminal ends with EIO, its unfinished line is still here. */
 	crilog_feed(&s->log, which, NULL, 0, true, clock_realtime());
 	pace(p, s, which, false);
-	close_fdp(&s->out[which]);
+	close_stream(p, s, which);
 	return total;
 }
 

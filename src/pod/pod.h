@@ -17,8 +17,9 @@
 
 enum {
 	POD_CLIENTS_MAX = 8,
-	POD_EXECS_MAX = 64,
+	POD_EXECS_MAX = 256,
 	POD_ATTACHED_MAX = 32, /* sockets: two for each who is attached */
+	POD_RELAYS_MAX = POD_ATTACHED_MAX / 2,
 };
 
 /* How much one of its streams brings: see output.c. */
@@ -73,6 +74,12 @@ struct attached {
 	enum crilog_which which;
 };
 
+/* The process that takes the input of one who is attached (attach.c). */
+struct relay {
+	pid_t pid; /* 0 = free */
+	int slot;
+};
+
 struct client {
 	int fd; /* -1 = free */
 	bool subscribed;
@@ -94,6 +101,7 @@ struct pod {
 	struct client clients[POD_CLIENTS_MAX];
 	struct exec execs[POD_EXECS_MAX];
 	struct attached attached[POD_ATTACHED_MAX];
+	struct relay relays[POD_RELAYS_MAX];
 	size_t n_slots; /* slots in use, from the first */
 	struct slot slots[POD_CONTAINERS_MAX];
 	char logs[POD_CONTAINERS_MAX][POD_PATH_SIZE];
@@ -110,6 +118,8 @@ enum pod_source { SOURCE_SIGNAL = 1, SOURCE_TIMER, SOURCE_LISTENER, SOURCE_CLIEN
 
 /* main.c: watches fd for input. 0 or negative errno. */
 int pod_watch(struct pod *p, int fd, enum pod_source source, size_t index);
+/* Looks at it no more, though another process may have it open. */
+void pod_forget(struct pod *p, int fd);
 /* Looks at it for input no more, but for its end; or again. */
 void pod_unwatch(struct pod *p, int fd, enum pod_source source, size_t index, bool again);
 
@@ -134,7 +144,6 @@ struct slot *pod_find(struct pod *p, const char *name);
 int pod_start_container(struct pod *p, struct pod_message *m);
 int pod_stop(struct pod *p, const struct pod_stop *m);
 int pod_ack(struct pod *p, const struct pod_name *m);
-int pod_attach(struct pod *p, int client, struct pod_message *m);
 void pod_shutdown(struct pod *p, uint32_t grace_ms);
 void pod_report_input(struct pod *p, size_t index);
 void pod_reap(struct pod *p);
@@ -152,10 +161,18 @@ void pod_output(struct pod *p, size_t index, enum crilog_which which);
 void pod_output_paced(struct pod *p);
 /* The container has ended: all that it wrote. */
 void pod_output_drain(struct pod *p, struct slot *s);
-/* Has what a container writes from now on copied to the two sockets as well, which it takes. -EAGAIN: too many have that. */
-int pod_output_attach(struct pod *p, struct slot *s, int fds[2]);
+/* Whether there is room for one more; who has gone is forgotten. */
+bool pod_output_can_attach(struct pod *p);
+/* Has what a container writes from now on copied to the two sockets as well, which it takes. There was room. */
+void pod_output_attach(struct pod *p, struct slot *s, int fds[2]);
 /* Gives memory back when its time has come. Returns the monotonic time of the next look, 0 for none. */
 int64_t pod_output_trim(struct pod *p, int64_t now);
+
+/* attach.c */
+int pod_attach(struct pod *p, int client, struct pod_message *m);
+bool pod_attach_reaped(struct pod *p, pid_t pid);
+/* The container has ended. */
+void pod_attach_end(struct pod *p, const struct slot *s);
 
 /* exec.c */
 int pod_exec(struct pod *p, int client, struct pod_message *m);

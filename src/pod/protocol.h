@@ -45,9 +45,12 @@ enum pod_message_type {
 	POD_STOP = 5,      /* struct pod_stop */
 	POD_ACK = 6,       /* struct pod_name: the exit of that run is recorded, do not tell it again */
 	POD_REOPEN_LOG = 7, /* struct pod_name: the log file was rotated */
-	POD_ATTACH = 8,    /* struct pod_name; descriptors: none, or two stream sockets that its output and errors are
-			    * copied to from now on; answered by POD_ATTACHED with the container's input */
+	/* 8 was POD_ATTACH as long as it gave away the container's input. It is refused: -EOPNOTSUPP */
 	POD_SHUTDOWN = 9,  /* struct pod_header: kill what runs, remove socket and state, exit */
+	POD_ATTACH = 10,   /* struct pod_name; descriptors: two stream sockets that its output and errors are copied to from
+			    * now on; with two more, what comes from the first, a stream, is its input until that ends, and
+			    * each struct winsize from the second, SOCK_SEQPACKET, is its terminal's new size. Answered by
+			    * POD_ATTACHED, or by -ENOTCONN when it takes no input, -EAGAIN when too many are attached */
 	/* podfs-pod to client */
 	POD_READY = 64,        /* struct pod_ready; descriptor: the network namespace */
 	POD_STARTED = 65,      /* struct pod_event from here on */
@@ -58,8 +61,7 @@ enum pod_message_type {
 	POD_WARNING = 70,
 	POD_EXEC_STARTED = 71, /* descriptor: the terminal's master, when one was asked for */
 	POD_EXEC_EXITED = 72,
-	POD_ATTACHED = 73, /* descriptor: the write end of the container's stdin, or its terminal's master; none if it has
-			    * none, or none any more, or none was asked for */
+	POD_ATTACHED = 73,
 	POD_DONE = 74,     /* the request with this id is carried out */
 	POD_ERROR = 75,    /* the request with this id failed: code and text */
 };
@@ -124,15 +126,11 @@ struct pod_stop {
 	uint64_t exec_id;
 };
 
-enum pod_attach_flags {
-	POD_ATTACH_NO_INPUT = 1 << 0, /* the input, which with POD_STDIN_ONCE only the first is given, is left to others */
-};
-
 struct pod_name {
 	struct pod_header header;
 	char name[POD_NAME_SIZE];
 	uint32_t restart;
-	uint32_t flags; /* POD_ATTACH: enum pod_attach_flags */
+	uint32_t flags;
 };
 
 enum pod_ready_flags {

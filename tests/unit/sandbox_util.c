@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -300,3 +301,25 @@ const char *log_text(const struct plan *p)
 	return out;
 }
 
+
+int attach(struct sandbox *sb, const char *name)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_STREAM, SOCK_STREAM, SOCK_SEQPACKET };
+	int ours[4], theirs[4];
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		int ends[2];
+
+		assert_int_equal(socketpair(AF_UNIX, types[i] | SOCK_CLOEXEC, 0, ends), 0);
+		ours[i] = ends[0];
+		theirs[i] = ends[1];
+	}
+	assert_int_equal(sandbox_attach(sb, name, theirs, ARRAY_SIZE(theirs), NULL, NULL), 0);
+	(void)wait_for(sb, SANDBOX_ATTACHED);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		close_fdp(&theirs[i]);
+		if (i != 2)
+			close_fdp(&ours[i]);
+	}
+	return ours[2];
+}

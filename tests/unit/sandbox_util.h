@@ -73,6 +73,9 @@ void start(struct sandbox *sb, struct plan *p);
 /* Starts it and waits for its end. */
 struct sandbox_event run(struct sandbox *sb, struct plan *p);
 
+/* Attaches, and waits for that. Returns where the container's input goes. */
+int attach(struct sandbox *sb, const char *name);
+
 /* Waits until the log holds `text`. */
 void wait_for_log(const struct plan *p, const char *text);
 

@@ -428,6 +428,7 @@ static void expect(int fd, const char *text)
 
 static void test_terminals(void **state)
 {
+	_cleanup_close_ int input = -1;
 	struct sandbox *sb;
 	struct sandbox_event ev;
 	struct plan p;
@@ -450,11 +451,8 @@ static void test_terminals(void **state)
 	assert_int_equal(wait_for(sb, SANDBOX_EXEC_EXITED).exit_code, 3);
 	sandbox_event_clear(&ev);
 
-	assert_int_equal(sandbox_attach(sb, "app", NULL, true, &id, NULL), 0);
-	ev = wait_for(sb, SANDBOX_ATTACHED);
-	assert_true(ev.fd >= 0);
-	assert_int_equal(write(ev.fd, "text\n", 5), 5);
-	sandbox_event_clear(&ev);
+	input = attach(sb, "app");
+	assert_int_equal(write(input, "text\n", 5), 5);
 	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 2);
 	assert_non_null(strstr(log_text(&p), "got text"));
 	assert_non_null(strstr(log_text(&p), "character special file"));
@@ -463,8 +461,8 @@ static void test_terminals(void **state)
 
 static void test_stdin(void **state)
 {
+	_cleanup_close_ int input = -1;
 	struct sandbox *sb;
-	struct sandbox_event ev;
 	struct plan p;
 
 	need_root();
@@ -473,10 +471,9 @@ static void test_stdin(void **state)
 	p.c.flags = POD_STDIN | POD_STDIN_ONCE;
 	start(sb, &p);
 	(void)wait_for(sb, SANDBOX_STARTED);
-	assert_int_equal(sandbox_attach(sb, "app", NULL, true, NULL, NULL), 0);
-	ev = wait_for(sb, SANDBOX_ATTACHED);
-	assert_int_equal(write(ev.fd, "one\n", 4), 4);
-	sandbox_event_clear(&ev);
+	input = attach(sb, "app");
+	assert_int_equal(write(input, "one\n", 4), 4);
+	close_fdp(&input);
 	assert_int_equal(wait_for(sb, SANDBOX_EXITED).exit_code, 0);
 	assert_string_equal(log_text(&p), "stdout F one\nstdout F end\n");
 
@@ -488,6 +485,7 @@ static void test_stdin(void **state)
 
 static void test_rotation(void **state)
 {
+	_cleanup_close_ int input = -1;
 	struct sandbox *sb;
 	char moved[600];
 	struct plan p;
@@ -502,12 +500,8 @@ static void test_rotation(void **state)
 	assert_int_equal(rename(p.log, moved), 0);
 	assert_int_equal(sandbox_reopen_log(sb, "app", NULL), 0);
 	(void)wait_for(sb, SANDBOX_DONE);
-	assert_int_equal(sandbox_attach(sb, "app", NULL, true, NULL, NULL), 0);
-	{
-		_cleanup_sandbox_event_ struct sandbox_event ev = wait_for(sb, SANDBOX_ATTACHED);
-
-		assert_int_equal(write(ev.fd, "go\n", 3), 3);
-	}
+	input = attach(sb, "app");
+	assert_int_equal(write(input, "go\n", 3), 3);
 	(void)wait_for(sb, SANDBOX_EXITED);
 	assert_string_equal(log_text(&p), "stdout F after\n");
 	shut_down(sb);

@@ -222,6 +222,7 @@ static void test_propagation(void **state)
 		{ .type = "bind", .target = "/shared", .flags = SPEC_MOUNT_RECURSIVE | SPEC_MOUNT_RSHARED },
 	};
 	char dir[512];
+	_cleanup_close_ int input = -1;
 	struct sandbox *sb;
 	struct plan p;
 
@@ -246,12 +247,8 @@ static void test_propagation(void **state)
 	assert_string_equal(read_file(path_of("outside/propagation/container/made")), "x\n");
 	assert_int_equal(mount("tmpfs", path_of("outside/propagation/host"), "tmpfs", 0, NULL), 0);
 	write_file(path_of("outside/propagation/host/file"), "from the host\n", 0644);
-	assert_int_equal(sandbox_attach(sb, "app", NULL, true, NULL, NULL), 0);
-	{
-		_cleanup_sandbox_event_ struct sandbox_event ev = wait_for(sb, SANDBOX_ATTACHED);
-
-		assert_int_equal(write(ev.fd, "\n", 1), 1);
-	}
+	input = attach(sb, "app");
+	assert_int_equal(write(input, "\n", 1), 1);
 	(void)wait_for(sb, SANDBOX_EXITED);
 	assert_string_equal(log_text(&p), "stdout F up\nstdout F from the host\nstdout F /private/host:\nstdout F \n"
 					  "stdout F /slave/container:\nstdout F made\n");
