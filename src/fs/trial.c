@@ -43,16 +43,28 @@ int fs_trial_define(struct fs *fs, struct buf *trials, const struct value *defin
 	return buf_failed(trials) || schema_custom_define(definition) == -ENOMEM ? -ENOMEM : 0;
 }
 
-void fs_trial_undo(struct fs *fs, struct buf *trials)
+/* What the store says now. Another commit may change that meanwhile: the cache shows the change before it makes the kind known
+ * by it, so that either this is seen to be old, or the newer one comes after it. */
+static void set_back(struct fs *fs, const char *name)
 {
-	for (size_t at = 0; !buf_failed(trials) && at < trials->len; at += strlen(trials->data + at) + 1) {
-		const char *name = trials->data + at;
-		_cleanup_object_ struct object *live = in_store(fs, name);
+	uint64_t rev, now;
 
+	do {
+		_cleanup_object_ struct object *live = in_store(fs, name), *again = NULL;
+
+		rev = live ? object_revision(live) : 0;
 		if (live)
 			(void)schema_custom_define(object_root(live)); /* ignoring -ENOMEM: the newer schema stays until a restart */
 		else
 			schema_custom_remove(name);
-	}
+		again = in_store(fs, name);
+		now = again ? object_revision(again) : 0;
+	} while (now != rev);
+}
+
+void fs_trial_undo(struct fs *fs, struct buf *trials)
+{
+	for (size_t at = 0; !buf_failed(trials) && at < trials->len; at += strlen(trials->data + at) + 1)
+		set_back(fs, trials->data + at);
 	buf_clear(trials);
 }

@@ -16,7 +16,7 @@ bool fs_trial_is_definition(const struct value *doc);
  * -ENOMEM. */
 int fs_trial_define(struct fs *fs, struct buf *trials, const struct value *definition,
 		    const struct schema_manifest_object *docs, size_t n);
-/* The commit failed: those kinds are what the store says of them again. Clears the names. */
+/* The commit is over: those kinds are what the store says of them. Clears the names. */
 void fs_trial_undo(struct fs *fs, struct buf *trials);
 
 #endif

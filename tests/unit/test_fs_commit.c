@@ -2,6 +2,7 @@
 /* Commits of manifests without a mount: what becomes of documents, of what is declared twice, taken back, or waits. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +14,12 @@
 #include "fs/commit.h"
 #include "fs/decl.h"
 #include "fs/frame.h"
+#include "fs/place.h"
 #include "fs/prune.h"
+#include "fs/trial.h"
 #include "fs/waiting.h"
+#include "schema/custom.h"
+#include "schema/table.h"
 
 struct world {
 	char dir[64];
@@ -69,6 +74,7 @@ static int tear_down(void **state)
 {
 	struct world *w = *state;
 
+	schema_custom_remove("foos.a.b");
 	fs_session_free(w->fs);
 	registry_free(w->registry);
 	cache_free(w->cache);
@@ -90,25 +96,34 @@ static void on_done(struct fs *fs, void *arg, const struct fs_commit_result *res
 		assert_non_null(result->now);
 }
 
-/* Writes a manifest of config maps; the outcome is in w. */
-static int put(struct world *w, const char *file, const char *text)
+/* Writes a manifest of that kind (NULL: of any); the outcome is in w. */
+static int put_kind(struct world *w, const struct schema_kind *kind, const char *file, const char *text)
 {
 	_cleanup_blob_ struct fs_blob *blob = fs_blob_new(text, strlen(text));
 	char key[128];
 	const struct fs_commit_request q = {
-		.target = { .key = key, .path = file, .ns = "default", .kind = schema_kind_by_plural("configmaps") },
+		.target = { .key = key, .path = file, .ns = "default", .kind = kind },
 		.text = blob,
 		.attr = { .ino = 5, .mode = 0644 },
 		.who = { .agent = "mount" },
 		.access = NULL,
 	};
 
-	(void)snprintf(key, sizeof(key), FS_MANIFESTS_PREFIX "kinds/default/configmaps/%s", file);
+	if (kind)
+		(void)snprintf(key, sizeof(key), FS_KINDS_PREFIX "default/%s/%s", kind->plural, file);
+	else
+		(void)snprintf(key, sizeof(key), FS_TREE_PREFIX "1/%s", file);
 	w->code = 1;
 	fs_commit_start(w->fs, &q, on_done, w);
 	fs_loop_drain(w->fs);
 	assert_int_not_equal(w->code, 1);
 	return w->code;
+}
+
+/* One of config maps. */
+static int put(struct world *w, const char *file, const char *text)
+{
+	return put_kind(w, schema_kind_by_plural("configmaps"), file, text);
 }
 
 static void on_removed(struct fs *fs, void *arg, int result)
@@ -372,6 +387,86 @@ static void test_large(void **state)
 	assert_null(get(w, "big"));
 }
 
+/* --- custom kinds --- */
+
+#define DEFINITION                                                                                                      \
+	"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: foos.a.b}\n"              \
+	"spec: {group: a.b, scope: Namespaced, names: {plural: foos, kind: Foo}, versions: [{name: v1, served: true, "    \
+	"storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: "         \
+	"{size: {type: integer}}}}}}}]}\n"
+
+static const struct writer other = { .agent = "test" };
+
+/* Where the definition has the fields of spec. */
+static struct value *properties_of(struct value *definition)
+{
+	struct value *schema = value_path(value_at(value_path(definition, "spec", "versions"), 0), "schema", "openAPIV3Schema");
+
+	return value_path(schema, "properties", "spec", "properties");
+}
+
+static int set_maximum(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	value_set_int(a, value_get(properties_of(root), "size"), "maximum", *(const int64_t *)arg);
+	return 0;
+}
+
+static int change_definition(struct world *w, registry_change_fn fn, void *arg)
+{
+	return registry_modify(w->registry, &other, schema_kind_by_plural("customresourcedefinitions"), NULL, "foos.a.b", NULL, 0,
+			       0, fn, arg);
+}
+
+static int64_t known_maximum(void)
+{
+	const struct schema_kind *kind = schema_kind_by_plural("foos.a.b");
+	const struct schema_type *size = kind ? schema_member(schema_member(kind->type, "spec"), "size") : NULL;
+
+	return size ? value_int(value_get(size->json, "maximum"), -1) : -2;
+}
+
+struct change {
+	struct world *w;
+	pthread_barrier_t *start;
+	int64_t maximum;
+	int result;
+};
+
+static void *change_main(void *arg)
+{
+	struct change *c = arg;
+
+	(void)pthread_barrier_wait(c->start);
+	c->result = change_definition(c->w, set_maximum, &c->maximum);
+	return NULL;
+}
+
+/* A trial ends while another commit changes the same definition: the newer one is in force, whoever comes first. */
+static void test_trial_and_another(void **state)
+{
+	struct world *w = *state;
+	pthread_barrier_t start;
+
+	assert_int_equal(put_kind(w, NULL, "all.yaml", DEFINITION), 0);
+	assert_int_equal(pthread_barrier_init(&start, NULL, 2), 0);
+	for (int64_t i = 1; i <= 1000; i++) {
+		struct change c = { .w = w, .start = &start, .maximum = i };
+		struct buf trials = BUF_INIT;
+		pthread_t thread;
+
+		buf_append(&trials, "foos.a.b", sizeof("foos.a.b"));
+		assert_int_equal(pthread_create(&thread, NULL, change_main, &c), 0);
+		(void)pthread_barrier_wait(&start);
+		for (int64_t spin = i % 100 * 20; spin; spin--)
+			__asm__ volatile("");
+		fs_trial_undo(w->fs, &trials);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(c.result, 0);
+		assert_int_equal(known_maximum(), i);
+	}
+	assert_int_equal(pthread_barrier_destroy(&start), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_terminating, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_large, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_trial_and_another, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
