@@ -192,6 +192,29 @@ static struct crilog open_rotating(void)
 	return log;
 }
 
+/* The linker sends what crilog.c calls here (--wrap). */
+static bool replaces; /* as a file system does that knows no RENAME_NOREPLACE */
+
+int __real_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags);
+int __wrap_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags);
+
+int __wrap_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags)
+{
+	if (replaces && flags) {
+		errno = EINVAL;
+		return -1;
+	}
+	return __real_renameat2(olddir, old, newdir, new, flags);
+}
+
+static ino_t inode_of(const struct crilog *log)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(log->fd, &st), 0);
+	return st.st_ino;
+}
+
 static off_t size_of(unsigned number)
 {
 	char name[160];
@@ -274,13 +297,68 @@ static void test_rotation_fails(void **state)
 	close_fdp(&log.fd);
 }
 
+/* Fills the log by one file more than it has. */
+static void fill_one(struct crilog *log)
+{
+	char words[100];
+	uint32_t before = log->rotations;
+	ino_t file = inode_of(log);
+
+	memset(words, 'x', sizeof(words));
+	words[99] = '\n';
+	for (unsigned i = 0; i < MAX_SIZE && log->rotations == before && inode_of(log) == file; i++)
+		feed(log, CRILOG_STDOUT, words, sizeof(words), false);
+}
+
+/* A file system whose renames always replace: podfs-pod alone makes such names, and looks whether one is there. */
+static void test_rotation_where_renames_replace(void **state)
+{
+	struct crilog log = open_rotating();
+	char name[160];
+
+	replaces = true;
+	fill_one(&log);
+	assert_int_equal(log.rotations, 1);
+	assert_true(size_of(1) > MAX_SIZE / 2 && size_of(1) <= MAX_SIZE);
+	(void)snprintf(name, sizeof(name), "%s.2", path);
+	assert_int_equal(mkdir(name, 0700), 0);
+	fill_one(&log);
+	assert_int_equal(log.rotations, 3);
+	assert_true(size_of(3) > MAX_SIZE / 2 && size_of(3) <= MAX_SIZE);
+	replaces = false;
+	assert_int_equal(log.lost, 0);
+	assert_true(log.size <= MAX_SIZE && !log.failing);
+	close_rotating(&log);
+}
+
+/* Somebody has removed the file: a new one is begun, and no number is used up. */
+static void test_rotation_of_a_removed_file(void **state)
+{
+	struct crilog log = open_rotating();
+
+	for (unsigned i = 0; i < 2; i++) {
+		replaces = i;
+		assert_int_equal(unlink(path), 0);
+		fill_one(&log);
+		assert_int_equal(log.rotations, 0);
+		assert_true(size_of(0) > 0 && (uint64_t)size_of(0) == log.size);
+	}
+	replaces = false;
+	assert_int_equal(log.lost, 0);
+	fill_one(&log);
+	assert_int_equal(log.rotations, 1);
+	assert_true(size_of(1) > MAX_SIZE / 2);
+	close_rotating(&log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),   cmocka_unit_test(test_lines),	 cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_pieces), cmocka_unit_test(test_full_disk), cmocka_unit_test(test_nowhere),
 		cmocka_unit_test(test_rotation), cmocka_unit_test(test_rotation_in_a_line),
-		cmocka_unit_test(test_rotation_fails),
+		cmocka_unit_test(test_rotation_fails), cmocka_unit_test(test_rotation_where_renames_replace),
+		cmocka_unit_test(test_rotation_of_a_removed_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
