@@ -213,6 +213,42 @@ static void test_filter_is_made_once(void **state)
 	security_seccomp_release();
 }
 
+/* A profile's numbers are kept exactly, or the profile is refused: a filter for another number would pass for this one's. */
+static void test_numbers_of_a_profile(void **state)
+{
+	static const struct {
+		const char *value;
+		bool taken;
+	} T[] = {
+		{ "16", true }, { "9223372036854775807", true }, { "9223372036854775808", false },
+		{ "18446744073709551615", false }, { "1e30", false }, { "1.5", false }, { "\"16\"", false },
+	};
+	char dir[] = "/tmp/podfs-seccomp.XXXXXX", path[sizeof(dir) + 16];
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/profile", dir);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(T); i++) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+		const char *value = T[i / 2].value;
+		FILE *f = fopen(path, "we");
+		const void *code;
+		size_t size;
+		int r;
+
+		assert_non_null(f);
+		assert_true(fprintf(f, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"socket\"], "
+				       "\"action\": \"SCMP_ACT_ERRNO\", \"args\": [{\"index\": 0, \"op\": \"SCMP_CMP_MASKED_EQ\", "
+				       "\"value\": %s, \"valueTwo\": %s}]}]}", i % 2 ? "1" : value, i % 2 ? value : "1") > 0);
+		assert_int_equal(fclose(f), 0);
+		r = security_seccomp_local(dir, "profile", &code, &size, &err);
+		if ((r == 0) != T[i / 2].taken || (r < 0 && !strstr(error_text(&err), "no whole number below 2^63")))
+			fail_msg("%s: %d %s", value, r, error_text(&err));
+		security_seccomp_local_release();
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_apply),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_filter_is_made_once),
+		cmocka_unit_test(test_numbers_of_a_profile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/remove.h"
+#include "image/pull.h"
 #include "image/skopeo.h"
 
 static void test_message(void **state)
@@ -133,11 +135,51 @@ static void test_lifeline(void **state)
 	assert_int_equal(close(ends[0]), 0);
 }
 
+/* A registry on loopback may do without TLS, and no other: the address decides, not how a name begins. */
+static void test_plain(void **state)
+{
+	static const struct {
+		const char *domain;
+		bool plain;
+	} T[] = {
+		{ "127.0.0.1", true },	  { "127.0.0.1:5000", true },	   { "127.255.3.4:80", true },
+		{ "localhost", true },	  { "localhost:5000", true },	   { "[::1]:5000", true },
+		{ "127.example.org", false }, { "127.0.0.1.example.org:5000", false }, { "127.0.0.1x:80", false },
+		{ "127.1:5000", false },  { "localhost.example.org", false }, { "localhosts:80", false },
+		{ "[::2]:5000", false },  { "128.0.0.1:5000", false },	   { "registry.example.org", false },
+	};
+	char dir[64], store[] = "/tmp/podfs-pull.XXXXXX";
+	_cleanup_free_ char *below = NULL;
+
+	assert_non_null(mkdtemp(store));
+	assert_true(asprintf(&below, "%s/pull", store) > 0);
+	assert_int_equal(mkdir(below, 0700), 0);
+	install(dir, "echo \"asked: $*\" >&2; exit 1");
+	for (size_t i = 0; i < ARRAY_SIZE(T); i++) {
+		_cleanup_error_ struct error err = ERROR_INIT;
+		_cleanup_free_ char *reference = NULL;
+		const struct pull_options o = { .store = store, .work = "w", .importer = "/nowhere", .architecture = "amd64",
+						.lifeline = -1 };
+		struct pull_options with = o;
+		int status;
+
+		assert_true(asprintf(&reference, "%s/app:1", T[i].domain) > 0);
+		with.reference = reference;
+		assert_true(pull_run(&with, &status, &err) < 0);
+		if (!strstr(error_text(&err), "asked: ") || !strstr(error_text(&err), T[i].domain) ||
+		    (strstr(error_text(&err), "--tls-verify=false") != NULL) != T[i].plain)
+			fail_msg("%s: %s", T[i].domain, error_text(&err));
+	}
+	uninstall(dir);
+	assert_int_equal(remove_tree(AT_FDCWD, store), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_message),
 		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_lifeline),
 	};
