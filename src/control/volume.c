@@ -141,6 +141,15 @@ static void bind_volume(struct arena *a, struct value *root, const struct object
 	set_volume_phase(a, root, "Bound", NULL, now);
 }
 
+/* Changes an object, or, where nothing is to be changed, has the transaction hold only while it is as it was read. */
+static int put_or_check(struct txn *t, const struct object *o, struct value *root)
+{
+	int r = txn_update(t, o, root, TXN_BOTH, NULL);
+
+	return r < 0 || txn_puts(t, object_key(o)) ? r : txn_check(t, object_key(o), object_revision(o));
+}
+
+/* The two were read one after the other: the store sees to it that both are still so. */
 static int commit_binding(struct controller *c, const struct object *claim, const struct object *volume)
 {
 	_cleanup_txn_ struct txn *t = txn_new(controller_registry(c), controller_writer(c));
@@ -152,10 +161,10 @@ static int commit_binding(struct controller *c, const struct object *claim, cons
 		return -ENOMEM;
 	bind_claim(a, x, claim, volume);
 	bind_volume(a, y, volume, claim, registry_now(controller_registry(c)));
-	r = txn_update(t, claim, x, TXN_BOTH, NULL);
+	r = put_or_check(t, claim, x);
 	if (r == 0)
-		r = txn_update(t, volume, y, TXN_BOTH, NULL);
-	return r < 0 ? r : txn_commit(t, 0, NULL);
+		r = put_or_check(t, volume, y);
+	return r < 0 || (!txn_puts(t, object_key(claim)) && !txn_puts(t, object_key(volume))) ? r : txn_commit(t, 0, NULL);
 }
 
 static int carry_out_claim(struct controller *c, const struct object *claim, const struct claim_plan *p)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/unlinked.h"
+#include "store/retain.h"
 
 /* A text that several objects wait with. */
 struct text {
@@ -315,14 +316,19 @@ static void on_removed(struct fs *fs, void *arg, int result, uint64_t rev)
 static int add_removal(struct fs *fs, struct txn *t, struct pending *n, struct removal *r)
 {
 	_cleanup_object_ struct object *o = cache_get_key(fs->cache, n->key);
-	char *key = strdup(n->key);
+	char *key;
 	int err;
 
+	if (txn_puts(t, n->key))
+		return 0; /* a volume that is kept, in the same transaction, for a claim that goes: its own turn comes next */
+	key = strdup(n->key);
 	if (!key)
 		return -ENOMEM;
 	r->keys[r->n++] = key;
 	n->submitted = true;
 	err = fs_prune_unput(t, key);
+	if (err == 0 && o && !object_is_deleting(o))
+		err = retain_volumes(t, fs->registry, o);
 	if (err == 0 && o && !object_is_deleting(o))
 		err = txn_delete(t, o, NULL);
 	return err;
