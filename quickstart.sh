@@ -13,7 +13,7 @@ build_packages="gcc libc6-dev make autoconf automake pkgconf xz-utils libfuse3-d
 libseccomp-dev libmnl-dev libnftables-dev libarchive-dev nettle-dev libbsd-dev libcurl4-openssl-dev libcmocka-dev uthash-dev"
 run_packages="ca-certificates curl iproute2 procps mmdebstrap skopeo"
 check_packages="attr busybox-static clang clang-tidy cppcheck groff-base libcap2-bin libclang-rt-dev mandoc nftables rsync shellcheck
-ed docker-registry git jq nano openssl patch perl python3 skopeo vim zstd"
+ed docker-registry git jq nano openssl patch perl python3 qemu-system-x86 skopeo vim zstd"
 
 bold='' green='' plain=''
 [ ! -t 1 ] || { bold=$'\033[1m' green=$'\033[32m' plain=$'\033[0m'; }
@@ -170,6 +170,8 @@ check)
 	# shellcheck disable=SC2086
 	packages $build_packages $run_packages $check_packages
 	[ "$had_registry" = installed ] || [ ! -d /run/systemd/system ] || systemctl disable -q --now docker-registry || :
+	tests/ci/guest-kernel build/guest-kernel >build/guest-kernel.log 2>&1 ||
+		say "No kernel for a guest: its test will be skipped"
 	shift
 	exec tests/ci/check "$@"
 	;;

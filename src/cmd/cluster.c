@@ -204,7 +204,7 @@ static int start_agent(struct cluster *c, struct error *err)
 		.node_name = c->config.node_name, .host_ip = host_ip, .state_dir = c->config.state_dir,
 		.run_dir = c->config.run_dir, .log_dir = c->config.log_dir,
 		.log_max_size = c->config.log_max_size, .log_max_files = c->config.log_max_files,
-		.cgroup_parent = c->config.cgroup_parent,
+		.cgroup_parent = c->config.cgroup_parent, .pod_max_pids = c->config.pod_max_pids,
 		.pod_program = c->programs[0], .probe_program = c->programs[3], .images = c->image_store,
 		.image_gc = c->config.image_gc, .eviction = c->config.eviction, .reserved = c->config.reserved,
 		.network = &network_ops,

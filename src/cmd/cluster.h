@@ -21,6 +21,7 @@ struct cluster_config {
 	uint64_t log_max_size;	   /* bytes of a container's log at which it is rotated; 0: never */
 	unsigned log_max_files;	   /* of one run that are kept, and how many runs */
 	const char *cgroup_parent; /* "podfs" */
+	int64_t pod_max_pids;	   /* processes and threads that a pod may have; 0: any number */
 	const char *node_name;	   /* NULL: the host's name */
 	const char *pod_cidr;	   /* NULL: chosen */
 	struct image_gc_policy image_gc;

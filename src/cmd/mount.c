@@ -51,6 +51,7 @@ static const char help[] =
 	"  --system-reserved, --kube-reserved RESOURCE=AMOUNT,...\n"
 	"                       keep cpu, memory and ephemeral-storage from pods\n"
 	"  --cgroup-parent NAME control group of all pods (default " DEFAULT_CGROUP_PARENT ")\n"
+	"  --pod-max-pids N     let a pod have so many processes and threads (default 0: any number)\n"
 	"  --max-deaths N       give the mount up when the daemon died N times in 30 s (default 5)\n"
 	"  --debug              log more\n"
 	"  --help               this text\n";
@@ -66,6 +67,7 @@ static const struct option long_options[] = {
 	{ "eviction-hard", required_argument, NULL, 'e' }, { "eviction-pressure-transition-period", required_argument, NULL, 'E' },
 	{ "system-reserved", required_argument, NULL, 'k' }, { "kube-reserved", required_argument, NULL, 'k' },
 	{ "image-gc", required_argument, NULL, 'g' }, { "help", no_argument, NULL, 'h' },
+	{ "pod-max-pids", required_argument, NULL, 'P' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -166,6 +168,13 @@ static int set_option(struct options *o, int option)
 		break;
 	case 'c':
 		o->daemon.cluster.cgroup_parent = optarg;
+		break;
+	case 'P':
+		o->daemon.cluster.pod_max_pids = strtoll(optarg, &end, 10);
+		if (*end || end == optarg || o->daemon.cluster.pod_max_pids < 0) {
+			(void)fprintf(stderr, "podfs mount: --pod-max-pids %s: want a number, or 0 for no limit\n", optarg);
+			return -EINVAL;
+		}
 		break;
 	case 'm':
 		o->max_deaths = (unsigned)strtoul(optarg, &end, 10);

@@ -543,6 +543,7 @@ static int copy_config(struct agent *agent, const struct agent_config *c)
 	}
 	agent->log_max_size = c->log_max_size;
 	agent->log_max_files = c->log_max_files;
+	agent->pod_max_pids = c->pod_max_pids;
 	agent->images = c->images;
 	agent->gc.policy = c->image_gc;
 	agent->gc.since = registry_now(agent->registry);

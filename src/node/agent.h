@@ -42,6 +42,7 @@ struct agent_config {
 	uint64_t log_max_size;	 /* bytes of a container's log at which it is rotated; 0: never */
 	unsigned log_max_files;	 /* of one run that are kept, and how many runs */
 	const char *cgroup_parent; /* "podfs" */
+	int64_t pod_max_pids;	 /* processes and threads that a pod may have; 0: any number */
 	const char *pod_program; /* podfs-pod; NULL: the installed one */
 	const char *probe_program; /* podfs-probe; NULL: the installed one */
 	struct image_store *images;

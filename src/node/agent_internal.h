@@ -124,6 +124,7 @@ struct agent {
 	char *node_name, *host_ip, *state_dir, *run_dir, *log_dir, *pod_program;
 	uint64_t log_max_size; /* see struct agent_config */
 	unsigned log_max_files;
+	int64_t pod_max_pids;
 	struct image_store *images;
 	const struct agent_network *network;
 	void *network_arg;

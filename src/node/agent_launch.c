@@ -67,6 +67,7 @@ static int prepare_cgroup(struct agent *agent, struct agent_pod *p, int fds[stat
 		.cpu_request = pod_requests(spec).milli_cpu,
 		.cpu_limit = pod_limit(spec, "cpu"),
 		.memory = pod_limit(spec, "memory"),
+		.pids = agent->pod_max_pids,
 	};
 	char supervisor[CGROUP_PATH_MAX];
 	int r;
@@ -237,7 +238,7 @@ static int make_cgroup(struct agent *agent, const struct agent_pod *p, const str
 	int64_t limit = container_resource(run->spec, "limits", "cpu");
 	int64_t memory = container_resource(run->spec, "limits", "memory");
 	struct cgroup_limits limits = { .cpu_request = cpu > 0 ? cpu : -1, .cpu_limit = limit > 0 ? limit : 0,
-					.memory = memory > 0 ? memory : 0 };
+					.memory = memory > 0 ? memory : 0, .container = true };
 	int r = cgroup_path(agent->cgroups, agent_pod_qos(p->object), p->uid, run->name, path);
 
 	return r < 0 ? r : cgroup_make(agent->cgroups, path, &limits, err);

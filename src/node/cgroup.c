@@ -263,6 +263,8 @@ static int set_v1(struct cgroups *cg, const char *path, const struct cgroup_limi
 		r = set_value(cg, CONTROL_CPU, path, "cpu.cfs_quota_us", "%" PRId64, cgroup_quota(l->cpu_limit));
 	if (l->memory && r == 0)
 		r = set_value(cg, CONTROL_MEMORY, path, "memory.limit_in_bytes", "%" PRId64, l->memory);
+	if (l->memory && r == 0) /* ignoring: not there without swap accounting */
+		(void)set_value(cg, CONTROL_MEMORY, path, "memory.memsw.limit_in_bytes", "%" PRId64, l->memory);
 	return r;
 }
 
@@ -276,8 +278,10 @@ static int set_v2(struct cgroups *cg, const char *path, const struct cgroup_limi
 		r = set_value(cg, CONTROL_CPU, path, "cpu.max", "%" PRId64 " %d", cgroup_quota(l->cpu_limit), PERIOD_US);
 	if (l->memory && r == 0)
 		r = set_value(cg, CONTROL_MEMORY, path, "memory.max", "%" PRId64, l->memory);
-	if (l->memory && r == 0) /* a container that ran out of memory goes whole: kubelet since 1.28 */
+	if (l->container && r == 0)
 		r = set_value(cg, CONTROL_MEMORY, path, "memory.oom.group", "1");
+	if (l->container && r == 0) /* ignoring: not there without swap accounting */
+		(void)set_value(cg, CONTROL_MEMORY, path, "memory.swap.max", "0");
 	return r;
 }
 

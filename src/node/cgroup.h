@@ -23,8 +23,10 @@ struct cgroups;
 struct cgroup_limits {
 	int64_t cpu_request; /* thousandths of a CPU: shares or weight; -1: the least (BestEffort) */
 	int64_t cpu_limit;   /* thousandths: quota of 100 ms periods */
-	int64_t memory;	     /* bytes */
+	int64_t memory;	     /* bytes; what is over is not swapped out */
 	int64_t pids;
+	bool container; /* v2: goes whole when memory runs out, as kubelet has had it since 1.28, and is not swapped out. Not
+			   so a pod: podfs-pod would go with it, and every container that did nothing wrong. */
 };
 
 /* Finds what the machine has and makes the parent. -ENOENT when there are no cgroups at all. */
