@@ -15,11 +15,8 @@ int copy_open_beneath(int dirfd, const char *path, uint64_t flags, uint64_t mode
 		.mode = mode,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
-	int fd;
+	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 
-	do
-		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	while (fd < 0 && errno == EAGAIN); /* something was renamed meanwhile */
 	if (fd >= 0)
 		return fd;
 	return errno == ELOOP ? -ENOTDIR : -errno;

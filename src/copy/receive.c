@@ -10,8 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { DIRS_MAX = 64 * 1024 * 1024 }; /* bytes of what is remembered of directories, which the archive has the say of */
 
 /* --- names --- */
 
@@ -101,17 +104,23 @@ static int open_parent(struct receiver *r, const char *rel, const char **ret_nam
 	return fd;
 }
 
-mode_t receive_mode(const struct receiver *r, const struct tar_entry *e)
+mode_t receive_mode(const struct receiver *r, mode_t mode, bool owned)
 {
-	return r->flags & COPY_OWNERS ? e->mode & 07777 : r->flags & COPY_TRUSTED ? e->mode & 0777 : e->mode & 0777 & ~r->umask;
+	if (r->flags & COPY_OWNERS)
+		return mode & (owned ? 07777 : 0777);
+	return r->flags & COPY_TRUSTED ? mode & 0777 : mode & 0777 & ~r->umask;
 }
 
 /* --- what is neither file nor directory --- */
 
-/* A name that is not in use, for what shall take another's place. */
-void receive_temporary(struct receiver *r, char ret[static RECEIVE_TEMPORARY])
+int receive_temporary(char ret[static RECEIVE_TEMPORARY])
 {
-	(void)snprintf(ret, RECEIVE_TEMPORARY, ".podfs-cp.%d.%u", (int)getpid(), r->n_temporary++);
+	uint64_t n;
+
+	if (getrandom(&n, sizeof(n), 0) != (ssize_t)sizeof(n))
+		return -errno;
+	(void)snprintf(ret, RECEIVE_TEMPORARY, ".podfs-cp.%016llx", (unsigned long long)n);
+	return 0;
 }
 
 /* Makes a link by `make`, in the place of whatever file has the name. */
@@ -126,8 +135,9 @@ static int put_in_place(struct receiver *r, int dir, const char *name,
 		return e;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 		return -EISDIR;
-	receive_temporary(r, temporary);
-	e = make(r, dir, temporary);
+	e = receive_temporary(temporary);
+	if (e == 0)
+		e = make(r, dir, temporary);
 	if (e < 0)
 		return e;
 	e = renameat(dir, temporary, dir, name) < 0 ? -errno : 0;
@@ -187,12 +197,29 @@ static int put_hard(struct receiver *r, const char *rel)
 
 /* --- directories --- */
 
+static void finish_dir(struct receiver *r, const struct receive_dir *d, const char *rel)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { d->mtime, d->mtime_nsec } };
+	_cleanup_close_ int fd = copy_open_beneath(r->root, *rel ? rel : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+	bool owned = fd >= 0 && r->flags & COPY_OWNERS && fchown(fd, d->uid, d->gid) == 0;
+
+	if (fd >= 0 && futimens(fd, times) < 0 && errno != EPERM)
+		(void)copy_fail(r->c, r->base, rel, -errno);
+	if (fd < 0 || fchmod(fd, receive_mode(r, d->mode, owned)) < 0)
+		(void)copy_fail(r->c, r->base, rel, fd < 0 ? fd : -errno);
+}
+
 /* Modes and times are set at the end, when nothing is made in it any more. */
 static int remember_dir(struct receiver *r, const char *rel)
 {
 	const struct tar_entry *e = &r->entry;
-	struct receive_dir d = { e->mtime, e->mtime_nsec, receive_mode(r, e), e->uid, e->gid };
+	struct receive_dir d = { e->mtime, e->mtime_nsec, e->mode, e->uid, e->gid };
 
+	if (r->dirs.len > DIRS_MAX) {
+		finish_dir(r, &d, rel);
+		return 0;
+	}
 	buf_append(&r->dirs, &d, sizeof(d));
 	buf_append(&r->dirs, rel, strlen(rel) + 1);
 	return buf_failed(&r->dirs) ? -ENOMEM : 0;
@@ -217,19 +244,6 @@ static int put_dir(struct receiver *r, const char *rel)
 		return -errno;
 	/* one that is there stays as it is */
 	return !S_ISDIR(st.st_mode) ? -ENOTDIR : r->flags & COPY_OWNERS ? remember_dir(r, rel) : 0;
-}
-
-static void finish_dir(struct receiver *r, const struct receive_dir *d, const char *rel)
-{
-	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { d->mtime, d->mtime_nsec } };
-	_cleanup_close_ int fd = copy_open_beneath(r->root, *rel ? rel : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-
-	if (fd >= 0 && r->flags & COPY_OWNERS)
-		(void)fchown(fd, d->uid, d->gid); /* ignoring: where it may be done */
-	if (fd >= 0 && futimens(fd, times) < 0 && errno != EPERM)
-		(void)copy_fail(r->c, r->base, rel, -errno);
-	if (fd < 0 || fchmod(fd, d->mode) < 0)
-		(void)copy_fail(r->c, r->base, rel, fd < 0 ? fd : -errno);
 }
 
 /* Those below first, since the mode of one above may forbid to reach them. */

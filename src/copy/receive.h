@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "copy/paths.h"
 
-enum { RECEIVE_TEMPORARY = 40 };
+enum { RECEIVE_TEMPORARY = 32 };
 
 /* A file that was made: only those are given further names. */
 struct receive_file_id {
@@ -37,7 +37,6 @@ struct receiver {
 	char parent_path[PATH_MAX];
 	int link_dir; /* what make_hard() links to */
 	const char *link_name;
-	unsigned n_temporary;
 	int stream_error; /* of the archive */
 	struct tar_entry entry;
 	struct buf dirs; /* struct receive_dir and paths */
@@ -53,7 +52,9 @@ int receive_file(struct receiver *r, int dir, const char *name);
 /* Whether receive_file() has made it. */
 bool receive_is_ours(const struct receiver *r, const struct stat *st);
 
-mode_t receive_mode(const struct receiver *r, const struct tar_entry *e);
-void receive_temporary(struct receiver *r, char ret[static RECEIVE_TEMPORARY]);
+/* The mode that an entry of that one is given. `owned`: its owner is the entry's, so that set-id bits may be, too. */
+mode_t receive_mode(const struct receiver *r, mode_t mode, bool owned);
+/* A name that is not in use, for what shall take another's place. */
+int receive_temporary(char ret[static RECEIVE_TEMPORARY]);
 
 #endif

@@ -136,9 +136,9 @@ static int set_attributes(const struct receiver *r, int fd)
 	const struct tar_entry *e = &r->entry;
 	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { e->mtime, e->mtime_nsec } };
 
-	if (r->flags & COPY_OWNERS)
-		(void)fchown(fd, e->uid, e->gid); /* ignoring: where it may be done */
-	if (fchmod(fd, receive_mode(r, e)) < 0)
+	bool owned = r->flags & COPY_OWNERS && fchown(fd, e->uid, e->gid) == 0;
+
+	if (fchmod(fd, receive_mode(r, e->mode, owned)) < 0)
 		return -errno;
 	return futimens(fd, times) < 0 && errno != EPERM ? -errno : 0;
 }
@@ -197,7 +197,9 @@ int receive_file(struct receiver *r, int dir, const char *name)
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 		return -EISDIR;
-	receive_temporary(r, temporary);
+	e = receive_temporary(temporary);
+	if (e < 0)
+		return e;
 	fd = openat(dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		int other, why = -errno;
