@@ -45,13 +45,6 @@ struct request {
 	bool upload;
 };
 
-static void on_signal(int sig)
-{
-	/* a second one ends it at once */
-	(void)sigaction(sig, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-	cp_interrupted = sig;
-}
-
 static void say(void *arg, const char *path, const char *text)
 {
 	char line[2 * PATH_MAX + 256];
@@ -235,16 +228,6 @@ static int parse(int argc, char **argv, struct request *q)
 	return 2;
 }
 
-static void watch_signals(void)
-{
-	const struct sigaction stop = { .sa_handler = on_signal }; /* without SA_RESTART: calls that wait are to end */
-
-	(void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL); /* none of these can fail */
-	(void)sigaction(SIGINT, &stop, NULL);
-	(void)sigaction(SIGTERM, &stop, NULL);
-	(void)sigaction(SIGHUP, &stop, NULL);
-}
-
 int cmd_cp(int argc, char **argv)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
@@ -253,7 +236,7 @@ int cmd_cp(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	watch_signals();
+	(void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL); /* cannot fail */
 	r = choose(&q, argv[optind], argv[optind + 1], &err);
 	if (r == 0)
 		r = remote_find_pod(&q.session.remote, q.pod, &err);
@@ -263,9 +246,7 @@ int cmd_cp(int argc, char **argv)
 		cp_print("podfs cp: ", error_text(&err), strlen(error_text(&err)));
 	cp_clear(&q.session);
 	free(q.pod);
-	if (cp_interrupted) {
-		(void)sigaction(cp_interrupted, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-		(void)raise(cp_interrupted);
-	}
+	if (cp_interrupted)
+		(void)raise(cp_interrupted); /* as it would have ended */
 	return r != 0;
 }

@@ -14,6 +14,10 @@ struct cp_session {
 	char *prefix;	   /* owned; "podfs cp: POD:" before what it says */
 	int in, out, said; /* where it takes an archive from, gives one to, and says what is wrong; -1: closed */
 	int done;	   /* eventfd: nothing more will be said */
+	int signals;	   /* signalfd of those that end the command */
+	sigset_t before;   /* what was blocked before cp_begin() */
+	pthread_t caller;
+	_Atomic bool ending; /* the caller copies no more */
 	bool has_said;	   /* something was; to be read when the listener has ended */
 	bool listens;
 	_Atomic bool quiet; /* what it says from now on only follows from what was said here */
@@ -21,12 +25,13 @@ struct cp_session {
 };
 
 #define CP_SESSION_INIT \
-	((struct cp_session){ .remote = REMOTE_INIT, .in = -1, .out = -1, .said = -1, .done = -1 })
+	((struct cp_session){ .remote = REMOTE_INIT, .in = -1, .out = -1, .said = -1, .done = -1, .signals = -1 })
 
-/* Set when the user has ended the command. */
-extern volatile sig_atomic_t cp_interrupted;
+/* The signal by which the user has ended the command; 0: he has not. */
+extern _Atomic int cp_interrupted;
 
-/* Begins the container's end with these arguments (pod/copy.h). The pod was found. */
+/* Begins the container's end with these arguments (pod/copy.h). The pod was found. From here to cp_clear() signals that would end
+ * the process set cp_interrupted, and end the calls of this thread that wait; a second one does end it. */
 int cp_begin(struct cp_session *s, char **args, size_t n_args, struct error *err);
 /* Closes the streams and waits for its end. 0, 1 when it has said why, or a negative errno with err. */
 int cp_end(struct cp_session *s, struct error *err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 
 #include "base/buf.h"
 #include "cmd/commands.h"
@@ -12,10 +13,11 @@
 
 enum {
 	LINE_MAX_BYTES = 16 * 1024, /* of what the container's end says; longer ones are cut in pieces */
+	WAKE_MS = 20,		    /* between two signals that end a wait */
 	END_MS = 5000,		    /* that it is given to put in order what an interruption has left */
 };
 
-volatile sig_atomic_t cp_interrupted;
+_Atomic int cp_interrupted;
 
 /* --- what the container's end says --- */
 
@@ -62,24 +64,50 @@ static size_t print_lines(struct cp_session *s, char *text, size_t fill, bool en
 	return fill - at;
 }
 
+static void on_signal(struct cp_session *s)
+{
+	struct signalfd_siginfo info;
+	sigset_t set;
+
+	if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (atomic_load(&cp_interrupted)) {
+		(void)sigemptyset(&set); /* none of these can fail */
+		(void)sigaddset(&set, (int)info.ssi_signo);
+		(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+		(void)raise((int)info.ssi_signo);
+	}
+	atomic_store(&cp_interrupted, (int)info.ssi_signo);
+}
+
 static void *listen_to(void *arg)
 {
 	struct cp_session *s = arg;
-	struct pollfd p[] = { { .fd = s->said, .events = POLLIN }, { .fd = s->done, .events = POLLIN } };
+	struct pollfd p[] = { { .fd = s->said, .events = POLLIN },
+			      { .fd = s->done, .events = POLLIN },
+			      { .fd = s->signals, .events = POLLIN } };
 	char text[LINE_MAX_BYTES];
 	size_t fill = 0;
 
 	/* Whoever has its end of the pipe besides may hold it for long: what is there by the end is read. */
-	while (poll(p, 2, -1) >= 0 || errno == EINTR) {
+	for (;;) {
+		bool wakes = atomic_load(&cp_interrupted) && !atomic_load(&s->ending);
 		ssize_t n;
 
+		/* again and again, since it may be about to wait */
+		if (wakes)
+			(void)pthread_kill(s->caller, SIGUSR1); /* cannot fail: it waits for this thread before it ends */
+		if (poll(p, 3, wakes ? WAKE_MS : -1) < 0)
+			continue;
+		if (p[2].revents)
+			on_signal(s);
 		if (!p[0].revents && p[1].revents)
 			break;
 		if (!p[0].revents)
 			continue;
 		n = read(s->said, text + fill, sizeof(text) - fill);
 		if (n == 0 || (n < 0 && errno != EINTR))
-			break;
+			p[0].fd = -1;
 		fill = print_lines(s, text, fill + (n > 0 ? (size_t)n : 0), false);
 	}
 	(void)print_lines(s, text, fill, true); /* nothing is left */
@@ -87,6 +115,29 @@ static void *listen_to(void *arg)
 }
 
 /* --- its life --- */
+
+static void on_wake(int sig)
+{
+	(void)sig; /* that it came ends the call */
+}
+
+/* Those that end the command, unless whoever started it has them ignored, come to the listener. */
+static int take_signals(struct cp_session *s)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction a;
+	sigset_t set;
+
+	(void)sigemptyset(&set); /* none of these can fail */
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (sigaction(ends[i], NULL, &a) == 0 && a.sa_handler != SIG_IGN)
+			(void)sigaddset(&set, ends[i]);
+	(void)sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = on_wake }, NULL);
+	(void)pthread_sigmask(SIG_BLOCK, &set, &s->before);
+	s->caller = pthread_self();
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	return s->signals < 0 ? -errno : 0;
+}
 
 int cp_begin(struct cp_session *s, char **args, size_t n_args, struct error *err)
 {
@@ -106,7 +157,9 @@ int cp_begin(struct cp_session *s, char **args, size_t n_args, struct error *err
 	s->said = fds[1];
 	s->in = fds[2];
 	s->done = eventfd(0, EFD_CLOEXEC);
-	r = s->done < 0 ? -errno : -pthread_create(&s->listener, NULL, listen_to, s);
+	r = s->done < 0 ? -errno : take_signals(s);
+	if (r == 0)
+		r = -pthread_create(&s->listener, NULL, listen_to, s);
 	s->listens = r == 0;
 	return r < 0 ? error_errno(err, r, "thread") : 0;
 }
@@ -131,12 +184,14 @@ int cp_end(struct cp_session *s, struct error *err)
 	struct control_answer a = { 0 };
 	int fds[CONTROL_FDS_MAX], r = 0;
 
+	atomic_store(&s->ending, true);
 	close_fdp(&s->in);
 	close_fdp(&s->out);
-	/* one who interrupts a second time does not want to wait */
-	if (cp_interrupted && poll(&p, 1, END_MS) <= 0)
+	while (atomic_load(&cp_interrupted) && (r = poll(&p, 1, END_MS)) < 0)
+		;
+	if (atomic_load(&cp_interrupted) && r == 0)
 		r = error_set(err, -EINTR, "interrupted");
-	if (r == 0)
+	if (r >= 0)
 		r = remote_receive(&s->remote, &a, text, fds, err);
 	end_listener(s);
 	if (r < 0)
@@ -156,6 +211,9 @@ void cp_clear(struct cp_session *s)
 	close_fdp(&s->out);
 	close_fdp(&s->said);
 	close_fdp(&s->done);
+	if (s->signals >= 0)
+		(void)pthread_sigmask(SIG_SETMASK, &s->before, NULL); /* cannot fail */
+	close_fdp(&s->signals);
 	free(s->prefix);
 	remote_clear(&s->remote);
 }
@@ -165,9 +223,9 @@ void cp_clear(struct cp_session *s)
 ssize_t cp_read(void *arg, void *data, size_t size)
 {
 	for (;;) {
-		ssize_t n = cp_interrupted ? -1 : read(*(int *)arg, data, size);
+		ssize_t n = atomic_load(&cp_interrupted) ? -1 : read(*(int *)arg, data, size);
 
-		if (cp_interrupted)
+		if (atomic_load(&cp_interrupted))
 			return -EINTR;
 		if (n >= 0 || errno != EINTR)
 			return n < 0 ? -errno : n;
@@ -177,9 +235,9 @@ ssize_t cp_read(void *arg, void *data, size_t size)
 ssize_t cp_write(void *arg, const void *data, size_t size)
 {
 	for (;;) {
-		ssize_t n = cp_interrupted ? -1 : write(*(int *)arg, data, size);
+		ssize_t n = atomic_load(&cp_interrupted) ? -1 : write(*(int *)arg, data, size);
 
-		if (cp_interrupted)
+		if (atomic_load(&cp_interrupted))
 			return -EINTR;
 		if (n >= 0 || errno != EINTR)
 			return n < 0 ? -errno : n;
