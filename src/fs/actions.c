@@ -9,6 +9,7 @@
 #include "fs/edit.h"
 #include "fs/evict.h"
 #include "fs/objlinks.h"
+#include "fs/remnant.h"
 
 enum { ACTION_MAX = 256 }; /* bytes of what is written */
 
@@ -89,6 +90,8 @@ static void try_delete(struct deletion *d);
 
 static void end_delete(struct deletion *d, int result, const char *why)
 {
+	if (result == 0)
+		fs_remnant_forget(d->dir, d->name);
 	if (result < 0)
 		fs_refuse(d->r, result, d->dir, d->name, "cannot be %s: %s", d->evict ? "evicted" : "deleted",
 			  why && *why ? why : strerror(-result));

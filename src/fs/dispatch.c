@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
+#include "fs/remnant.h"
 
 enum { MAX_WRITE = 256 * 1024 }; /* one request's data: it bounds the loop's only buffer */
 
@@ -59,6 +60,8 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs_node *dir = fs_dispatch_node(req, parent);
 	_cleanup_fs_node_ struct fs_node *n = NULL;
+	pid_t thread = fuse_req_ctx(req)->pid;
+	bool remnant = false;
 	struct fs_req *r;
 	int err;
 
@@ -68,7 +71,11 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	err = strlen(name) > NAME_MAX ? -ENAMETOOLONG :
 	      dir->ops->lookup	      ? dir->ops->lookup(dir, name, &n) :
 					-ENOTDIR;
-	if (err < 0) {
+	if (!n && (err == -ENOENT || err == 0)) {
+		n = fs_remnant_lookup(dir, name, thread);
+		remnant = n != NULL;
+	}
+	if (err < 0 && !n) {
 		(void)fuse_reply_err(req, -err);
 		return;
 	}
@@ -79,10 +86,12 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	r = fs_req_new(req, n, NULL);
+	n->fs->asking = remnant ? thread : 0;
 	if (r)
 		fs_reply_entry(r, n);
 	else
 		(void)fuse_reply_err(req, ENOMEM);
+	n->fs->asking = 0;
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
@@ -135,6 +144,7 @@ static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (!r || fs_takeover_removed(r, name))
 		return;
+	fs_remnant_extend(r->node);
 	if (r->node->ops->unlink)
 		r->node->ops->unlink(r, r->node, name);
 	else
@@ -147,6 +157,7 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (!r || fs_takeover_removed(r, name))
 		return;
+	fs_remnant_extend(r->node);
 	if (r->node->ops->rmdir)
 		r->node->ops->rmdir(r, r->node, name);
 	else

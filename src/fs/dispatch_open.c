@@ -14,6 +14,7 @@
 
 #include "fs/access.h"
 #include "fs/quota.h"
+#include "fs/remnant.h"
 
 enum { UNKNOWN_INO = -1 }; /* what d_ino shows where the number is not known */
 
@@ -244,6 +245,8 @@ void fs_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	h = fs_handle_new(fs_dispatch_fs(req), n, fuse_req_ctx(req), O_DIRECTORY);
 	if (h)
 		h->listing = calloc(1, sizeof(*h->listing));
+	if (h)
+		h->pid = fuse_req_ctx(req)->pid;
 	err = h && h->listing ? fs_quota_read(h, 0) : -ENOMEM;
 	if (err < 0) {
 		fs_handle_unref(h);
@@ -267,6 +270,8 @@ static int fill_listing(struct fs_handle *h)
 		r = fs_listing_add(h->listing, "..", S_IFDIR, dir->parent ? dir->parent->ino : dir->ino);
 	if (r == 0)
 		r = dir->ops->readdir ? dir->ops->readdir(dir, h->listing) : -ENOTDIR;
+	if (r == -ENOENT && fs_remnant_is(dir, h->pid))
+		r = 0;
 	if (r == 0)
 		r = fs_quota_read(h, h->listing->names.len + h->listing->cap * sizeof(*h->listing->entries));
 	if (r < 0)

@@ -235,6 +235,14 @@ static int dir_readdir(struct fs_node *dir, struct fs_listing *l)
 	return r < 0 ? r : fs_field_readdir(dir, &f, l);
 }
 
+/* A directory that only the system writes, or one that has gone: what was in it went by itself. */
+static bool is_systems(const struct fs_node *dir, const struct object *o)
+{
+	struct field f;
+
+	return dir->ops == &fs_fielddir_ops && (find(dir, o, &f) < 0 || f.read_only);
+}
+
 void fs_field_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
 {
 	_cleanup_object_ struct object *o = fs_obj_get(dir);
@@ -251,8 +259,10 @@ void fs_field_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
 	if (path.len)
 		buf_putc(&path, '/');
 	buf_puts(&path, name);
-	if (!o || field_find(object_kind(o), object_root(o), buf_str(&path), &f) < 0)
-		fs_reply_err(r, find_pending(dir, name) ? 0 : -ENOENT);
+	if (!o)
+		fs_reply_err(r, 0);
+	else if (field_find(object_kind(o), object_root(o), buf_str(&path), &f) < 0)
+		fs_reply_err(r, find_pending(dir, name) || is_systems(dir, o) ? 0 : -ENOENT);
 	else if (f.read_only || f.item || f.immutable) /* it comes back by itself */
 		fs_reply_err(r, 0);
 	else

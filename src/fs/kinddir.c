@@ -8,6 +8,7 @@
 #include "fs/manifest.h"
 #include "fs/names.h"
 #include "fs/region.h"
+#include "fs/remnant.h"
 #include "fs/root.h"
 #include "fs/scratch.h"
 #include "schema/custom.h"
@@ -116,12 +117,14 @@ static void op_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 		return;
 	}
 	o = fs_kinddir_object(dir, name);
-	if (!o)
-		fs_reply_err(r, -ENOENT);
-	else if (fs_kinddir_is_namespaces(dir))
+	if (!o) { /* the kernel knew it still: it went a moment ago */
+		fs_remnant_forget(dir, name);
+		fs_reply_err(r, 0);
+	} else if (fs_kinddir_is_namespaces(dir)) {
 		fs_nsdir_rmdir(r, dir, o);
-	else
+	} else {
 		fs_object_rmdir(r, dir, o);
+	}
 }
 
 const struct fs_ops fs_kinddir_ops = {

@@ -12,6 +12,7 @@
 #include "fs/access.h"
 #include "fs/dirattr.h"
 #include "fs/quota.h"
+#include "fs/remnant.h"
 #include "fs/siphash.h"
 
 enum { TABLE_START = 256 };
@@ -205,6 +206,17 @@ void fs_node_forget(struct fs_node *n, uint64_t count)
 	}
 }
 
+struct fs_node *fs_node_child(const struct fs_node *dir, const char *name)
+{
+	const struct fs_tables *t = fs_loop_tables(dir->fs);
+
+	for (size_t i = 0; i <= t->node_mask; i++)
+		for (struct fs_node *n = t->nodes[i]; n; n = n->hash_next)
+			if (n->parent == dir && strcmp(n->name, name) == 0)
+				return n;
+	return NULL;
+}
+
 int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name)
 {
 	bool moved = false;
@@ -293,8 +305,14 @@ int fs_node_gone(const struct fs_node *n)
 
 int fs_node_attr(struct fs_node *n, struct fs_attr *a)
 {
+	int r;
+
 	*a = (struct fs_attr){ .ttl = FS_TTL, .name_ttl = -1 };
-	return n->ops->getattr(n, a);
+	r = n->ops->getattr(n, a);
+	if ((r != -ENOENT && r != -ESTALE) || !fs_remnant_is(n, n->fs->asking))
+		return r;
+	fs_remnant_attr(n, a);
+	return 0;
 }
 
 static struct timespec to_timespec(int64_t t)
@@ -448,6 +466,17 @@ struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct f
 	if (h && n)
 		(void)fs_node_ref(n);
 	return h;
+}
+
+bool fs_handles_of(struct fs *fs, pid_t thread, bool (*fn)(struct fs_handle *h, void *arg), void *arg)
+{
+	const struct fs_tables *t = fs_loop_tables(fs);
+
+	for (size_t i = 0; thread > 0 && t->n_handles && i <= t->handle_mask; i++)
+		for (struct fs_handle *h = t->handles[i]; h; h = h->hash_next)
+			if (h->listing && h->pid == thread && fn(h, arg))
+				return true;
+	return false;
 }
 
 struct fs_handle *fs_handle_restore(struct fs *fs, const struct fs_kept *kept)

@@ -47,6 +47,7 @@ struct fs_eventlog;
 struct fs_datascratch;
 struct fs_images;
 struct fs_dirs;
+struct fs_remnants;
 struct fs_session;
 struct fs_sfile;
 struct fs_loop;
@@ -185,6 +186,8 @@ int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const st
 		bool *ret_new);
 /* The node of that number if it is known; no reference is taken. */
 struct fs_node *fs_node_find(struct fs *fs, uint64_t ino);
+/* The node that a directory's child of that name has, if one is known, borrowed. It looks at every node. */
+struct fs_node *fs_node_child(const struct fs_node *dir, const char *name);
 /* Gives a node another place (after a rename). -ENOMEM. */
 int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name);
 /* Tells the kernel that the attributes of what it knows below a directory are old. */
@@ -227,7 +230,8 @@ struct fs_handle {
 	struct fs_node *node; /* owned */
 	const struct fs_ops *ops; /* node's when it was opened: a rename may make it another region's */
 	int flags;	      /* of open(2) */
-	pid_t pid;	      /* the opener's process (thread group), 0 when it is outside our PID namespace */
+	pid_t pid;	      /* the opener's process (thread group; a directory's: thread), 0 when it is outside our PID
+			       * namespace */
 	uid_t uid;	      /* the opener's */
 	gid_t gid;
 	struct fs_access *access; /* owned: who opened it, of one that can write or is created; else NULL */
@@ -247,6 +251,9 @@ struct fs_handle {
 /* Keep a handle, its release() waiting, while something works with it. NULL is fine. */
 struct fs_handle *fs_handle_ref(struct fs_handle *h);
 void fs_handle_unref(struct fs_handle *h);
+
+/* Calls fn of each directory that is open and was opened by that thread until it returns true; whether it did. */
+bool fs_handles_of(struct fs *fs, pid_t thread, bool (*fn)(struct fs_handle *h, void *arg), void *arg);
 
 static inline bool fs_handle_writes(const struct fs_handle *h)
 {
@@ -405,6 +412,7 @@ struct fs {
 	struct fs_datascratch *datascratch; /* fs/datascratch.c; NULL: none yet */
 	struct fs_images *images;
 	struct fs_dirs *dirs;	 /* attributes of directories: fs/dirattr.c */
+	struct fs_remnants *remnants;
 	struct fs_sfile *scratch_files; /* those that are open: fs/scratch_file.c */
 	struct fs_quota *quota;	 /* fs/quota.c; NULL: nobody has any */
 	struct fs_session *session; /* fs/session.c */

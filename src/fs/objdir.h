@@ -20,6 +20,9 @@ int fs_obj_node(struct fs_node *dir, const char *name, const struct fs_ops *ops,
 /* Its number. */
 uint64_t fs_obj_ino(const struct fs_node *dir, const char *name);
 
+/* The node of NAME/ of a node that is it or below it; NULL of any other. */
+const struct fs_node *fs_obj_dir(const struct fs_node *n);
+
 /* An entry of NAME/ that is there whatever the object holds. */
 struct fs_objfile {
 	const char *name;

@@ -53,6 +53,13 @@ static const struct fs_node *objdir_of(const struct fs_node *n)
 	return n;
 }
 
+const struct fs_node *fs_obj_dir(const struct fs_node *n)
+{
+	while (n && n->ops != &fs_objdir_ops)
+		n = n->parent;
+	return n;
+}
+
 const char *fs_obj_uid(const struct fs_node *n)
 {
 	return ((const struct objdir *)objdir_of(n)->data)->uid;

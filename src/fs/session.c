@@ -30,6 +30,7 @@
 #include "fs/live.h"
 #include "fs/prune.h"
 #include "fs/quota.h"
+#include "fs/remnant.h"
 #include "fs/revert.h"
 #include "fs/root.h"
 #include "fs/stream.h"
@@ -158,6 +159,8 @@ static int fill_session(struct fs *fs, const struct fs_config *config, struct er
 		r = fs_errors_load(fs, err);
 	if (r == 0)
 		r = fs_dirs_new(fs, err);
+	if (r == 0)
+		r = fs_remnants_new(fs, err);
 	if (r == 0)
 		r = fs_decl_new(fs, err);
 	if (r == 0) {
@@ -462,6 +465,7 @@ void fs_session_free(struct fs *fs)
 		return;
 	fs_waiting_stop(fs->waiting);
 	fs_dirs_stop(fs->dirs);
+	fs_remnants_stop(fs->remnants);
 	fs_live_stop(fs->live);
 	fs_streams_stop(fs);
 	if (fs->loop)
@@ -481,6 +485,7 @@ void fs_session_free(struct fs *fs)
 	fs_revert_free(fs);
 	fs_live_free(fs->live);
 	fs_decl_free(fs->decl);
+	fs_remnants_free(fs->remnants);
 	fs_dirs_free(fs->dirs);
 	fs_quota_free(fs);
 	fs_errors_free(fs->errors);

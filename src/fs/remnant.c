@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/remnant.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "fs/kinddir.h"
+#include "fs/names.h"
+#include "fs/objdir.h"
+#include "fs/region.h"
+
+enum {
+	GONE_MAX = 8192, /* objects that are remembered: one "rm -r" outruns no more */
+	REMEMBERED = 60, /* s: for how long it may be on its way to one of them */
+};
+
+/* An object that went. */
+struct gone {
+	uint64_t key, ino;
+	int64_t when, asked; /* monotonic, ns: when it went, when somebody saw it first after that, 0: nobody */
+};
+
+struct fs_remnants {
+	struct fs *fs;
+	struct cache_subscription *sub;
+	pthread_mutex_t lock; /* protects what follows: the store's thread adds, the loop looks */
+	struct gone *ring;    /* owned; of GONE_MAX, from the first on */
+	size_t n;	      /* that were ever added */
+};
+
+static const struct fs_ops made_ops;
+
+static uint64_t key_of(const struct fs *fs, const struct schema_kind *kind, const char *ns, const char *name)
+{
+	char where[128];
+
+	(void)snprintf(where, sizeof(where), "/gone/%p/%s", (const void *)kind, kind->namespaced && ns ? ns : "");
+	return fs_ino(fs, where, name);
+}
+
+/* The newest that has this key, or number, not 0; locked. */
+static struct gone *find(struct fs_remnants *v, uint64_t key, uint64_t ino)
+{
+	for (size_t i = 0; i < v->n && i < GONE_MAX; i++) {
+		struct gone *g = &v->ring[(v->n - 1 - i) % GONE_MAX];
+
+		if (key ? g->key == key : g->ino == ino)
+			return g;
+	}
+	return NULL;
+}
+
+/* Once: the loop may see that an object is gone before the cache says so. */
+static void add(struct fs_remnants *v, uint64_t key, uint64_t ino)
+{
+	(void)pthread_mutex_lock(&v->lock);
+	if (!v->ring)
+		v->ring = calloc(GONE_MAX, sizeof(*v->ring));
+	if (v->ring && !find(v, 0, ino))
+		v->ring[v->n++ % GONE_MAX] = (struct gone){ .key = key, .ino = ino, .when = clock_monotonic() };
+	(void)pthread_mutex_unlock(&v->lock);
+}
+
+static void on_change(void *arg, const struct cache_event *e)
+{
+	struct fs_remnants *v = arg;
+
+	if (e->type != CACHE_DELETED)
+		return;
+	add(v, key_of(v->fs, object_kind(e->old), object_namespace(e->old), object_name(e->old)), fs_object_ino(v->fs, e->old));
+}
+
+int fs_remnants_new(struct fs *fs, struct error *err)
+{
+	struct fs_remnants *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return error_set(err, -ENOMEM, "out of memory");
+	v->fs = fs;
+	(void)pthread_mutex_init(&v->lock, NULL);
+	fs->remnants = v;
+	return cache_subscribe(fs->cache, NULL, on_change, v, &v->sub);
+}
+
+void fs_remnants_stop(struct fs_remnants *v)
+{
+	if (v)
+		cache_unsubscribe(steal_ptr(v->sub));
+}
+
+void fs_remnants_free(struct fs_remnants *v)
+{
+	if (!v)
+		return;
+	(void)pthread_mutex_destroy(&v->lock);
+	free(v->ring);
+	free(v);
+}
+
+/* Whether it may be seen by somebody. */
+static bool is_fresh(const struct gone *g, int64_t now)
+{
+	return now - g->when < REMEMBERED * NSEC_PER_SEC && (!g->asked || now - g->asked < (int64_t)(FS_TTL * NSEC_PER_SEC));
+}
+
+/* The number of such an object while it may be seen, else 0. */
+static uint64_t see(struct fs *fs, uint64_t key, uint64_t ino)
+{
+	struct fs_remnants *v = fs->remnants;
+	int64_t now = clock_monotonic();
+	uint64_t seen = 0;
+	struct gone *g;
+
+	(void)pthread_mutex_lock(&v->lock);
+	g = find(v, key, ino);
+	if (g && is_fresh(g, now)) {
+		g->asked = g->asked ? g->asked : now;
+		seen = g->ino;
+	}
+	(void)pthread_mutex_unlock(&v->lock);
+	return seen;
+}
+
+static bool is_below(struct fs_handle *h, void *arg)
+{
+	const struct fs_node *n = h->node;
+
+	while (n && n != arg)
+		n = n->parent;
+	return n != NULL;
+}
+
+static bool reads(const struct fs_node *kinddir, pid_t thread)
+{
+	return kinddir && fs_handles_of(kinddir->fs, thread, is_below, (void *)kinddir);
+}
+
+/* An object's directory: whether the object is gone and it may be seen. */
+static bool is_seen(const struct fs_node *top)
+{
+	_cleanup_object_ struct object *o = cache_get_uid(top->fs->cache, fs_obj_uid(top));
+	const struct fs_node *dir = top->parent;
+
+	if (o)
+		return false;
+	add(dir->fs->remnants, key_of(dir->fs, dir->kind, dir->ns, top->name), top->ino);
+	return see(dir->fs, 0, top->ino);
+}
+
+bool fs_remnant_is(const struct fs_node *n, pid_t thread)
+{
+	const struct fs_node *top = fs_obj_dir(n);
+
+	return top && reads(top->parent, thread) && is_seen(top);
+}
+
+struct fs_node *fs_remnant_lookup(struct fs_node *dir, const char *name, pid_t thread)
+{
+	struct fs_node *n = NULL;
+	uint64_t ino;
+
+	if (fs_obj_dir(dir)) { /* what is in one is known to a kernel that has read it */
+		n = fs_remnant_is(dir, thread) ? fs_node_find(dir->fs, fs_obj_ino(dir, name)) : NULL;
+		return n && n->parent == dir ? fs_node_ref(n) : NULL;
+	}
+	if (dir->ops != &fs_kinddir_ops || fs_name_classify(name) != FS_NAME_OTHER || !reads(dir, thread))
+		return NULL;
+	n = fs_node_child(dir, name);
+	if (n)
+		return n->ops == &made_ops || (n->ops == &fs_objdir_ops && is_seen(n)) ? fs_node_ref(n) : NULL;
+	ino = see(dir->fs, key_of(dir->fs, dir->kind, dir->ns, name), 0);
+	return ino && fs_node_get(dir, name, ino, &made_ops, &n, NULL) == 0 ? n : NULL;
+}
+
+void fs_remnant_attr(const struct fs_node *n, struct fs_attr *a)
+{
+	*a = (struct fs_attr){ .name_ttl = -1 };
+	if (n->ops->readlink)
+		fs_attr_link(n, a, 0, clock_realtime());
+	else
+		fs_attr_file(n, a, n->ops->readdir ? S_IFDIR | 0755 : S_IFREG | 0444, clock_realtime());
+	a->ttl = FS_TTL_NONE;
+}
+
+void fs_remnant_extend(const struct fs_node *dir)
+{
+	const struct fs_node *top = fs_obj_dir(dir);
+	struct fs_remnants *v = dir->fs->remnants;
+	int64_t now = clock_monotonic();
+	struct gone *g;
+
+	if (!top)
+		return;
+	(void)pthread_mutex_lock(&v->lock);
+	g = find(v, 0, top->ino);
+	if (g && is_fresh(g, now))
+		g->asked = now;
+	(void)pthread_mutex_unlock(&v->lock);
+}
+
+void fs_remnant_forget(const struct fs_node *dir, const char *name)
+{
+	struct fs_remnants *v = dir->fs->remnants;
+	struct gone *g;
+
+	if (dir->ops != &fs_kinddir_ops)
+		return;
+	(void)pthread_mutex_lock(&v->lock);
+	g = find(v, key_of(dir->fs, dir->kind, dir->ns, name), 0);
+	if (g)
+		g->asked = 1; /* long ago */
+	(void)pthread_mutex_unlock(&v->lock);
+}
+
+/* --- an object's directory that the kernel had not looked up before it went --- */
+
+static int made_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	if (!see(n->fs, 0, n->ino))
+		return -ENOENT;
+	fs_remnant_attr(n, a);
+	return 0;
+}
+
+static int made_lookup(struct fs_node *dir, const char *name, struct fs_node **ret)
+{
+	return -ENOENT;
+}
+
+static int made_readdir(struct fs_node *dir, struct fs_listing *l)
+{
+	return 0;
+}
+
+static const struct fs_ops made_ops = {
+	.region = "remnant",
+	.getattr = made_getattr,
+	.lookup = made_lookup,
+	.readdir = made_readdir,
+};
