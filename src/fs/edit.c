@@ -33,6 +33,8 @@ static void finish(struct job *j, int result)
 		fs_field_expire(j->fs, &j->gone);
 	if (result == 0 && j->e.field)
 		fs_revert_cancel(j->fs, j->e.uid, j->e.field);
+	else if (j->e.field)
+		fs_revert_resume(j->fs, j->e.uid, j->e.field);
 	j->e.done(j->fs, j->e.arg, result);
 	free((void *)j->e.uid);
 	free((void *)j->e.path);

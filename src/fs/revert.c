@@ -17,7 +17,7 @@
 struct revert {
 	TAILQ_ENTRY(revert) entry;
 	struct writer who;
-	int64_t due; /* monotonic, ns */
+	int64_t due; /* monotonic, ns; HELD: not while a write of the field is on its way */
 	char uid[OBJECT_UID_SIZE];
 	char *full; /* owned: the path for people */
 	const char *ns; /* interned */
@@ -34,6 +34,8 @@ struct stored {
 };
 enum { STORED_VERSION = 1 };
 
+#define HELD INT64_MAX
+
 struct fs_reverts {
 	TAILQ_HEAD(revert_list, revert) list; /* by time */
 	size_t n;
@@ -44,7 +46,20 @@ static void arm(struct fs_reverts *v)
 {
 	const struct revert *first = TAILQ_FIRST(&v->list);
 
-	fs_timer_set(v->timer, first ? first->due : 0);
+	fs_timer_set(v->timer, first && first->due != HELD ? first->due : 0);
+}
+
+static void insert(struct fs_reverts *v, struct revert *e)
+{
+	struct revert *before = TAILQ_LAST(&v->list, revert_list);
+
+	while (before && before->due > e->due)
+		before = TAILQ_PREV(before, revert_list, entry);
+	if (before)
+		TAILQ_INSERT_AFTER(&v->list, before, e, entry);
+	else
+		TAILQ_INSERT_HEAD(&v->list, e, entry);
+	v->n++;
 }
 
 static void drop(struct fs_reverts *v, struct revert *e)
@@ -196,8 +211,7 @@ static int load(struct fs *fs)
 		if (!e)
 			return -ENOMEM;
 		e->who = (struct writer){ .uid = s->uid, .gid = s->gid, .agent = "mount" };
-		TAILQ_INSERT_TAIL(&fs->reverts->list, e, entry);
-		fs->reverts->n++;
+		insert(fs->reverts, e);
 	}
 	arm(fs->reverts);
 	return r;
@@ -249,8 +263,7 @@ void fs_revert_add(struct fs_req *r, struct fs_node *dir, const char *name, cons
 		return;
 	}
 	e->who = fs_req_writer(r);
-	TAILQ_INSERT_TAIL(&v->list, e, entry);
-	v->n++;
+	insert(v, e);
 	store(e);
 	arm(v);
 	fs_reply_err(r, 0);
@@ -300,18 +313,30 @@ void fs_revert_cancel(struct fs *fs, const char *uid, const char *path)
 	arm(fs->reverts);
 }
 
+static void set_due(struct revert *e, int64_t due)
+{
+	drop(e->fs->reverts, e);
+	e->due = due;
+	insert(e->fs->reverts, e);
+	arm(e->fs->reverts);
+}
+
 int fs_revert_unstore(struct fs *fs, struct txn *t, const char *uid, const char *path)
 {
 	struct revert *e = find(fs, uid, path);
 
 	if (!e)
 		return 0;
-	/* Not while that is on its way; if it fails, this acts a settle time later. */
-	e->due = clock_monotonic() + fs->config.settle_ms * NSEC_PER_MSEC;
-	TAILQ_REMOVE(&fs->reverts->list, e, entry);
-	TAILQ_INSERT_TAIL(&fs->reverts->list, e, entry);
-	arm(fs->reverts);
+	set_due(e, HELD);
 	return unstore(t, e);
+}
+
+void fs_revert_resume(struct fs *fs, const char *uid, const char *path)
+{
+	struct revert *e = find(fs, uid, path);
+
+	if (e && e->due == HELD)
+		set_due(e, clock_monotonic() + fs->config.settle_ms * NSEC_PER_MSEC);
 }
 
 bool fs_revert_pending(const struct fs *fs, const char *uid, const char *path)

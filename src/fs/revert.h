@@ -22,8 +22,11 @@ void fs_revert_forget(struct fs *fs, const char *uid, const char *path);
 /* The field was written again: it is not to go. For what writes it, by a transaction that fs_revert_unstore() was part of,
  * so that no later daemon takes back what was answered. */
 void fs_revert_cancel(struct fs *fs, const char *uid, const char *path);
-/* Adds to a transaction that nothing waits for the field; nothing is added where nothing does. */
+/* Adds to a transaction that nothing waits for the field; nothing is added where nothing does. Until fs_revert_cancel(), or
+ * fs_revert_resume() if that fails, the field is not taken back. */
 int fs_revert_unstore(struct fs *fs, struct txn *t, const char *uid, const char *path);
+/* The transaction has failed: the settle time starts anew. */
+void fs_revert_resume(struct fs *fs, const char *uid, const char *path);
 /* Whether it waits. */
 bool fs_revert_pending(const struct fs *fs, const char *uid, const char *path);
 
