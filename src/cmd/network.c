@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cmd/hostports.h"
 #include "net/ipam.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -95,10 +96,49 @@ static int attach(void *arg, int netns_fd, const char *uid, const char *ip, stru
 	return net_attach(n->net, netns_fd, uid, addr, err);
 }
 
+/* Notes the pod's host ports, to be applied. 1: it has some. */
+static int note_ports(struct network *n, const struct object *pod, uint32_t addr)
+{
+	_cleanup_free_ struct net_host_port *ports = NULL;
+	size_t count = 0;
+	int r = hostports_read(pod, addr, &ports, &count);
+
+	if (r < 0 || !count)
+		return r;
+	r = net_publish(n->net, object_uid(pod), ports, count);
+	return r < 0 ? r : 1;
+}
+
+static int publish(void *arg, const struct object *pod, const char *ip, struct error *err)
+{
+	struct network *n = arg;
+	uint32_t addr = 0;
+	int r = addr_parse(ip, &addr);
+
+	if (r == 0)
+		r = note_ports(n, pod, addr);
+	if (r < 0)
+		return error_errno(err, r, "pod network: host ports");
+	if (r == 0)
+		return 0;
+	r = net_publish_apply(n->net, err);
+	if (r < 0)
+		(void)net_publish(n->net, object_uid(pod), NULL, 0); /* cannot fail */
+	return r;
+}
+
+/* Takes the ports of pods that are gone away, all at once. */
+static int unpublish(struct network *n, const char *const *uids, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		(void)net_publish(n->net, uids[i], NULL, 0); /* cannot fail */
+	return net_publish_apply(n->net, err);
+}
+
 static int release(void *arg, const char *const *uids, size_t count, struct error *err)
 {
 	struct network *n = arg;
-	int r = net_detach_many(n->net, uids, count, err);
+	int first = unpublish(n, uids, count, err), r = net_detach_many(n->net, uids, count, first < 0 ? NULL : err);
 
 	pthread_mutex_lock(&n->lock);
 	for (size_t i = 0; i < count; i++) {
@@ -113,7 +153,7 @@ static int release(void *arg, const char *const *uids, size_t count, struct erro
 		free(l);
 	}
 	pthread_mutex_unlock(&n->lock);
-	return r;
+	return first < 0 ? first : r;
 }
 
 static bool is_attached(void *arg, const char *uid)
@@ -132,6 +172,7 @@ static bool is_attached(void *arg, const char *uid)
 const struct agent_network network_ops = {
 	.allocate = allocate,
 	.attach = attach,
+	.publish = publish,
 	.is_attached = is_attached,
 	.release = release,
 };
@@ -163,6 +204,7 @@ static int take_up_links(struct network *n, struct cache *c, struct error *err)
 	int r = net_list(n->net, &ports, &count, err);
 
 	for (size_t i = 0; i < count && r == 0; i++) {
+		_cleanup_object_ struct object *pod = NULL;
 		struct lease *l;
 
 		r = take_up(n, c, ports[i].key, ports[i].addr);
@@ -170,6 +212,9 @@ static int take_up_links(struct network *n, struct cache *c, struct error *err)
 		if (!l)
 			continue;
 		l->linked = true;
+		pod = cache_get_uid(c, ports[i].key);
+		if (pod && r == 0 && note_ports(n, pod, ports[i].addr) < 0)
+			r = -ENOMEM;
 		note(n, ports[i].addr, ports[i].key);
 	}
 	return r;
@@ -228,6 +273,7 @@ int network_new(const struct network_config *config, struct network **ret)
 
 int network_open(struct network *n, struct store *s, struct cache *c, struct error *err)
 {
+	_cleanup_error_ struct error no_ports = ERROR_INIT;
 	const char *warning;
 	int r;
 
@@ -246,6 +292,8 @@ int network_open(struct network *n, struct store *s, struct cache *c, struct err
 		r = take_up_keys(n, c);
 	if (r < 0)
 		return err->msg ? r : error_errno(err, r, "pod network");
+	if (net_publish_apply(n->net, &no_ports) < 0)
+		log_warning("%s, ignoring", error_text(&no_ports));
 	for (size_t i = 0; (warning = net_warning(n->net, i)); i++)
 		log_warning("%s", warning);
 	return 0;

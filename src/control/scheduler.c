@@ -101,20 +101,6 @@ static const char *bound_node(const struct object *pod)
 	return !node || (phase && (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"))) ? "" : node;
 }
 
-static bool has_host_ports(const struct object *pod)
-{
-	const struct value *containers = object_path(pod, "spec", "containers");
-
-	for (size_t i = 0; i < value_len(containers); i++) {
-		const struct value *ports = value_get(value_at(containers, i), "ports");
-
-		for (size_t k = 0; k < value_len(ports); k++)
-			if (value_get(value_at(ports, k), "hostPort"))
-				return true;
-	}
-	return false;
-}
-
 static void forget_usage(struct scheduler *s, struct usage *u)
 {
 	HASH_DEL(s->usage, u);
@@ -138,7 +124,7 @@ static void account(struct scheduler *s, const struct object *pod, int sign)
 		forget_usage(s, u); /* with what memory running out may have left in it */
 		return;
 	}
-	if (!has_host_ports(pod))
+	if (!schedule_has_host_ports(pod))
 		return;
 	if (sign > 0) {
 		(void)object_list_add(&u->bound, pod); /* ignoring, as above */

@@ -129,12 +129,25 @@ static bool ports_clash(const struct value *x, const struct value *y)
 	       (any || !strcmp(ip_x, ip_y));
 }
 
+/* The ports of the i-th of the pod's containers and sidecars; NULL of an init container, which lets go of them, and where
+ * *ret_more says that it was past the last. */
+static const struct value *nth_ports(const struct object *pod, size_t i, bool *ret_more)
+{
+	const struct value *main = object_path(pod, "spec", "containers"), *init = object_path(pod, "spec", "initContainers");
+	const struct value *c = i < value_len(main) ? value_at(main, i) : value_at(init, i - value_len(main));
+
+	*ret_more = i < value_len(main) + value_len(init);
+	if (!*ret_more || (i >= value_len(main) && strcmp(value_str_or(value_get(c, "restartPolicy"), ""), "Always") != 0))
+		return NULL;
+	return value_get(c, "ports");
+}
+
 static bool pod_ports_clash(const struct value *port, const struct object *other)
 {
-	const struct value *containers = object_path(other, "spec", "containers");
+	bool more = true;
 
-	for (size_t i = 0; i < value_len(containers); i++) {
-		const struct value *ports = value_get(value_at(containers, i), "ports");
+	for (size_t i = 0; more; i++) {
+		const struct value *ports = nth_ports(other, i, &more);
 
 		for (size_t k = 0; k < value_len(ports); k++)
 			if (ports_clash(port, value_at(ports, k)))
@@ -143,12 +156,26 @@ static bool pod_ports_clash(const struct value *port, const struct object *other
 	return false;
 }
 
+bool schedule_has_host_ports(const struct object *pod)
+{
+	bool more = true;
+
+	for (size_t i = 0; more; i++) {
+		const struct value *ports = nth_ports(pod, i, &more);
+
+		for (size_t k = 0; k < value_len(ports); k++)
+			if (value_get(value_at(ports, k), "hostPort"))
+				return true;
+	}
+	return false;
+}
+
 static const char *filter_ports(const struct object *pod, const struct sched_node *node)
 {
-	const struct value *containers = object_path(pod, "spec", "containers");
+	bool more = node->bound != NULL;
 
-	for (size_t i = 0; i < value_len(containers) && node->bound; i++) {
-		const struct value *ports = value_get(value_at(containers, i), "ports");
+	for (size_t i = 0; more; i++) {
+		const struct value *ports = nth_ports(pod, i, &more);
 
 		for (size_t k = 0; k < value_len(ports); k++)
 			for (size_t p = 0; p < node->bound->n && value_get(value_at(ports, k), "hostPort"); p++)

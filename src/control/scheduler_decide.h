@@ -26,6 +26,9 @@ struct sched_node {
 int schedule_decide(const struct object *pod, const struct sched_volumes *volumes, const struct sched_node *nodes,
 		    size_t n, struct arena *a, const struct object **ret_node, const char **ret_message);
 
+/* Whether a container or sidecar of the pod has a hostPort. */
+bool schedule_has_host_ports(const struct object *pod);
+
 /* Whether a toleration list bears a taint. */
 bool tolerates(const struct value *tolerations, const struct value *taint);
 

@@ -252,6 +252,16 @@ int net_forward_get(int *ret_value)
 	return 0;
 }
 
+int net_route_localnet(const char *link)
+{
+	char path[sizeof("/proc/sys/net/ipv4/conf//route_localnet") + LINK_NAME_MAX];
+	_cleanup_close_ int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", link);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 || write(fd, "1", 1) != 1 ? -errno : 0;
+}
+
 int net_forward_set(int value)
 {
 	_cleanup_close_ int fd = open(FORWARD_PATH, O_WRONLY | O_CLOEXEC);

@@ -22,6 +22,7 @@
 #define NET_BRIDGE_AUTO "podfs" /* and a number */
 
 struct net_detach_request;
+struct net_published;
 
 struct net {
 	char bridge[LINK_NAME_MAX];
@@ -45,6 +46,13 @@ struct net {
 	pthread_cond_t done;		  /* a detach request was answered, or nobody is deleting any more */
 	struct net_detach_request *queue; /* protected by lock */
 	bool deleting;			  /* protected by lock: some caller works the queue off */
+
+	char ports_table[NET_TABLE_MAX + 8];
+	bool ports_gone;	     /* somebody deleted that table: for net_firewall_check() */
+	pthread_mutex_t ports_lock;  /* protects what follows */
+	struct net_published *ports; /* owned */
+	size_t n_ports;
+	bool ports_dirty, ports_installed; /* the table is not as `ports` says; it is there */
 };
 
 /* "pfs" and 11 hexadecimal digits of a hash of the key: the same for the same key, always. */
@@ -81,6 +89,11 @@ int net_rules_install(struct net *net, char **ret_chains, struct error *err);
 /* Accepts pods' traffic in the shared forward chain if that exists, drops, and does not accept it yet. */
 int net_rules_accept(struct net *net, struct error *err);
 int net_rules_remove(struct net *net, struct error *err);
+/* Host ports, ports.c. Looks in what `list chains` prints whether an earlier daemon left their table. */
+void net_ports_found(struct net *net, const char *chains);
+int net_ports_put_back(struct net *net, struct error *err);
+void net_ports_clear(struct net *net);
+
 void net_watch_open(struct net *net);
 /* Notes what one of nftables' notifications says of our rules. */
 void net_watch_read(struct net *net, const struct nlmsghdr *msg);
@@ -113,5 +126,7 @@ uint32_t net_default_oif(const struct net_route *routes, size_t n);
 /* Reads or writes net.ipv4.ip_forward of the calling thread's namespace. */
 int net_forward_get(int *ret_value);
 int net_forward_set(int value);
+/* Lets what has a loopback address leave by that link, and come: for host ports. */
+int net_route_localnet(const char *link);
 
 #endif

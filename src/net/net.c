@@ -43,6 +43,7 @@ static void net_free(struct net *net)
 {
 	for (size_t i = 0; i < net->n_warnings; i++)
 		free(net->warnings[i]);
+	net_ports_clear(net);
 	(void)pthread_mutex_destroy(&net->lock);
 	(void)pthread_cond_destroy(&net->done);
 	close_fdp(&net->watch);
@@ -139,6 +140,7 @@ static void install_rules(struct net *net)
 	}
 	if (r < 0)
 		return;
+	net_ports_found(net, chains);
 	warn_of_chains(net, chains);
 	r = net_rules_accept(net, &err);
 	if (r < 0)
@@ -157,6 +159,7 @@ int net_open(const struct net_config *config, struct net **ret_net, struct error
 	net->watch = -1;
 	(void)pthread_mutex_init(&net->lock, NULL); /* ignoring both: they cannot fail on Linux without attributes */
 	(void)pthread_cond_init(&net->done, NULL);
+	(void)pthread_mutex_init(&net->ports_lock, NULL);
 	r = take_config(net, config, err);
 	if (r == 0) {
 		r = rtnl_open(&rtnl);
@@ -175,6 +178,7 @@ int net_open(const struct net_config *config, struct net **ret_net, struct error
 		(void)snprintf(net->table, sizeof(net->table), "%s%s",
 			       strcmp(net->bridge, NET_BRIDGE_DEFAULT) == 0 ? NET_TABLE_DEFAULT : NET_TABLE_DEFAULT "_",
 			       strcmp(net->bridge, NET_BRIDGE_DEFAULT) == 0 ? "" : net->bridge);
+	(void)snprintf(net->ports_table, sizeof(net->ports_table), "%s_ports", net->table);
 	turn_on_forwarding(net);
 	net_watch_open(net);
 	install_rules(net);

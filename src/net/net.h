@@ -109,6 +109,23 @@ struct net_port {
 	uint32_t addr;
 };
 
+/* A port of the host that leads to a pod's. Addresses are in host byte order. */
+struct net_host_port {
+	uint32_t host; /* which address of the host's; 0: all */
+	uint32_t addr; /* the pod's */
+	uint16_t host_port, port;
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP */
+};
+
+/*
+ * The host ports of the pod `key` are from now on these: none with n 0. Nothing follows until net_publish_apply(), which
+ * brings the nft rules in line with all that is known, in one transaction; where there is nothing to be changed it does
+ * nothing. Where two pods have one port the first has it. Both thread-safe. A daemon that has taken over knows no port
+ * until it is told; the rules of the one before stay until it applies. -ENOMEM; what nftables says.
+ */
+int net_publish(struct net *net, const char *key, const struct net_host_port *ports, size_t n);
+int net_publish_apply(struct net *net, struct error *err);
+
 /* The pods that have a link, in no order; free *ret_ports with free(). Thread-safe. */
 int net_list(struct net *net, struct net_port **ret_ports, size_t *ret_n, struct error *err);
 

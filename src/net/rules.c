@@ -56,6 +56,8 @@ int net_rules_remove(struct net *net, struct error *err)
 		(void)nft_put_accept_removal(&b, net->bridge, listing); /* ignoring how many there are */
 	if (net->masquerade)
 		nft_put_table_removal(&b, net->table);
+	if (net->ports_installed)
+		nft_put_table_removal(&b, net->ports_table);
 	if (buf_failed(&b))
 		return error_errno(err, -ENOMEM, "remove the nft rules");
 	return b.len ? nft_run(net->nft_helper, buf_str(&b), NULL, err) : 0;
@@ -101,6 +103,8 @@ void net_watch_read(struct net *net, const struct nlmsghdr *msg)
 	case NFT_MSG_DELTABLE:
 		if (names(msg, NFTA_TABLE_NAME, net->table))
 			net->table_gone = (msg->nlmsg_type & 0xff) == NFT_MSG_DELTABLE;
+		if (names(msg, NFTA_TABLE_NAME, net->ports_table))
+			net->ports_gone = (msg->nlmsg_type & 0xff) == NFT_MSG_DELTABLE;
 		break;
 	case NFT_MSG_NEWCHAIN: /* a policy is changed by the same message */
 		if (names(msg, NFTA_CHAIN_TABLE, "filter") && names(msg, NFTA_CHAIN_NAME, "FORWARD"))
@@ -128,7 +132,7 @@ static int read_watch(struct net *net)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == ENOBUFS) { /* some were lost: look at everything */
-			net->table_gone = net->shared_touched = true;
+			net->table_gone = net->ports_gone = net->shared_touched = true;
 			continue;
 		}
 		if (n < 0)
@@ -155,6 +159,12 @@ int net_firewall_check(struct net *net, struct error *err)
 			return NET_WRAP(r, err, "pod network: put the nft table %s back", net->table);
 	}
 	net->table_gone = false;
+	if (net->ports_gone) {
+		r = net_ports_put_back(net, err);
+		if (r < 0)
+			return NET_WRAP(r, err, "pod network: put the nft table %s back", net->ports_table);
+	}
+	net->ports_gone = false;
 	if (net->shared_touched) {
 		r = net_rules_accept(net, err);
 		if (r < 0)

@@ -27,9 +27,12 @@ struct agent_network {
 	int (*allocate)(void *arg, const char *uid, char ret_ip[static AGENT_IP_SIZE], struct error *err);
 	/* Wires up a pod's network namespace. */
 	int (*attach)(void *arg, int netns_fd, const char *uid, const char *ip, struct error *err);
+	/* Has the pod's host ports lead to it at that address; nothing for one that has none. Those of pods that are taken up
+	 * again are told when the network is opened. */
+	int (*publish)(void *arg, const struct object *pod, const char *ip, struct error *err);
 	/* Whether a link with that name was there when the network was opened: of a pod that is taken up again. */
 	bool (*is_attached)(void *arg, const char *uid);
-	/* Takes away links and addresses of pods that are gone; those that have none are no error. */
+	/* Takes away links, addresses and host ports of pods that are gone; those that have none are no error. */
 	int (*release)(void *arg, const char *const *uids, size_t n, struct error *err);
 };
 

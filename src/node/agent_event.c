@@ -72,7 +72,8 @@ static void on_ready(struct agent *agent, struct agent_pod *p, struct sandbox_ev
 
 	if (!agent_pod_flag(p->object, "hostNetwork") &&
 	    !(ev->adopted && agent->network->is_attached(agent->network_arg, p->uid)) &&
-	    agent->network->attach(agent->network_arg, ev->fd, p->uid, p->run.ip, &err) < 0) {
+	    (agent->network->attach(agent->network_arg, ev->fd, p->uid, p->run.ip, &err) < 0 ||
+	     agent->network->publish(agent->network_arg, p->object, p->run.ip, &err) < 0)) {
 		agent_pod_sandbox_failed(agent, p, error_text(&err));
 		agent_pod_end_sandbox(agent, p);
 		return;

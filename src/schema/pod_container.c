@@ -149,8 +149,8 @@ static const struct schema_type probe = STRUCT("Probe", probe_fields, .check = p
 
 static const struct schema_field container_port_fields[] = {
 	{ "containerPort", PORT, REQUIRED | ALWAYS },
-	{ "hostIP", FORMAT(format_ip), NOT_ACTED },
-	{ "hostPort", PORT, NOT_ACTED },
+	{ "hostIP", FORMAT(format_ip) },
+	{ "hostPort", PORT },
 	{ "name", FORMAT(format_port_name) },
 	{ "protocol", ENUM("SCTP", "TCP", "UDP"), 0, "TCP" },
 };

@@ -303,6 +303,99 @@ static void a_bridge_that_is_gone_is_told(void **state)
 	assert_nothing_left();
 }
 
+static void publish(struct net *net, const char *key, uint32_t host, uint32_t addr)
+{
+	const struct net_host_port port = { .host = host, .addr = addr, .host_port = 4711, .port = 4711, .protocol = IPPROTO_TCP };
+
+	assert_int_equal(net_publish(net, key, &port, 1), 0);
+	assert_int_equal(net_publish_apply(net, NULL), 0);
+}
+
+static void unpublish(struct net *net, const char *key)
+{
+	assert_int_equal(net_publish(net, key, NULL, 0), 0);
+	assert_int_equal(net_publish_apply(net, NULL), 0);
+}
+
+/* As on a host, unlike in a new namespace. */
+static void bring_lo_up(void)
+{
+	struct rtnl_batch b;
+
+	rtnl_batch_init(&b);
+	link_put_change(&b, &(struct link_change){ .name = "lo", .up = true });
+	run_batch(&b);
+}
+
+static void assert_no_tables(void)
+{
+	_cleanup_free_ char *tables = nft("list tables\n");
+
+	assert_string_equal(tables, "");
+}
+
+static void host_ports_lead_to_pods(void **state)
+{
+	struct net *net = open_net((struct net_config){ 0 });
+	uint32_t a = net_gateway(net) + 1, b = a + 1, host = 0xcb007101, from; /* 203.0.113.1 */
+	_cleanup_close_ int pod_a = pod_ns(), pod_b = pod_ns(), here = ns_open(), beyond = outside();
+	_cleanup_close_ int listener = listen_in(pod_a), fd = -1, peer = -1;
+
+	bring_lo_up();
+	attach(net, pod_a, "uid-a", a);
+	attach(net, pod_b, "uid-b", b);
+	assert_int_equal(connect_from(beyond, host, NULL), -ECONNREFUSED);
+	publish(net, "uid-a", 0, a);
+	assert_int_equal(connect_from(beyond, host, &fd), 0);
+	peer = accept_from(listener, &from);
+	assert_int_equal(from, 0xcb007102); /* the pod sees who it is */
+	assert_int_equal(connect_from(here, host, NULL), 0);
+	assert_int_equal(connect_from(here, INADDR_LOOPBACK, NULL), 0);
+	assert_int_equal(connect_from(pod_b, host, NULL), 0);
+	assert_int_equal(connect_from(pod_a, host, NULL), 0);
+	assert_int_equal(connect_from(pod_b, net_gateway(net), NULL), 0);
+	publish(net, "uid-a", INADDR_LOOPBACK, a);
+	assert_int_equal(connect_from(here, INADDR_LOOPBACK, NULL), 0);
+	assert_int_equal(connect_from(beyond, host, NULL), -ECONNREFUSED);
+	publish(net, "uid-a", host, a);
+	assert_int_equal(connect_from(beyond, host, NULL), 0);
+	assert_int_equal(connect_from(here, INADDR_LOOPBACK, NULL), -ECONNREFUSED);
+	publish(net, "uid-b", 0, b); /* the first has it */
+	assert_int_equal(connect_from(beyond, host, NULL), 0);
+	unpublish(net, "uid-b");
+	unpublish(net, "uid-a");
+	assert_int_equal(connect_from(beyond, host, NULL), -ECONNREFUSED);
+	close_net(net, true);
+	assert_no_tables();
+}
+
+static void host_ports_outlive_the_daemon_and_a_flush(void **state)
+{
+	struct net *net = open_net((struct net_config){ 0 });
+	uint32_t a = net_gateway(net) + 1, host = 0xcb007101;
+	_cleanup_close_ int pod = pod_ns(), beyond = outside(), listener = listen_in(pod);
+
+	attach(net, pod, "uid", a);
+	publish(net, "uid", 0, a);
+	close_net(net, false);
+	assert_int_equal(connect_from(beyond, host, NULL), 0);
+	net = open_net((struct net_config){ .adopt = true });
+	assert_int_equal(connect_from(beyond, host, NULL), 0); /* not yet told */
+	publish(net, "uid", 0, a);
+	assert_int_equal(connect_from(beyond, host, NULL), 0);
+	free(nft("flush ruleset\n"));
+	assert_int_equal(connect_from(beyond, host, NULL), -ECONNREFUSED);
+	assert_true(wait_for(net_firewall_fd(net), POLLIN));
+	assert_int_equal(net_firewall_check(net, NULL), 0);
+	assert_int_equal(connect_from(beyond, host, NULL), 0);
+	close_net(net, false);
+	net = open_net((struct net_config){ .adopt = true });
+	assert_int_equal(net_publish_apply(net, NULL), 0); /* the pod has gone meanwhile */
+	assert_int_equal(connect_from(beyond, host, NULL), -ECONNREFUSED);
+	close_net(net, true);
+	assert_no_tables();
+}
+
 static void set_bridge(struct net *net, bool up)
 {
 	_cleanup_rtnl_ struct rtnl rtnl = RTNL_INIT;
@@ -358,6 +451,8 @@ int main(void)
 		cmocka_unit_test_setup(bad_descriptors_keys_and_addresses_are_refused, fresh_host),
 		cmocka_unit_test_setup(fifty_pods_come_and_go_side_by_side, fresh_host),
 		cmocka_unit_test_setup(a_bridge_that_is_gone_is_told, fresh_host),
+		cmocka_unit_test_setup(host_ports_lead_to_pods, fresh_host),
+		cmocka_unit_test_setup(host_ports_outlive_the_daemon_and_a_flush, fresh_host),
 		cmocka_unit_test_setup(a_port_that_does_not_forward_is_waited_for, fresh_host),
 	};
 

@@ -97,6 +97,11 @@ static void pods_go_where_they_fit(void **state)
 		{ "any address clashes", "containers: [{name: c, ports: [{hostPort: 80, hostIP: 0.0.0.0}]}]",
 		  { { "", "", BIG, 0, 0, 1, "{hostPort: 80, hostIP: 127.0.0.2}" } },
 		  "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports." },
+		{ "a sidecar's host port", "containers: [{name: c}], initContainers: [{name: s, restartPolicy: Always, ports: "
+		  "[{hostPort: 80}]}]", { { "", "", BIG, 0, 0, 1, "{hostPort: 80}" } },
+		  "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports." },
+		{ "an init container's host port", "containers: [{name: c}], initContainers: [{name: i, ports: [{hostPort: 80}]}]",
+		  { { "", "", BIG, 0, 0, 1, "{hostPort: 80}" } }, "n0" },
 		{ "container ports are no host ports", "containers: [{name: c, ports: [{containerPort: 80}]}]",
 		  { { "", "", BIG, 0, 0, 1, "{containerPort: 80}" } }, "n0" },
 	};
