@@ -138,6 +138,7 @@ static void bind_volume(struct arena *a, struct value *root, const struct object
 		set_annotation(a, root, PV_BOUND_BY_CONTROLLER, "yes");
 	set_claim_ref(a, root, claim);
 	set_annotation(a, root, PV_RETAINED_UNTIL, NULL);
+	set_annotation(a, root, PV_RETAINED_WRITER, NULL);
 	set_volume_phase(a, root, "Bound", NULL, now);
 }
 
@@ -239,6 +240,7 @@ static int change_volume(void *arg, struct arena *a, struct value *root, const s
 		break;
 	case VOLUME_EXPIRE:
 		set_annotation(a, root, PV_RETAINED_UNTIL, NULL);
+		set_annotation(a, root, PV_RETAINED_WRITER, NULL);
 		break;
 	case VOLUME_NOTHING:
 		return -ECANCELED;

@@ -96,7 +96,11 @@ bool pv_are_bound(const struct object *volume, const struct object *claim)
 
 bool pv_is_retained_for(const struct object *volume, const struct object *claim)
 {
-	return pv_annotation(volume, PV_RETAINED_UNTIL) && !object_is_deleting(volume) &&
+	const char *writer = pv_annotation(volume, PV_RETAINED_WRITER);
+	char own[16];
+
+	(void)snprintf(own, sizeof(own), "%u", (unsigned)object_writer(claim));
+	return pv_annotation(volume, PV_RETAINED_UNTIL) && !strcmp(writer ? writer : "0", own) && !object_is_deleting(volume) &&
 	       names(object_path(volume, "spec", "claimRef"), claim) &&
 	       !strcmp(value_str_or(object_path(volume, "status", "phase"), ""), "Released");
 }

@@ -25,6 +25,8 @@
 #define PV_RETAINED_UNTIL "podfs.io/retained-until" /* of a volume whose claim went with its declaration: until then it is
 						     * kept, and bound to a claim of that name; RFC 3339 */
 
+#define PV_RETAINED_WRITER "podfs.io/retained-writer" /* with it: object_writer() of that claim; another's claim does not get it */
+
 enum { PV_RETENTION_SECONDS = 24 * 3600 };
 
 /* An annotation, NULL if there is none. */

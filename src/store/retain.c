@@ -13,15 +13,17 @@ static int retain(struct txn *t, struct registry *r, const struct object *claim)
 	_cleanup_object_ struct object *volume = name && *name ? cache_get(registry_cache(r), kind, NULL, name) : NULL;
 	int64_t until = registry_now(r) + PV_RETENTION_SECONDS * NSEC_PER_SEC;
 	char time[CLOCK_RFC3339_SIZE];
-	struct value *root;
+	struct value *root, *annotations;
 
 	if (!volume || !pv_are_bound(volume, claim) || txn_puts(t, object_key(volume)))
 		return 0;
 	root = value_copy(txn_arena(t), object_root(volume));
 	if (!root)
 		return -ENOMEM;
-	value_set_str(txn_arena(t), value_make_path(txn_arena(t), root, "metadata", "annotations"), PV_RETAINED_UNTIL,
-		      clock_format_rfc3339(until, time));
+	annotations = value_make_path(txn_arena(t), root, "metadata", "annotations");
+	value_set_str(txn_arena(t), annotations, PV_RETAINED_UNTIL, clock_format_rfc3339(until, time));
+	value_set(txn_arena(t), annotations, PV_RETAINED_WRITER,
+		  value_new_strf(txn_arena(t), "%u", (unsigned)object_writer(claim)));
 	return txn_update(t, volume, root, 0, NULL);
 }
 
