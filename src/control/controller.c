@@ -33,10 +33,15 @@ struct controller {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* with lock; monotonic clock */
 	pthread_cond_t stopped; /* the same; `stopping` has become true */
-	struct workqueue *queue; /* protected by lock, as is the next */
+	struct workqueue *queue; /* protected by lock, as are the next two */
+	bool noted;		 /* a notice has added a key, and on_settled() is to wake the thread */
 	bool stopping;
 	int64_t pressed_since, turn_ends; /* the thread's; 0: writers are not waiting */
 };
+
+/* Within a notice: whoever made the change has no answer yet, and the controller's thread could take the processor that is
+ * to give it. */
+static _Thread_local bool noticing;
 
 struct registry *controller_registry(struct controller *c)
 {
@@ -64,7 +69,10 @@ void controller_add(struct controller *c, const char *key)
 
 	pthread_mutex_lock(&c->lock);
 	r = workqueue_add(c->queue, key);
-	pthread_cond_signal(&c->changed);
+	if (noticing)
+		c->noted = true;
+	else
+		pthread_cond_signal(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 	if (r < 0)
 		log_error("%s: %s: out of memory, not queued", c->type->name, key);
@@ -157,7 +165,20 @@ static void on_event(void *arg, const struct cache_event *e)
 {
 	struct watch *w = arg;
 
+	noticing = true;
 	w->notice(w->controller, e);
+	noticing = false;
+}
+
+static void on_settled(void *arg)
+{
+	struct controller *c = ((struct watch *)arg)->controller;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->noted)
+		pthread_cond_signal(&c->changed);
+	c->noted = false;
+	pthread_mutex_unlock(&c->lock);
 }
 
 /* Waits for a key that is due; NULL when the controller is to stop. The caller frees it. */
@@ -269,6 +290,8 @@ static int subscribe(struct controller *c)
 		c->watches[i] = (struct watch){ .controller = c, .notice = c->type->watches[i].notice };
 		r = cache_subscribe(controller_cache(c), strcmp(plural, "*") ? schema_kind_by_plural(plural) : NULL,
 				    on_event, &c->watches[i], &c->watches[i].subscription);
+		if (r == 0)
+			cache_after(c->watches[i].subscription, on_settled);
 	}
 	return r;
 }
@@ -276,6 +299,7 @@ static int subscribe(struct controller *c)
 int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
 {
 	struct controller *c = calloc(1, sizeof(*c));
+	char name[16]; /* the kernel's limit; longer ones it refuses */
 	int e;
 
 	if (!c)
@@ -296,7 +320,8 @@ int controller_start(const struct controller_type *type, struct registry *r, str
 		controller_stop(c);
 		return error_errno(err, e, "%s: start", type->name);
 	}
-	(void)pthread_setname_np(c->thread, type->name); /* ignoring: names over 15 characters are refused */
+	(void)snprintf(name, sizeof(name), "%s", type->name);
+	(void)pthread_setname_np(c->thread, name); /* ignoring: only for people's eyes */
 	*ret = c;
 	return 0;
 }

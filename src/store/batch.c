@@ -315,7 +315,7 @@ static void run_group(struct store *s, struct txn_queue *q, struct group *g)
 		apply_all(s, &g->txns, !g->synced);
 }
 
-/* Delivers changes, then calls completions in order. */
+/* Delivers changes, then calls completions in order, then lets those work who follow the changes. */
 static void complete(struct store *s, struct txn_queue *settled)
 {
 	struct txn *t = NULL;
@@ -328,6 +328,7 @@ static void complete(struct store *s, struct txn_queue *settled)
 			t->done(t->arg, t->result, t->result < 0 ? 0 : t->rev);
 		transaction_free(t);
 	}
+	watch_settled(s);
 }
 
 void batch_run(struct store *s, struct txn_queue *q)

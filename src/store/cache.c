@@ -72,6 +72,8 @@ struct cache_subscription {
 	struct cache *cache;
 	const struct schema_kind *kind;
 	cache_fn fn;
+	void (*after)(void *arg); /* NULL: not wanted; protected by the cache's dispatch, as is the next */
+	bool shown;		  /* fn was called since */
 	void *arg;
 };
 
@@ -331,8 +333,24 @@ static void on_change(void *arg, const struct store_change *change)
 				  .old = old, .now = now, .rev = change->rev };
 	if (old || now)
 		LIST_FOREACH(s, &c->subscriptions, link)
-			if (!s->kind || s->kind == object_kind(now ? now : old))
+			if (!s->kind || s->kind == object_kind(now ? now : old)) {
+				s->shown = true;
 				s->fn(s->arg, &e);
+			}
+	pthread_mutex_unlock(&c->dispatch);
+}
+
+static void on_settled(void *arg)
+{
+	struct cache *c = arg;
+	struct cache_subscription *s;
+
+	pthread_mutex_lock(&c->dispatch);
+	LIST_FOREACH(s, &c->subscriptions, link) {
+		if (s->shown && s->after)
+			s->after(s->arg);
+		s->shown = false;
+	}
 	pthread_mutex_unlock(&c->dispatch);
 }
 
@@ -373,6 +391,8 @@ int cache_new(struct store *s, struct cache **ret, struct error *err)
 		r = store_watch(s, "/objects/", list.rev + 1, on_change, c, &c->watch);
 		if (r < 0)
 			error_errno(err, r, "cache: watch");
+		else
+			store_watch_after(c->watch, on_settled);
 	}
 	if (r < 0) {
 		cache_free(c);
@@ -615,6 +635,13 @@ int cache_subscribe(struct cache *c, const struct schema_kind *kind, cache_fn fn
 	}
 	*ret = s;
 	return 0;
+}
+
+void cache_after(struct cache_subscription *s, void (*after)(void *arg))
+{
+	pthread_mutex_lock(&s->cache->dispatch);
+	s->after = after;
+	pthread_mutex_unlock(&s->cache->dispatch);
 }
 
 void cache_unsubscribe(struct cache_subscription *s)

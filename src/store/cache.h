@@ -55,7 +55,13 @@ typedef void (*cache_fn)(void *arg, const struct cache_event *e);
  */
 int cache_subscribe(struct cache *c, const struct schema_kind *kind, cache_fn fn, void *arg,
 		    struct cache_subscription **ret);
-/* Ends it; fn is not running when this returns. NULL is fine. Not from fn itself. */
+/*
+ * Has `after` called, with the subscription's `arg` and on the store's thread, when whoever made the changes that fn was
+ * shown has his answer; once for many changes. Who only wakes a thread does it there: a thread that wakes while the answer
+ * is under way may take the processor from it.
+ */
+void cache_after(struct cache_subscription *s, void (*after)(void *arg));
+/* Ends it; neither fn nor what cache_after() was given is running when this returns. NULL is fine. Not from fn itself. */
 void cache_unsubscribe(struct cache_subscription *s);
 
 /*

@@ -234,6 +234,7 @@ static void *store_thread(void *arg)
 	while (next_batch(s, &q)) {
 		apart_from(&apart, store_is_pressed(s) ? atomic_load_explicit(&s->from_cpu, memory_order_relaxed) : -1);
 		watch_deliver(s); /* for watches that have just started in the past */
+		watch_settled(s);
 		batch_run(s, &q);
 		end_turn(s);
 	}

@@ -74,6 +74,9 @@ int batch_flush(struct store *s);
 /* Gives every watch the changes that it has not had yet, in revision order, then trims the history. */
 void watch_deliver(struct store *s);
 
+/* Tells the watches that want to know it (store_watch_after()) that what they were shown has had its completions. */
+void watch_settled(struct store *s);
+
 void watch_free_all(struct store *s);
 
 #endif

@@ -148,6 +148,13 @@ typedef void (*store_watch_fn)(void *arg, const struct store_change *change);
 int store_watch(struct store *s, const char *prefix, uint64_t from, store_watch_fn fn, void *arg,
 		struct store_watch **ret);
 
+/*
+ * Has `after` called, as a callback with the watch's `arg`, once the transactions whose changes the watch was shown have
+ * had their completions: for what only follows from a change and should not hold up the answer to who made it, such as
+ * waking threads. It is called once for many changes. Call it before the watch is used by other threads.
+ */
+void store_watch_after(struct store_watch *w, void (*after)(void *arg));
+
 /* Ends a watch; when it returns, fn is not running and will not be called again. NULL is fine. Watches must be ended
  * before store_close(). */
 void store_unwatch(struct store_watch *w);

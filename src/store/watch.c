@@ -14,10 +14,12 @@ struct store_watch {
 	TAILQ_ENTRY(store_watch) link; /* protected by the store's watch_lock */
 	struct store *store;
 	store_watch_fn fn;
+	void (*after)(void *arg); /* NULL: not wanted */
 	void *arg;
 	uint64_t from; /* the first revision wanted */
 	uint64_t seq;  /* the next change to look at; protected by watch_lock */
 	bool ended;    /* protected by watch_lock */
+	bool shown;    /* a change since `after` was last called; protected by watch_lock */
 	size_t prefix_len;
 	char prefix[];
 };
@@ -60,6 +62,13 @@ int store_watch(struct store *s, const char *prefix, uint64_t from, store_watch_
 		pthread_mutex_unlock(&s->queue_lock);
 	}
 	return 0;
+}
+
+void store_watch_after(struct store_watch *w, void (*after)(void *arg))
+{
+	pthread_mutex_lock(&w->store->watch_lock);
+	w->after = after;
+	pthread_mutex_unlock(&w->store->watch_lock);
 }
 
 void store_unwatch(struct store_watch *w)
@@ -171,6 +180,28 @@ static bool wants(const struct store_watch *w, const struct store_change *c)
 	return c->rev >= w->from && strncmp(store_entry_key(e), w->prefix, w->prefix_len) == 0;
 }
 
+/*
+ * Calls back for a watch: shows it a change, or with NULL says that what it was shown has had its completions. Called with
+ * watch_lock held, which it drops meanwhile. While `running` names the watch it stays in the list: its link is good when
+ * the lock is back.
+ */
+static void call(struct store_watch *w, const struct store_change *c)
+{
+	struct store *s = w->store;
+
+	w->shown = c != NULL;
+	s->running = w;
+	pthread_mutex_unlock(&s->watch_lock);
+	if (c)
+		w->fn(w->arg, c);
+	else
+		w->after(w->arg);
+	pthread_mutex_lock(&s->watch_lock);
+	s->running = NULL;
+	if (w->ended)
+		pthread_cond_broadcast(&s->watch_idle);
+}
+
 /* Shows one change to the watches that have not seen it. Called with watch_lock held, which it drops for callbacks. */
 static void show(struct store *s, uint64_t seq)
 {
@@ -181,17 +212,20 @@ static void show(struct store *s, uint64_t seq)
 		if (w->ended || w->seq != seq)
 			continue;
 		w->seq = seq + 1;
-		if (!wants(w, c))
-			continue;
-		/* While `running` names it, the watch stays in the list: its link is good when the lock is back. */
-		s->running = w;
-		pthread_mutex_unlock(&s->watch_lock);
-		w->fn(w->arg, c);
-		pthread_mutex_lock(&s->watch_lock);
-		s->running = NULL;
-		if (w->ended)
-			pthread_cond_broadcast(&s->watch_idle);
+		if (wants(w, c))
+			call(w, c);
 	}
+}
+
+void watch_settled(struct store *s)
+{
+	struct store_watch *w = NULL;
+
+	pthread_mutex_lock(&s->watch_lock);
+	TAILQ_FOREACH(w, &s->watches, link)
+		if (w->after && w->shown && !w->ended)
+			call(w, NULL);
+	pthread_mutex_unlock(&s->watch_lock);
 }
 
 void watch_deliver(struct store *s)

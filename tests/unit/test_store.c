@@ -565,6 +565,64 @@ static void test_unwatch_race(void **state)
 	run_threads(((struct fixture *)*state)->s, come_and_go, w);
 }
 
+/* What follows from changes comes after the answer to who made them, once for all that were settled together. */
+struct follower {
+	char order[64];
+	struct store *s;
+};
+
+static void note(struct follower *f, const char *what)
+{
+	strncat(f->order, what, sizeof(f->order) - strlen(f->order) - 1);
+}
+
+static void follow_change(void *arg, const struct store_change *c)
+{
+	note(arg, "c");
+}
+
+static void follow_done(void *arg, int result, uint64_t rev)
+{
+	note(arg, result ? "!" : "d");
+}
+
+/* May submit, as any callback. */
+static void follow_after(void *arg)
+{
+	struct follower *f = arg;
+	struct store_op op = put_op("/y/more", "x", STORE_ABSENT);
+
+	note(f, "a");
+	if (f->s)
+		assert_int_equal(store_submit(steal_ptr(f->s), &op, 1, STORE_LAZY, NULL, NULL), 0);
+}
+
+static void test_after(void **state)
+{
+	struct store *s = ((struct fixture *)*state)->s;
+	struct store_op two[2] = { put_op("/x/1", "p", STORE_ANY), put_op("/x/2", "q", STORE_ANY) };
+	struct store_op other = put_op("/y/1", "r", STORE_ANY), check = { STORE_CHECK, "/x/1", NULL, 0, STORE_ANY };
+	struct follower f = { .s = s };
+	struct store_watch *w = NULL;
+
+	assert_int_equal(store_watch(s, "/x/", 1, follow_change, &f, &w), 0);
+	store_watch_after(w, follow_after);
+	assert_int_equal(store_submit(s, two, 2, 0, follow_done, &f), 0);
+	assert_int_equal(store_commit(s, &check, 1, 0, NULL), 0); /* behind it: when it is settled, so is that */
+	assert_int_equal(store_commit(s, &check, 1, 0, NULL), 0);
+	assert_string_equal(f.order, "ccda");
+	/* Nothing is said of what the watch was not shown. */
+	assert_int_equal(store_submit(s, &other, 1, 0, follow_done, &f), 0);
+	assert_int_equal(store_commit(s, &check, 1, 0, NULL), 0);
+	assert_int_equal(store_commit(s, &check, 1, 0, NULL), 0);
+	assert_string_equal(f.order, "ccdad");
+	/* After the end of the watch neither. */
+	assert_int_equal(store_submit(s, two, 2, 0, follow_done, &f), 0);
+	store_unwatch(w);
+	assert_int_equal(store_commit(s, &check, 1, 0, NULL), 0);
+	assert_non_null(strchr(f.order + 5, 'd'));
+}
+
 /* An unwatch() that comes while the callback runs returns after it. */
 struct meeting {
 	struct tally inside, left;
@@ -708,7 +766,7 @@ int main(void)
 		BOTH(test_list_after),	 BOTH(test_cursor),	      BOTH(test_versions),
 		BOTH(test_limits),	 BOTH(test_watch),	      BOTH(test_compaction),	BOTH(test_submit_order),
 		BOTH(test_from_callback), BOTH(test_close_settles),   BOTH(test_compare_and_swap), BOTH(test_snapshots),
-		BOTH(test_unwatch_race), BOTH(test_unwatch_waits),    BOTH(test_mirror),	      cmocka_unit_test(test_open_errors),
+		BOTH(test_unwatch_race), BOTH(test_unwatch_waits),    BOTH(test_mirror),	BOTH(test_after),     cmocka_unit_test(test_open_errors),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
