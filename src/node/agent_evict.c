@@ -26,8 +26,8 @@ enum {
 
 static const int64_t look_again = NSEC_PER_SEC; /* at the soonest, however many events there are */
 
-/* Memory was short for 150 ms in a second. */
-static const char stall_trigger[] = "some 150000 1000000";
+/* Something waited for memory for 150 ms in two seconds; without CAP_SYS_RESOURCE the kernel takes no shorter time. */
+static const char stall_trigger[] = "some 150000 2000000";
 
 /* --- how the node stands --- */
 
@@ -64,14 +64,14 @@ static void arm_memory_event(struct agent *agent)
 {
 	struct agent_evict *e = &agent->evict;
 	const char *parent = cgroups_parent(agent->cgroups);
-	int64_t limit = pods_limit(agent), cached, line;
+	int64_t limit = pods_limit(agent), threshold = eviction_amount(&e->policy.hard[EVICTION_ALLOCATABLE], limit), cached, line;
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &e->memory_fd };
 	int fd;
 
-	if (!limit)
+	if (!limit || !threshold)
 		return;
 	cached = cgroup_memory_usage(agent->cgroups, parent) - cgroup_working_set(agent->cgroups, parent);
-	line = limit - eviction_amount(&e->policy.hard[EVICTION_ALLOCATABLE], limit) + (cached > 0 ? cached : 0);
+	line = limit - threshold + (cached > 0 ? cached : 0);
 	if (e->memory_fd >= 0 && llabs(line - e->line) < REARM_BYTES)
 		return;
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
