@@ -285,6 +285,10 @@ def plain(o, golden=False):
     a = m.get("annotations")
     if a:
         a.pop("deployment.kubernetes.io/revision", None)
+        if a.get("pv.kubernetes.io/bound-by-controller"):
+            o["spec"].pop("claimRef" if o["kind"] == "PersistentVolume" else "volumeName", None)
+        for k in [k for k in a if k.startswith("pv.kubernetes.io/")]:
+            a.pop(k)
         if not a:
             m.pop("annotations")
     spec = o.get("spec") or {}

@@ -169,11 +169,11 @@ static void what_is_missing_has_a_place(void **state)
 
 static void fields_nobody_acts_on_give_a_warning(void **state)
 {
-	_cleanup_doc_ struct doc d = admit(POD "  priorityClassName: high\n  dnsPolicy: ClusterFirst\n");
+	_cleanup_doc_ struct doc d = admit(POD "  runtimeClassName: high\n  dnsPolicy: ClusterFirst\n");
 
 	assert_int_equal(d.code, 0);
 	assert_int_equal(d.diags.warnings, 1);
-	assert_said(&d, "7:22: warning: spec.priorityClassName: accepted, but this version of podfs does not act on it");
+	assert_said(&d, "7:21: warning: spec.runtimeClassName: accepted, but this version of podfs does not act on it");
 }
 
 static void null_is_absent(void **state)
@@ -421,7 +421,7 @@ static void types_can_be_walked(void **state)
 	assert_false(schema_field_writable(&schema_pod, "status"));
 	assert_true(schema_field_writable(&schema_pod, "spec"));
 	assert_true(schema_field_immutable(schema_member(&schema_deployment, "spec"), "selector"));
-	assert_false(schema_field_acted_on(spec, "priorityClassName"));
+	assert_false(schema_field_acted_on(spec, "runtimeClassName"));
 	assert_true(schema_field_acted_on(spec, "containers"));
 	assert_true(schema_is_free_text(schema_item(schema_member(container, "args"))));
 	assert_false(schema_is_free_text(schema_member(spec, "restartPolicy")));
