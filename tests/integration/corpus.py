@@ -191,11 +191,13 @@ def write_row(row, ns, kind, source, expected, must, line, name=None):
 
 
 def identity(o):
-    """What a refused manifest must not change; the annotations that controllers add in their own time are left out."""
+    """What a refused manifest must not change; what controllers add in their own time is left out."""
     m = o["metadata"]
     annotations = {k: v for k, v in (m.get("annotations") or {}).items()
-                   if not k.startswith("deployment.kubernetes.io/")}
-    return json.dumps([m["uid"], m.get("generation"), o.get("spec"), o.get("data"), m.get("labels"), annotations],
+                   if not k.startswith(("deployment.kubernetes.io/", "pv.kubernetes.io/"))}
+    spec = {k: v for k, v in (o.get("spec") or {}).items()
+            if (o["kind"], k) not in (("PersistentVolumeClaim", "volumeName"), ("PersistentVolume", "claimRef"))}
+    return json.dumps([m["uid"], m.get("generation"), spec, o.get("data"), m.get("labels"), annotations],
                       sort_keys=True)
 
 
