@@ -95,8 +95,11 @@ static int new_sandbox(int *sock, struct sandbox **ret_sandbox)
 {
 	struct sandbox *sb;
 
+	const int size = POD_SOCKET_BYTES;
+
 	if (fcntl(*sock, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
+	(void)setsockopt(*sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)); /* ignoring: a smaller one does for most */
 	sb = calloc(1, sizeof(*sb));
 	if (!sb)
 		return -ENOMEM;

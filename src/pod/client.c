@@ -21,6 +21,8 @@ void pod_copy_text(char *to, size_t size, const char *from)
 
 int pod_client_add(struct pod *p, int fd, bool first)
 {
+	const int size = POD_SOCKET_BYTES;
+
 	for (size_t i = 0; i < POD_CLIENTS_MAX; i++) {
 		struct client *c = &p->clients[i];
 		int r;
@@ -30,6 +32,7 @@ int pod_client_add(struct pod *p, int fd, bool first)
 		r = pod_watch(p, fd, SOURCE_CLIENT, i);
 		if (r < 0)
 			return r;
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)); /* ignoring: a smaller one does for most */
 		*c = (struct client){ .fd = fd, .first = first };
 		return 0;
 	}

@@ -33,6 +33,7 @@ enum {
 	POD_TEXT_SIZE = 512,
 	POD_CGROUPS_MAX = 16,     /* cgroup directories of one container: v1 has one a controller */
 	POD_CONTAINERS_MAX = 128, /* containers of one pod, init containers included */
+	POD_SOCKET_BYTES = 1 << 20, /* SO_SNDBUF of either end: hundreds of requests may be made at once */
 	POD_SOCKET_FD = 3,        /* where podfs-pod finds its first client */
 };
 

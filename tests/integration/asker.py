@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Asks a daemon's socket as no client of podfs would: asker.py WHAT SOCKET POD [SECOND POD'S NAME].
+
+Exits with 0 when the daemon, or podfs-pod, bore it as it should, and else says what was wrong."""
+import array
+import os
+import socket
+import struct
+import sys
+
+RUN, ATTACH, COPY = 0, 1, 2
+TTY, INPUT = 1, 2
+STARTED, EXITED, FAILED = 1, 2, 3
+
+
+def request(pod, what=RUN, flags=0, args=(), container="", magic=0x70667332, n_args=None):
+    text = b"".join(word.encode() + b"\0" for word in ("default", pod, container, *args))
+    return struct.pack("=IIII", magic, flags, len(args) if n_args is None else n_args, what) + text
+
+
+def connect(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(30 * int(os.environ.get("PODFS_TEST_SLOWNESS", "1")))
+    s.connect(path)
+    return s
+
+
+def receive(s):
+    data, control, _, _ = s.recvmsg(2048, socket.CMSG_SPACE(64))
+    fds = array.array("i")
+    for level, kind, body in control:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(body)
+    if len(data) < 8:
+        return None, 0, b"", list(fds)
+    kind, code = struct.unpack("=Ii", data[:8])
+    return kind, code, data[8:], list(fds)
+
+
+def lingering():
+    """A socket that its last closer waits for: much is unsent, and nobody reads it."""
+    server = socket.create_server(("127.0.0.1", 0))
+    a = socket.create_connection(server.getsockname())
+    b, _ = server.accept()
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 10000))
+    a.setblocking(False)
+    try:
+        while True:
+            a.send(bytes(1 << 16))
+    except BlockingIOError:
+        pass
+    return a, b
+
+
+def give(s, data, fds):
+    """False when the kernel lets no descriptor through."""
+    try:
+        s.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+        return True
+    except PermissionError:
+        return False
+
+
+def descriptors(path, pod):
+    """Descriptors with a request, and after one."""
+    kept = []
+    for i in range(20):
+        a, b = lingering()
+        kept.append(b)
+        s = connect(path)
+        data = request(pod, args=["true"])
+        if i % 2:
+            s.send(data)
+            try:
+                give(s, b"more", [a.fileno()])
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+        elif give(s, data, [a.fileno()] * 3):
+            kind = receive(s)[0]
+            assert kind == FAILED, "a request with descriptors was answered by %s" % kind
+        a.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 10000))
+        os.close(os.dup(a.fileno()))
+        kept += [s]
+        a.detach()
+
+
+def noise(path, pod):
+    cases = {
+        "nothing": b"",
+        "a part": request(pod)[:10],
+        "old": request(pod, args=["true"], magic=0x70667331),
+        "no arguments": request(pod),
+        "too few": request(pod, args=["true"], n_args=3),
+        "too many": request(pod, args=["true"], n_args=1 << 30),
+        "an unknown request": request(pod, what=77, args=["true"]),
+        "an unknown flag": request(pod, flags=64, args=["true"]),
+        "a terminal for a copy": request(pod, what=COPY, flags=TTY, args=["send", "/"]),
+        "a program with attach": request(pod, what=ATTACH, args=["true"]),
+        "no end": request(pod, args=["true"])[:-1],
+        "a huge one": request(pod, args=["x" * 130000]),
+    }
+    for name, data in cases.items():
+        s = connect(path)
+        s.send(data)
+        kind, code, _, fds = receive(s)
+        assert kind in (FAILED, None) and code <= 0 and not fds, "%s: %s %s" % (name, kind, code)
+
+
+def crowd(path, pod):
+    """More than one user may hold."""
+    os.setgroups([])
+    os.setresgid(1234, 1234, 1234)
+    os.setresuid(1234, 1234, 1234)
+    held = [connect(path) for _ in range(64)]
+    refused = 0
+    for _ in range(20):
+        s = connect(path)
+        kind, _, text, _ = receive(s)
+        refused += kind == FAILED and b"too many" in text
+    assert refused == 20, "%d of 20 were refused" % refused
+    print("full", flush=True)
+    sys.stdin.readline()
+    for s in held:
+        s.close()
+
+
+def streams(path, pod):
+    """What a program's asker is given is its own."""
+    s = connect(path)
+    s.send(request(pod, flags=INPUT, args=["cat"]))
+    kind, _, _, fds = receive(s)
+    assert kind == STARTED and len(fds) == 3, "%s with %s" % (kind, fds)
+    os.write(fds[2], b"text")
+    assert os.read(fds[0], 10) == b"text"
+    os.close(fds[2])
+    assert os.read(fds[0], 10) == b"" and os.read(fds[1], 10) == b"", "no end of its output"
+    assert receive(s)[:2] == (EXITED, 0)
+
+
+def hold(path, pod):
+    """Output that nobody reads, and a program that nobody waits for."""
+    s = connect(path)
+    s.send(request(pod, args=["yes"]))
+    _, _, _, fds = receive(s)
+    assert len(fds) == 2
+    print("held", flush=True)
+    sys.stdin.readline()
+
+
+def attach(path, pod):
+    """What one who is attached can do with what it is given."""
+    s = connect(path)
+    s.send(request(pod, what=ATTACH, flags=INPUT))
+    kind, code, text, fds = receive(s)
+    assert kind == STARTED and len(fds) == 4, "%s %s %s %s" % (kind, code, text, fds)
+    assert not any(os.isatty(fd) for fd in fds), "a terminal was given away"
+    out, err, into, sizes = (socket.socket(fileno=fd) for fd in fds)
+    a, b = lingering()
+    for one in (out, err):
+        for hostile in ([], [a.fileno()]):
+            try:
+                assert not (give(one, b"x", hostile) if hostile else one.send(b"x")), "podfs-pod takes what it writes to"
+            except BrokenPipeError:
+                pass
+    for data in (b"", b"x", struct.pack("HHHH", 65535, 65535, 0, 0), b"y" * 10000):
+        try:
+            sizes.send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            break
+    give(into, b"\n", [a.fileno()])
+    a.detach()
+    print("attached", flush=True)
+    sys.stdin.readline()
+
+
+def main():
+    try:
+        {f.__name__: f for f in (descriptors, noise, crowd, streams, hold, attach)}[sys.argv[1]](*sys.argv[2:4])
+    except (AssertionError, OSError) as e:
+        sys.exit("%s: %r" % (sys.argv[1], e))
+
+
+main()
