@@ -79,13 +79,16 @@ static void set_claim_ref(struct arena *a, struct value *root, const struct obje
 
 struct claim_change {
 	const struct claim_plan *plan;
-	int64_t now;
+	uint64_t revision; /* that it was made for */
 };
 
 static int change_claim(void *arg, struct arena *a, struct value *root, const struct object *old)
 {
-	const struct claim_plan *p = ((struct claim_change *)arg)->plan;
+	const struct claim_change *change = arg;
+	const struct claim_plan *p = change->plan;
 
+	if (object_revision(old) != change->revision)
+		return -ESTALE;
 	switch (p->action) {
 	case CLAIM_PROTECT:
 	case CLAIM_UNPROTECT:
@@ -170,7 +173,7 @@ static int commit_binding(struct controller *c, const struct object *claim, cons
 
 static int carry_out_claim(struct controller *c, const struct object *claim, const struct claim_plan *p)
 {
-	struct claim_change change = { .plan = p, .now = registry_now(controller_registry(c)) };
+	struct claim_change change = { .plan = p, .revision = object_revision(claim) };
 	bool lazy = p->action == CLAIM_MARK;
 	int r = 0;
 
@@ -213,14 +216,25 @@ static int64_t sync_claim(struct controller *c, const char *key)
 
 struct volume_change {
 	const struct volume_plan *plan;
+	uint64_t revision; /* that it was made for */
 	int64_t now;
 };
+
+/* The volume was Released just now, at the latest. */
+static void keep_volume(struct arena *a, struct value *root, int64_t now)
+{
+	char time[CLOCK_RFC3339_SIZE];
+
+	set_annotation(a, root, PV_RETAINED_UNTIL, clock_format_rfc3339(now + PV_RETENTION_SECONDS * NSEC_PER_SEC, time));
+}
 
 static int change_volume(void *arg, struct arena *a, struct value *root, const struct object *old)
 {
 	const struct volume_change *change = arg;
 	const struct volume_plan *p = change->plan;
 
+	if (p->action != VOLUME_NOTHING && object_revision(old) != change->revision)
+		return -ESTALE;
 	switch (p->action) {
 	case VOLUME_PROTECT:
 	case VOLUME_UNPROTECT:
@@ -228,6 +242,11 @@ static int change_volume(void *arg, struct arena *a, struct value *root, const s
 		break;
 	case VOLUME_MARK:
 		set_volume_phase(a, root, p->phase, p->message, change->now);
+		if (!strcmp(p->phase, "Released") && pv_annotation(old, PV_RETAINED_UNTIL))
+			keep_volume(a, root, change->now);
+		break;
+	case VOLUME_KEEP:
+		keep_volume(a, root, change->now);
 		break;
 	case VOLUME_UNBIND:
 		value_remove(value_get(root, "spec"), "claimRef");
@@ -272,6 +291,7 @@ static int64_t sync_volume(struct controller *c, const char *name)
 		return 0;
 	volume_plan(&view, &plan);
 	change.plan = &plan;
+	change.revision = object_revision(volume);
 	r = registry_modify(controller_registry(c), controller_writer(c), volumes(), NULL, name, object_uid(volume), TXN_BOTH, 0,
 			    change_volume, &change);
 	if (r < 0 && r != -ENOENT)

@@ -229,15 +229,21 @@ static void fail(struct volume_plan *p, const char *reason, const char *message)
 	p->note = (struct volume_note){ EVENT_WARNING, reason, message };
 }
 
-/* How long a volume is still kept whose claim went with its declaration; 0: no longer. */
-static int64_t kept_for(const struct volume_view *v)
+/* A volume whose claim went with its declaration; false where it did not. */
+static bool keep(const struct volume_view *v, struct volume_plan *p)
 {
 	const char *until = pv_annotation(v->volume, PV_RETAINED_UNTIL);
 	int64_t end;
 
-	if (!until || clock_parse_rfc3339(until, &end) < 0)
-		return 0;
-	return end > v->now ? end - v->now : 0;
+	if (!until)
+		return false;
+	if (clock_parse_rfc3339(until, &end) < 0)
+		p->action = VOLUME_KEEP;
+	else if (end > v->now)
+		p->wait = end - v->now;
+	else
+		p->action = VOLUME_EXPIRE;
+	return true;
 }
 
 /* A volume that nobody has any more. What a provisioner made, that provisioner removes. */
@@ -250,14 +256,9 @@ static void reclaim(const struct volume_view *v, struct volume_plan *p)
 		mark_volume(v, p, "Released");
 		return;
 	}
-	p->wait = kept_for(v);
-	if (p->wait)
+	if (keep(v, p) || !strcmp(phase, "Failed"))
 		return;
-	if (pv_annotation(v->volume, PV_RETAINED_UNTIL))
-		p->action = VOLUME_EXPIRE;
-	else if (!strcmp(phase, "Failed"))
-		return;
-	else if (!strcmp(policy, "Delete") && !pv_annotation(v->volume, PV_PROVISIONED_BY))
+	if (!strcmp(policy, "Delete") && !pv_annotation(v->volume, PV_PROVISIONED_BY))
 		fail(p, "VolumeFailedDelete", "error getting deleter volume plugin: no deletable volume plugin matched");
 	else if (!strcmp(policy, "Recycle"))
 		fail(p, "VolumeFailedRecycle", "No recycler plugin found for the volume!");

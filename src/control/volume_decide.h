@@ -61,6 +61,7 @@ enum volume_action {
 	VOLUME_MARK,	   /* status.phase becomes `phase`, with status.message `message` if any */
 	VOLUME_UNBIND,	   /* its claimRef goes: the claim has another volume */
 	VOLUME_UNBIND_UID, /* the claimRef's uid goes: whoever wrote it meant a claim of that name */
+	VOLUME_KEEP,	   /* it is Released and to be kept: PV_RETAINED_UNTIL becomes the time until when */
 	VOLUME_EXPIRE,	   /* it was kept for long enough: PV_RETAINED_UNTIL goes */
 };
 

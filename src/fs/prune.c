@@ -328,9 +328,7 @@ static int add_removal(struct fs *fs, struct txn *t, struct pending *n, struct r
 	n->submitted = true;
 	err = fs_prune_unput(t, key);
 	if (err == 0 && o && !object_is_deleting(o))
-		err = retain_volumes(t, fs->registry, o);
-	if (err == 0 && o && !object_is_deleting(o))
-		err = txn_delete(t, o, NULL);
+		err = retain_delete(t, fs->registry, o);
 	return err;
 }
 

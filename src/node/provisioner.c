@@ -15,12 +15,13 @@
 #include "store/persistent.h"
 
 static const int64_t retry_after = 10 * NSEC_PER_SEC;
+static const int64_t held = INT64_MAX; /* not before a pod changes */
 static const char prefix[] = "pvc-"; /* as external provisioners name volumes */
 
 /* An object to look at. */
 struct key {
 	STAILQ_ENTRY(key) link;
-	int64_t at;	  /* monotonic; 0: now */
+	int64_t at;	  /* monotonic; 0: now; or held */
 	const char *name; /* in text */
 	char text[];	  /* the namespace, "" of a volume; then the name */
 };
@@ -31,12 +32,13 @@ struct provisioner {
 	struct registry *registry;
 	struct writer writer;
 	char *node, *dir; /* STATE/volumes */
-	struct cache_subscription *subscriptions[2];
+	struct cache_subscription *subscriptions[3];
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t changed;
 	struct keys keys;
+	uint64_t pods; /* changes of pods so far */
 	bool stopping;
 };
 
@@ -61,18 +63,31 @@ static void put_key(struct provisioner *p, struct key *k)
 		free(k);
 }
 
-static void add_key(struct provisioner *p, const struct object *o)
+static void add_name(struct provisioner *p, const char *ns, const char *name)
 {
-	const char *ns = object_namespace(o), *name = object_name(o);
 	size_t n = strlen(ns) + 1, m = strlen(name) + 1;
 	struct key *k = calloc(1, sizeof(*k) + n + m);
 
 	if (!k) {
-		log_error("volumes: %s: out of memory, not looked at", object_key(o));
+		log_error("volumes: %s%s%s: out of memory, not looked at", ns, *ns ? "/" : "", name);
 		return;
 	}
 	memcpy(k->text, ns, n);
 	k->name = memcpy(k->text + n, name, m);
+	put_key(p, k);
+}
+
+static void add_key(struct provisioner *p, const struct object *o)
+{
+	add_name(p, object_namespace(o), object_name(o));
+}
+
+/* Puts a key back that a pod holds; it is due if a pod has changed since there were `pods` changes. */
+static void hold_key(struct provisioner *p, struct key *k, uint64_t pods)
+{
+	pthread_mutex_lock(&p->lock);
+	k->at = p->pods == pods ? held : 0;
+	pthread_mutex_unlock(&p->lock);
 	put_key(p, k);
 }
 
@@ -94,8 +109,8 @@ static struct key *take_due(struct provisioner *p, int64_t *ret_next)
 	return NULL;
 }
 
-/* NULL when it is time to end. */
-static struct key *next_key(struct provisioner *p)
+/* NULL when it is time to end. *ret_pods: the changes of pods before it is looked at. */
+static struct key *next_key(struct provisioner *p, uint64_t *ret_pods)
 {
 	struct key *k = NULL;
 	int64_t next;
@@ -109,6 +124,7 @@ static struct key *next_key(struct provisioner *p)
 		else
 			pthread_cond_timedwait(&p->changed, &p->lock, &until);
 	}
+	*ret_pods = p->pods;
 	pthread_mutex_unlock(&p->lock);
 	return k;
 }
@@ -254,14 +270,13 @@ static int64_t provision(struct provisioner *p, const struct object *claim)
 /* Whether the volume's directory is one that was made here. */
 static bool is_ours(struct provisioner *p, const struct object *volume)
 {
-	_cleanup_object_ struct object *node = get(p, "nodes", NULL, p->node);
 	const char *path = value_str_or(object_path(volume, "spec", "local", "path"), "");
 	const char *name = object_name(volume);
 	size_t n = strlen(p->dir);
 
-	return node && pv_has_finalizer(volume, PV_DATA) && is(pv_annotation(volume, PV_PROVISIONED_BY), PV_PROVISIONER) &&
-	       pv_reaches(volume, node) && !strncmp(name, prefix, sizeof(prefix) - 1) && !strchr(name, '/') &&
-	       !strncmp(path, p->dir, n) && path[n] == '/' && !strcmp(path + n + 1, name);
+	return pv_has_finalizer(volume, PV_DATA) && is(pv_annotation(volume, PV_PROVISIONED_BY), PV_PROVISIONER) &&
+	       !strncmp(name, prefix, sizeof(prefix) - 1) && !strchr(name, '/') && !strncmp(path, p->dir, n) && path[n] == '/' &&
+	       !strcmp(path + n + 1, name);
 }
 
 /* Whether a claim has it, or may yet. */
@@ -272,12 +287,81 @@ static bool is_claimed(struct provisioner *p, const struct object *volume)
 						    value_str_or(value_get(ref, "name"), ""));
 
 	return is(value_str(object_path(volume, "status", "phase")), "Bound") ||
-	       (claim && is(value_str(object_path(claim, "spec", "volumeName")), object_name(volume)));
+	       (claim && pv_is_for(volume, claim) &&
+		is(value_str(object_path(claim, "spec", "volumeName")), object_name(volume)));
+}
+
+static bool is_over(const struct object *pod)
+{
+	const char *phase = value_str_or(object_path(pod, "status", "phase"), "");
+
+	return !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed");
+}
+
+/* Whether the pod, of the claim's namespace, has a volume of the claim that the volume was bound to. One that was started
+ * after the volume was released has a later claim of that name. */
+static bool has_it(const struct object *pod, const struct object *volume)
+{
+	const char *claim = value_str_or(object_path(volume, "spec", "claimRef", "name"), "");
+	const char *since = value_str(object_path(volume, "status", "lastPhaseTransitionTime"));
+	const char *start = value_str(object_path(pod, "status", "startTime"));
+	const struct value *list = object_path(pod, "spec", "volumes");
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	int64_t released, started;
+
+	if (!a)
+		return true;
+	if (since && start && clock_parse_rfc3339(since, &released) == 0 && clock_parse_rfc3339(start, &started) == 0 &&
+	    started > released)
+		return false;
+	for (size_t i = 0; i < value_len(list); i++)
+		if (is(pv_claim_name(a, pod, value_at(list, i)), claim))
+			return true;
+	return false;
+}
+
+/* Whether a pod of this node still has it: its claim's finalizer is its namespace's to remove. */
+static bool is_in_use(struct provisioner *p, const struct object *volume)
+{
+	const char *ns = value_str(object_path(volume, "spec", "claimRef", "namespace"));
+	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+
+	if (!ns)
+		return false;
+	if (cache_list(registry_cache(p->registry), schema_kind_by_plural("pods"), ns, &pods) < 0)
+		return true;
+	for (size_t i = 0; i < pods.n; i++)
+		if (is(value_str(object_path(pods.items[i], "spec", "nodeName")), p->node) && !is_over(pods.items[i]) &&
+		    has_it(pods.items[i], volume))
+			return true;
+	return false;
+}
+
+/* Whether the finalizer is one that goes with the data. */
+static bool is_own(const struct value *finalizer)
+{
+	return is(value_str(finalizer), PV_DATA) || is(value_str(finalizer), PV_PROTECTION);
+}
+
+static bool is_held_by_others(const struct object *volume)
+{
+	const struct value *list = object_path(volume, "metadata", "finalizers");
+
+	for (size_t i = 0; i < value_len(list); i++)
+		if (!is_own(value_at(list, i)))
+			return true;
+	return false;
 }
 
 static int forget(void *arg, struct arena *a, struct value *root, const struct object *old)
 {
-	value_remove(value_get(root, "metadata"), "finalizers");
+	struct value *list = value_set_list(a, value_get(root, "metadata"), "finalizers");
+
+	for (size_t i = value_len(list); i-- > 0;)
+		if (is_own(value_at(list, i)))
+			value_remove_at(list, i);
+	if (!value_len(list))
+		value_remove(value_get(root, "metadata"), "finalizers");
 	return 0;
 }
 
@@ -296,26 +380,45 @@ static int remove_data(struct provisioner *p, const char *name)
 	return dir < 0 ? -errno : remove_tree(dir, name);
 }
 
+/* *ret_known: whether that can be said; the Node object may be missing for a while. */
+static bool is_on_node(struct provisioner *p, const struct object *volume, bool *ret_known)
+{
+	_cleanup_object_ struct object *node = get(p, "nodes", NULL, p->node);
+
+	*ret_known = node;
+	return node && pv_reaches(volume, node);
+}
+
+/* Deletes the volume first, so that nobody is bound to it any more when its data goes. */
 static int64_t reclaim(struct provisioner *p, const struct object *volume)
 {
 	bool deletes = is(value_str(object_path(volume, "spec", "persistentVolumeReclaimPolicy")), "Delete");
 	bool released = is(value_str(object_path(volume, "status", "phase")), "Released") &&
 			!pv_annotation(volume, PV_RETAINED_UNTIL);
+	bool known;
 	int r = 0;
 
 	if (!is_ours(p, volume) || is_claimed(p, volume) || !(object_is_deleting(volume) || (deletes && released)))
 		return 0;
-	if (deletes)
+	if (!is_on_node(p, volume, &known))
+		return known ? 0 : retry_after;
+	if (!object_is_deleting(volume)) {
+		r = remove_object(p, volume);
+		return r == 0 ? 0 : r == -ESTALE ? 1 : retry_after; /* it comes back, deleting */
+	}
+	if (is_held_by_others(volume))
+		return 0;
+	if (deletes && !pv_annotation(volume, PV_PRUNED)) {
+		if (is_in_use(p, volume))
+			return held;
 		r = remove_data(p, object_name(volume));
+	}
 	if (r < 0) {
 		tell(p, volume, EVENT_WARNING, "VolumeFailedDelete", "%s/%s: %s", p->dir, object_name(volume), strerrordesc_np(-r));
 		return retry_after;
 	}
-	if (!object_is_deleting(volume))
-		r = remove_object(p, volume);
-	if (r == 0)
-		r = registry_modify(p->registry, &p->writer, object_kind(volume), NULL, object_name(volume), object_uid(volume), 0,
-				    0, forget, NULL);
+	r = registry_modify(p->registry, &p->writer, object_kind(volume), NULL, object_name(volume), object_uid(volume), 0, 0,
+			    forget, NULL);
 	return r == 0 || r == -ENOENT ? 0 : r == -ESTALE ? 1 : retry_after;
 }
 
@@ -336,11 +439,14 @@ static void *run(void *arg)
 {
 	struct provisioner *p = arg;
 	struct key *k;
+	uint64_t pods;
 
-	while ((k = next_key(p))) {
+	while ((k = next_key(p, &pods))) {
 		int64_t again = look(p, k);
 
-		if (again) {
+		if (again == held) {
+			hold_key(p, k, pods);
+		} else if (again) {
 			k->at = clock_monotonic() + again;
 			put_key(p, k);
 		} else {
@@ -356,6 +462,23 @@ static void on_claim(void *arg, const struct cache_event *e)
 
 	if (is_asked(p, e->now))
 		add_key(p, e->now);
+	if (e->old && !e->now && value_len(object_path(e->old, "spec", "volumeName")))
+		add_name(p, "", object_str(e->old, "spec", "volumeName")); /* it may have been all that kept it */
+}
+
+static void on_pod(void *arg, const struct cache_event *e)
+{
+	struct provisioner *p = arg;
+	struct key *k;
+
+	pthread_mutex_lock(&p->lock);
+	p->pods++;
+	STAILQ_FOREACH(k, &p->keys, link)
+		if (k->at == held) {
+			k->at = 0;
+			pthread_cond_signal(&p->changed);
+		}
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void on_volume(void *arg, const struct cache_event *e)
@@ -388,7 +511,7 @@ static int start(struct provisioner *p)
 	static const struct {
 		const char *plural;
 		cache_fn fn;
-	} watches[] = { { "persistentvolumeclaims", on_claim }, { "persistentvolumes", on_volume } };
+	} watches[] = { { "persistentvolumeclaims", on_claim }, { "persistentvolumes", on_volume }, { "pods", on_pod } };
 	pthread_condattr_t attr;
 	int r = 0;
 

@@ -23,7 +23,10 @@
 #define PV_DEFAULT_CLASS "standard"		    /* the class that a new cluster has */
 #define PV_DATA "podfs.io/node-data"		    /* finalizer: the node has yet to see to the volume's directory */
 #define PV_RETAINED_UNTIL "podfs.io/retained-until" /* of a volume whose claim went with its declaration: until then it is
-						     * kept, and bound to a claim of that name; RFC 3339 */
+						     * kept, and bound to a claim of that name; RFC 3339, counted
+						     * from when it is Released, PV_RETAINED before */
+#define PV_RETAINED "once-released"
+#define PV_PRUNED "podfs.io/pruned" /* of a volume that is being deleted because no manifest declares it: its data stays */
 
 #define PV_RETAINED_WRITER "podfs.io/retained-writer" /* with it: object_writer() of that claim; another's claim does not get it */
 

@@ -78,6 +78,7 @@ enum propagation { PROPAGATE_BACKGROUND, PROPAGATE_FOREGROUND, PROPAGATE_ORPHAN 
 struct delete_options {
 	int64_t grace_seconds; /* -1: the object's own (a pod's terminationGracePeriodSeconds) */
 	enum propagation propagation;
+	const char *annotation; /* set to "yes" on what finalizers hold; NULL: none */
 };
 
 /*

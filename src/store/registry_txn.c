@@ -512,6 +512,8 @@ int txn_delete(struct txn *t, const struct object *old, const struct delete_opti
 	if (!grace && !value_len(value_get(meta, "finalizers")) && !strategy_has_spec_finalizers(root))
 		return remove_object(t, old);
 	changed |= mark_deleting(t, old, meta, grace);
+	if (changed && opts->annotation)
+		value_set_str(t->arena, value_set_map(t->arena, meta, "annotations"), opts->annotation, "yes");
 	if (strategy_has_spec_finalizers(root))
 		value_set_str(t->arena, value_set_map(t->arena, root, "status"), "phase", "Terminating");
 	if (!changed)

@@ -6,10 +6,10 @@
 #include "store/registry.h"
 
 /*
- * Of an object that the transaction removes because nothing declares it any more: has the volume of a claim, or the volumes
- * of all claims of a namespace, be kept for PV_RETENTION_SECONDS, in the same transaction. Others are left alone. Reads the
- * registry's cache. -ENOMEM, and what txn_update() returns.
+ * Deletes an object because nothing declares it any more: as txn_delete(), but the volume of a claim, or the volumes of all
+ * claims of a namespace, are kept for PV_RETENTION_SECONDS once they are Released, and of a volume the data stays. All in
+ * the same transaction. Reads the registry's cache. -ENOMEM, and what txn_update() and txn_delete() return.
  */
-int retain_volumes(struct txn *t, struct registry *r, const struct object *removed);
+int retain_delete(struct txn *t, struct registry *r, const struct object *o);
 
 #endif

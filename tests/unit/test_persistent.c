@@ -181,6 +181,7 @@ static void claims_get_volumes(void **state)
 static const char *const volume_actions[] = {
 	[VOLUME_NOTHING] = "nothing", [VOLUME_PROTECT] = "protect", [VOLUME_UNPROTECT] = "unprotect", [VOLUME_MARK] = "mark",
 	[VOLUME_UNBIND] = "unbind", [VOLUME_UNBIND_UID] = "unbind-uid", [VOLUME_EXPIRE] = "expire",
+	[VOLUME_KEEP] = "keep",
 };
 
 #define PV_KEPT "finalizers: [kubernetes.io/pv-protection], "
@@ -222,6 +223,11 @@ static void volumes_are_reclaimed(void **state)
 		  "nothing - 0 1" },
 		{ "kept for long enough", { UNTIL("2025-12-31T23:59:59Z"), HAS("1Gi") ", " OURS, "Released" }, NULL,
 		  "expire - 0 0" },
+		{ "to be kept, in use", { UNTIL(PV_RETAINED), HAS("1Gi") ", " OURS, "Bound" },
+		  "deletionTimestamp: '2025-01-01T00:00:00Z', uid: u1}, spec: {volumeName: v0", "nothing - 1 0" },
+		{ "to be kept, a moment ago in use", { UNTIL("2025-12-30T00:00:00Z"), HAS("1Gi") ", " OURS, "Bound" }, NULL,
+		  "mark Released 0 0" },
+		{ "to be kept from now on", { UNTIL(PV_RETAINED), HAS("1Gi") ", " OURS, "Released" }, NULL, "keep - 0 0" },
 		{ "its claim returns", { UNTIL("2026-01-01T00:00:10Z"), HAS("9Gi") ", " OURS, "Released" },
 		  "uid: u9}, spec: {" ASK,
 		  "nothing - 1 1" },
