@@ -4,18 +4,19 @@
  * output is sent to their sockets as far as those take it (output.c), and nothing is ever received from these. What they send
  * as input may hold up whoever takes it (a descriptor that comes with it, and lingers when it is closed; a pipe that is
  * locked by who writes to it from memory that is not there), so that is the work of a process for each, the relay, which
- * alone has the other end of it. The container's own pipes and terminal are never given away.
+ * alone has the other end of it: without a capability, and in podfs-pod's own PID namespace, so that no container may
+ * trace it. The container's own pipes and terminal are never given away.
  */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "pod/child.h"
 #include "pod/pod.h"
 #include "pod/sys.h"
 
@@ -29,24 +30,20 @@ struct flow {
 	char chunk[CHUNK];
 };
 
-static int by_number(const void *a, const void *b)
+/* It has nothing that the relay does not need, nor can anybody look into it who has no right over the host. */
+static int give_up(const struct flow *f, pid_t parent)
 {
-	return *(const int *)a - *(const int *)b;
-}
-
-/* Whatever else podfs-pod has open is held open by that alone. */
-static void close_others(const struct flow *f)
-{
+	const struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct nothing[2] = { 0 };
 	int keep[] = { f->in, f->sizes, f->to };
-	unsigned next = 0;
 
-	qsort(keep, ARRAY_SIZE(keep), sizeof(*keep), by_number);
-	for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
-		if ((unsigned)keep[i] > next)
-			(void)close_range(next, (unsigned)keep[i] - 1, 0); /* ignoring: cannot fail with these arguments */
-		next = (unsigned)keep[i] + 1;
-	}
-	(void)close_range(next, ~0U, 0);
+	(void)prctl(PR_SET_NAME, "podfs-relay", 0, 0, 0); /* ignoring: a name for people */
+	if (sys_capset(&header, nothing) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return -errno;
+	/* Whatever else podfs-pod has open is held open by that alone. */
+	child_close_others(keep, ARRAY_SIZE(keep));
+	return getppid() == parent ? 0 : -ESRCH;
 }
 
 static void take_size(struct flow *f)
@@ -85,10 +82,8 @@ static _Noreturn void relay(int in, int sizes, int to, pid_t parent)
 	bool going = true;
 
 	f = (struct flow){ .in = in, .sizes = sizes, .to = to };
-	(void)prctl(PR_SET_NAME, "podfs-relay", 0, 0, 0); /* ignoring: a name for people */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+	if (give_up(&f, parent) < 0)
 		_exit(1);
-	close_others(&f);
 	while (going) {
 		struct pollfd p[] = {
 			{ .fd = f.len ? -1 : f.in, .events = POLLIN },
@@ -112,10 +107,14 @@ static int start_relay(struct pod *p, const struct slot *s, const int fds[2], in
 {
 	pid_t self = getpid(), pid;
 	struct relay *r = p->relays;
+	int err;
 
 	while (r->pid > 0)
 		if (++r == p->relays + POD_RELAYS_MAX)
 			return -EAGAIN;
+	err = pod_bear(p, false); /* no container is to meet it */
+	if (err < 0)
+		return err;
 	pid = sys_clone3(0, SIGCHLD, -1, NULL);
 	if (pid < 0)
 		return -errno;

@@ -4,7 +4,8 @@
  *   - the process is not dumpable (podfs-pod set that at its start), so that nobody in a shared PID namespace can
  *     look into it or follow its /proc/PID/exe, fd or root without CAP_SYS_PTRACE;
  *   - a program run beside a container enters the container's PID namespace last, with the container's own rights
- *     already, so that even CAP_SYS_PTRACE in there gains nothing from it;
+ *     already and nothing of podfs-pod's open but the pipe and the socket of its start, so that even CAP_SYS_PTRACE in
+ *     there gains nothing from it;
  *   - podfs-pod itself was executed through a detached read-only mount, so that a container that runs or opens
  *     /proc/self/exe (CVE-2019-5736) meets a file it cannot write, whatever its rights.
  */
@@ -16,6 +17,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -51,6 +53,24 @@ int child_join_cgroups(const int *dirs, size_t n)
 			return -errno;
 	}
 	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+void child_close_others(int *keep, size_t n)
+{
+	unsigned next = 0;
+
+	qsort(keep, n, sizeof(*keep), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned)keep[i] > next)
+			(void)close_range(next, (unsigned)keep[i] - 1, 0); /* ignoring: cannot fail with these arguments */
+		next = (unsigned)keep[i] + 1;
+	}
+	(void)close_range(next, ~0U, 0);
 }
 
 /* Not by libc's functions: they leave out its own two signals, which posix_spawn sets to be ignored. */
@@ -171,6 +191,9 @@ static void give_stdio(const struct child *c)
 /*
  * CLONE_PARENT: podfs-pod is to reap it. The old clone: filters answer clone3 with ENOSYS. The second process waits until
  * podfs-pod has been told of it, so that it cannot end unheard of. Returns 0 in it; the first ends here.
+ *
+ * Where it has no PID namespace of its own, others see it at once, and with CAP_SYS_PTRACE may open what it has open: that
+ * is no directory nor anything else of podfs-pod's by then.
  */
 static int go_on_in_second(const struct child *c, unsigned flags)
 {
@@ -180,6 +203,11 @@ static int go_on_in_second(const struct child *c, unsigned flags)
 
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return report_fail(c->report, -errno, "pipe");
+	if (!(flags & CLONE_NEWPID)) {
+		int keep[] = { 0, 1, 2, c->report, go[0], go[1] };
+
+		child_close_others(keep, ARRAY_SIZE(keep));
+	}
 	said.pid = (int32_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD | flags, 0, 0, 0, 0);
 	if (said.pid < 0)
 		return report_fail(c->report, -errno, "clone");

@@ -34,6 +34,9 @@ struct child {
 _Noreturn void child_container(const struct child *c);
 _Noreturn void child_exec(const struct child *c);
 
+/* Closes all descriptors but these, none negative, which it sorts. */
+void child_close_others(int *keep, size_t n);
+
 /* Moves this process, which has one thread only, into the cgroups by their directories. 0 or negative errno. */
 int child_join_cgroups(const int *dirs, size_t n);
 

@@ -158,7 +158,10 @@ static int run_child(struct pod *p, struct slot *s, const struct pod_message *m,
 	/* The PID namespace of a pod with a user namespace is made from inside that. */
 	uint64_t flags = CLONE_PIDFD | (c.own_pid && p->users.fd < 0 ? CLONE_NEWPID : 0);
 	pid_t pid = -1;
+	int r = pod_bear(p, true);
 
+	if (r < 0)
+		return r;
 	/* Born in its cgroup, a process need not be moved there, which takes a grace period of the kernel's. */
 	if (start->n_cgroups == 1 && is_cgroup2(c.cgroups[0])) {
 		c.n_cgroups = 0;

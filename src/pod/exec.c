@@ -68,7 +68,10 @@ static int run(struct pod *p, struct exec *x, struct pod_message *m, int report)
 		.target = p->slots[x->slot].pidfd,
 	};
 	pid_t pid;
+	int r = pod_bear(p, false); /* it enters the containers' PID namespace last: see child.c */
 
+	if (r < 0)
+		return r;
 	if (!c.tty)
 		memcpy(c.stdio, stdio, sizeof(c.stdio));
 	pid = sys_clone3(0, SIGCHLD, -1, NULL);

@@ -93,6 +93,8 @@ struct pod {
 	int dir;   /* RUNDIR/pods/UID */
 	int state; /* its state file */
 	int netns, podns;
+	int own_pids, shared_pids; /* with POD_SHARE_PID: its own PID namespace, and the containers' */
+	bool bears_shared;	   /* its children are born in the latter */
 	struct userns users;
 	uint32_t flags; /* enum pod_setup_flags */
 	bool cgroup_v2;
@@ -125,6 +127,11 @@ void pod_unwatch(struct pod *p, int fd, enum pod_source source, size_t index, bo
 
 /* setup.c: makes the sandbox that a POD_SETUP describes. On failure *ret_step names what failed. */
 int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step);
+/*
+ * Has the next child be born in the PID namespace that the containers share, or else in podfs-pod's own, where none of
+ * them sees it. Said before each: what is born by a failure of this would be in the wrong one. 0 or negative errno.
+ */
+int pod_bear(struct pod *p, bool shared);
 void pod_state_write(struct pod *p, size_t index);
 void pod_state_remove(struct pod *p);
 

@@ -187,6 +187,31 @@ static int start_reaper(const struct pod *p)
 	return pidfd < 0 || setns(pidfd, CLONE_NEWPID) < 0 ? -errno : 0;
 }
 
+static int share_pids(struct pod *p)
+{
+	int r;
+
+	p->own_pids = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	if (p->own_pids < 0)
+		return -errno;
+	r = start_reaper(p);
+	if (r < 0)
+		return r;
+	p->shared_pids = open("/proc/self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
+	p->bears_shared = true;
+	return p->shared_pids < 0 ? -errno : 0;
+}
+
+int pod_bear(struct pod *p, bool shared)
+{
+	if (p->shared_pids < 0 || p->bears_shared == shared)
+		return 0;
+	if (setns(shared ? p->shared_pids : p->own_pids, CLONE_NEWPID) < 0)
+		return -errno;
+	p->bears_shared = shared;
+	return 0;
+}
+
 int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
 {
 	const struct pod_setup *s = &m->setup;
@@ -247,7 +272,7 @@ int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
 		return r;
 	*ret_step = "share a PID namespace";
 	if (p->flags & POD_SHARE_PID)
-		r = start_reaper(p);
+		r = share_pids(p);
 	pod_state_write(p, POD_CONTAINERS_MAX);
 	return r;
 }
