@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -96,7 +97,10 @@ static int new_sandbox(int *sock, struct sandbox **ret_sandbox)
 	struct sandbox *sb;
 
 	const int size = POD_SOCKET_BYTES;
+	uint64_t id;
 
+	if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id))
+		return -EIO;
 	if (fcntl(*sock, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
 	(void)setsockopt(*sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)); /* ignoring: a smaller one does for most */
@@ -104,7 +108,8 @@ static int new_sandbox(int *sock, struct sandbox **ret_sandbox)
 	if (!sb)
 		return -ENOMEM;
 	sb->sock = steal_fd(sock);
-	sb->next_id = 1;
+	/* What the daemon before asked for may still run in podfs-pod under its ids. 0 is none. */
+	sb->next_id = (id >> 1) + 1;
 	*ret_sandbox = sb;
 	return 0;
 }
