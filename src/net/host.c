@@ -252,14 +252,19 @@ int net_forward_get(int *ret_value)
 	return 0;
 }
 
-int net_route_localnet(const char *link)
+int net_route_localnet(const char *link, bool on)
 {
-	char path[sizeof("/proc/sys/net/ipv4/conf//route_localnet") + LINK_NAME_MAX];
-	_cleanup_close_ int fd = -1;
+	char path[sizeof("/proc/sys/net/ipv4/conf//route_localnet") + LINK_NAME_MAX], c, wanted = on ? '1' : '0';
+	_cleanup_close_ int in = -1, out = -1;
 
 	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", link);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 || write(fd, "1", 1) != 1 ? -errno : 0;
+	in = open(path, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return !on && errno == ENOENT ? 0 : -errno;
+	if (read(in, &c, 1) == 1 && c == wanted)
+		return 0; /* it may be read-only */
+	out = open(path, O_WRONLY | O_CLOEXEC);
+	return out < 0 || write(out, &wanted, 1) != 1 ? -errno : 0;
 }
 
 int net_forward_set(int value)

@@ -126,7 +126,7 @@ uint32_t net_default_oif(const struct net_route *routes, size_t n);
 /* Reads or writes net.ipv4.ip_forward of the calling thread's namespace. */
 int net_forward_get(int *ret_value);
 int net_forward_set(int value);
-/* Lets what has a loopback address leave by that link, and come: for host ports. */
-int net_route_localnet(const char *link);
+/* Lets what has a loopback address leave by that link, and come: for host ports; or no more. A link that is gone is shut. */
+int net_route_localnet(const char *link, bool on);
 
 #endif

@@ -138,9 +138,9 @@ static void install_rules(struct net *net)
 			 "back here", error_text(&err));
 		r = nft_run(net->nft_helper, NFT_LIST_CHAINS, &chains, NULL);
 	}
+	net_ports_found(net, r < 0 ? NULL : chains);
 	if (r < 0)
 		return;
-	net_ports_found(net, chains);
 	warn_of_chains(net, chains);
 	r = net_rules_accept(net, &err);
 	if (r < 0)

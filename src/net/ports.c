@@ -120,15 +120,19 @@ static int apply(struct net *net, struct error *err)
 		net->ports_dirty = false;
 		return 0;
 	}
+	/* Without the guard, pods would reach what listens on the host's loopback: it comes before, and goes after. */
+	r = net->n_ports ? 0 : net_route_localnet(net->bridge, false);
+	if (r < 0)
+		return error_errno(err, r, "turn off route_localnet of %s", net->bridge);
 	put_table(&b, net);
 	r = buf_failed(&b) ? error_errno(err, -ENOMEM, "nft rules") : nft_run(net->nft_helper, buf_str(&b), NULL, err);
 	if (r < 0)
 		return r;
 	net->ports_dirty = false;
 	net->ports_installed = net->n_ports > 0;
-	/* The guard is there before. Failing, it leaves the host's own way by 127.0.0.1 shut, no more. */
+	/* Failing, it leaves the host's own way by 127.0.0.1 shut, no more. */
 	if (net->ports_installed)
-		(void)net_route_localnet(net->bridge);
+		(void)net_route_localnet(net->bridge, true);
 	return 0;
 }
 
@@ -145,9 +149,15 @@ int net_publish_apply(struct net *net, struct error *err)
 void net_ports_found(struct net *net, const char *chains)
 {
 	char line[sizeof(net->ports_table) + 16];
+	int r;
 
 	(void)snprintf(line, sizeof(line), "table ip %s {", net->ports_table);
 	net->ports_installed = net->ports_dirty = chains && strstr(chains, line);
+	/* The bridge may be that of a daemon that was killed. */
+	r = net->ports_installed ? 0 : net_route_localnet(net->bridge, false);
+	if (r < 0)
+		net_warn(net, "cannot turn off route_localnet of %s: %s; pods may reach what listens on this host's loopback",
+			 net->bridge, strerrordesc_np(-r));
 }
 
 int net_ports_put_back(struct net *net, struct error *err)
@@ -157,6 +167,8 @@ int net_ports_put_back(struct net *net, struct error *err)
 	pthread_mutex_lock(&net->ports_lock);
 	net->ports_dirty = true;
 	r = apply(net, err);
+	if (r < 0)
+		(void)net_route_localnet(net->bridge, false); /* ignoring: the first failure is told of */
 	pthread_mutex_unlock(&net->ports_lock);
 	return r;
 }
