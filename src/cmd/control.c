@@ -24,14 +24,17 @@ enum {
 	CLOSING_MAX = 64,	 /* connections that were refused */
 	STACK_SIZE = 512 * 1024, /* of which few pages are touched */
 	END_SECONDS = 2,	 /* for those that are not held up */
+	PAUSE_MS = 1000,	 /* when descriptors, threads or memory are out, before the next is accepted */
 };
 
 struct control {
 	struct asker_host host;
 	char *path;
-	int listener, wake, spare;
+	int listener, wake; /* wake: it is to stop, or there is room again */
 	pthread_t thread;
-	size_t n, n_closing;		  /* by host.lock, as these are */
+	struct asker *held;	 /* the thread's: accepted, and there was no thread for it. Counts as closing. */
+	bool stopping;		 /* by host.lock, as these are */
+	size_t n, n_closing;
 	TAILQ_HEAD(, asker) askers;
 	pthread_cond_t fewer;
 };
@@ -74,6 +77,15 @@ static void remove_asker(struct control *c, struct asker *a)
 	c->n--;
 }
 
+static void wake_up(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0) {
+		/* ignoring: it is full, so it is to wake anyhow */
+	}
+}
+
 /* Its thread. It counts until nothing of it is left to wait for. */
 static void *serve(void *arg)
 {
@@ -84,10 +96,10 @@ static void *serve(void *arg)
 		asker_serve(a);
 	close_fdp(&a->fd); /* what was sent to it unasked is closed with it */
 	(void)pthread_mutex_lock(&c->host.lock);
-	if (a->refused)
-		c->n_closing--;
-	else
+	if (!a->refused)
 		remove_asker(c, a);
+	else if (c->n_closing-- >= CLOSING_MAX)
+		wake_up(c->wake);
 	asker_free(a);
 	(void)pthread_cond_signal(&c->fewer);
 	(void)pthread_mutex_unlock(&c->host.lock);
@@ -113,73 +125,98 @@ static int start_thread(struct asker *a)
 	return r;
 }
 
-/* Who asks. Without a descriptor for them, the one that is kept for this lets them be turned away: else they would wait
- * in the queue and wake this thread for ever. */
-static int accept_one(struct control *c)
-{
-	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
-
-	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || c->spare < 0)
-		return fd;
-	close_fdp(&c->spare);
-	fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0)
-		(void)close(fd);
-	c->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	return -1;
-}
-
-/* Begins to serve one who has connected, or to turn it away: that may wait as well. */
+/*
+ * Begins to serve one who has connected, or to turn it away. What was sent to it unasked is closed with it, which may
+ * wait for ever: its thread does that, and this one never.
+ */
 static int admit(struct control *c, struct asker *a)
 {
 	socklen_t size = sizeof(struct ucred);
 	struct ucred cred;
+	bool known = getsockopt(a->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) == 0;
 	int r;
 
-	if (a->wake < 0 || getsockopt(a->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
-		return -errno;
-	a->uid = cred.uid;
 	(void)pthread_mutex_lock(&c->host.lock);
-	a->refused = !has_room(c, cred.uid);
+	a->refused = !known || !has_room(c, cred.uid);
 	if (a->refused) {
 		asker_refuse(a->fd, -EBUSY, "too many are asking");
-		r = c->n_closing < CLOSING_MAX ? start_thread(a) : -EBUSY;
-		c->n_closing += r == 0;
+		c->n_closing++;
 	} else {
+		a->uid = cred.uid;
 		TAILQ_INSERT_TAIL(&c->askers, a, link);
 		c->n++;
-		r = start_thread(a);
-		if (r < 0)
-			remove_asker(c, a);
+	}
+	r = start_thread(a);
+	if (r < 0 && !a->refused) {
+		remove_asker(c, a);
+		asker_refuse(a->fd, r, "");
+		a->refused = true;
+		c->n_closing++;
 	}
 	(void)pthread_mutex_unlock(&c->host.lock);
 	return r;
 }
 
-static void on_listener(struct control *c)
+/* False when what is needed for it is out. All of that is got before it is accepted, but for its thread. */
+static bool on_listener(struct control *c)
 {
-	int fd = accept_one(c);
-	struct asker *a = fd < 0 ? NULL : malloc(sizeof(*a));
+	struct asker *a = malloc(sizeof(*a));
 
-	if (fd < 0)
-		return;
-	if (!a) {
-		(void)close(fd);
-		return;
-	}
-	*a = (struct asker){ .host = &c->host, .owner = c, .fd = fd, .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .master = -1 };
-	if (admit(c, a) < 0)
+	if (!a)
+		return false;
+	*a = (struct asker){ .host = &c->host, .owner = c, .fd = -1, .master = -1,
+			     .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	if (a->wake >= 0)
+		a->fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (a->fd < 0) {
+		bool out = a->wake < 0 || (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED);
+
 		asker_free(a);
+		return !out;
+	}
+	if (admit(c, a) == 0)
+		return true;
+	c->held = a;
+	return false;
+}
+
+/* Whether one more may be accepted, as it may have to be closed. */
+static bool is_open(struct control *c)
+{
+	bool open;
+
+	(void)pthread_mutex_lock(&c->host.lock);
+	open = c->n_closing < CLOSING_MAX;
+	(void)pthread_mutex_unlock(&c->host.lock);
+	return open && !c->held;
+}
+
+static bool is_stopping(struct control *c)
+{
+	bool stopping;
+
+	(void)pthread_mutex_lock(&c->host.lock);
+	stopping = c->stopping;
+	(void)pthread_mutex_unlock(&c->host.lock);
+	return stopping;
 }
 
 static void *run(void *arg)
 {
 	struct control *c = arg;
-	struct pollfd p[] = { { .fd = c->listener, .events = POLLIN }, { .fd = c->wake, .events = POLLIN } };
+	struct pollfd p[] = { { .events = POLLIN }, { .fd = c->wake, .events = POLLIN } };
+	bool pause = false;
+	uint64_t count;
 
-	while (!p[1].revents) {
-		if (poll(p, 2, -1) > 0 && p[0].revents)
-			on_listener(c);
+	while (!is_stopping(c)) {
+		p[0].fd = !pause && is_open(c) ? c->listener : -1;
+		if (poll(p, 2, pause ? PAUSE_MS : -1) < 0)
+			continue;
+		if (p[1].revents)
+			(void)!read(c->wake, &count, sizeof(count)); /* ignoring: only to make it quiet */
+		if (c->held && start_thread(c->held) == 0)
+			c->held = NULL;
+		pause = c->held || (p[0].fd >= 0 && p[0].revents && !on_listener(c));
 	}
 	return NULL;
 }
@@ -238,7 +275,7 @@ int control_start(struct fs *fs, struct agent *agent, const char *run_dir, const
 	if (!c)
 		return error_set(err, -ENOMEM, "out of memory");
 	*c = (struct control){ .host = { .fs = fs, .agent = agent }, .path = control_path(run_dir, mountpoint), .listener = -1,
-			       .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .spare = open("/dev/null", O_RDONLY | O_CLOEXEC) };
+			       .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	TAILQ_INIT(&c->askers);
 	r = c->wake < 0 ? -errno : init_locks(c);
 	if (r < 0)
@@ -259,21 +296,42 @@ int control_start(struct fs *fs, struct agent *agent, const char *run_dir, const
 	return 0;
 }
 
+/* What was sent to those who were not accepted is closed with the listener. Without a thread for it, the end of the
+ * process closes it. */
+static void close_listener(struct control *c)
+{
+	struct asker *a = malloc(sizeof(*a));
+
+	(void)shutdown(c->listener, SHUT_RDWR); /* ignoring: nobody can connect from now on, rather than from soon on */
+	if (!a)
+		return;
+	*a = (struct asker){ .host = &c->host, .owner = c, .fd = c->listener, .wake = -1, .master = -1, .refused = true };
+	(void)pthread_mutex_lock(&c->host.lock);
+	c->n_closing++;
+	if (start_thread(a) == 0)
+		c->listener = -1;
+	else
+		c->n_closing--;
+	(void)pthread_mutex_unlock(&c->host.lock);
+	if (c->listener >= 0)
+		free(a);
+}
+
 void control_stop(struct control *c, bool keep)
 {
-	uint64_t one = 1;
-
 	if (!c)
 		return;
-	if (write(c->wake, &one, sizeof(one)) < 0)
-		log_warning("control thread: %s", strerrordesc_np(errno));
+	(void)pthread_mutex_lock(&c->host.lock);
+	c->stopping = true;
+	(void)pthread_mutex_unlock(&c->host.lock);
+	wake_up(c->wake);
 	pthread_join(c->thread, NULL);
 	(void)pthread_mutex_lock(&c->host.gate);
 	c->host.stopping = true;
 	(void)pthread_mutex_unlock(&c->host.gate);
 	if (!keep)
 		(void)unlink(c->path); /* ignoring: the directory goes with the rest */
-	close_fdp(&c->listener);
+	close_listener(c);
 }
 
 /* Ends those that serve. False if some are held up. */
@@ -281,7 +339,6 @@ static bool end_askers(struct control *c)
 {
 	struct timespec until;
 	struct asker *a;
-	uint64_t one = 1;
 	int r = 0;
 	bool all;
 
@@ -290,9 +347,7 @@ static bool end_askers(struct control *c)
 	(void)pthread_mutex_lock(&c->host.lock);
 	c->host.ended = true;
 	TAILQ_FOREACH(a, &c->askers, link)
-		if (write(a->wake, &one, sizeof(one)) < 0) {
-			/* ignoring: it is full, so it is to wake anyhow */
-		}
+		wake_up(a->wake);
 	while (c->n + c->n_closing > 0 && r == 0)
 		r = pthread_cond_timedwait(&c->fewer, &c->host.lock, &until);
 	all = c->n + c->n_closing == 0;
@@ -306,7 +361,6 @@ void control_free(struct control *c)
 		return;
 	close_fdp(&c->listener);
 	close_fdp(&c->wake);
-	close_fdp(&c->spare);
 	free(c->path);
 	free(c);
 }
