@@ -4,8 +4,10 @@
 #define PODFS_BASE_REMOVE_H
 
 /*
- * Removes a file, or a directory with all that is in it, below dirfd. Follows no link, and costs neither
- * descriptors nor stack with depth. 0 if it is not there; a negative errno otherwise. Nobody else may be changing the tree.
+ * Removes a file, or a directory with all that is in it, below dirfd. Follows no link, leaves no mount, and never leaves
+ * the directory upwards, whatever others move meanwhile: what they moved is begun again from the top, up to a hundred times.
+ * Depth costs 24 bytes a level, no descriptors and no stack. 0 if it is not there; -EBUSY when others keep changing
+ * it or something is mounted in it; another negative errno otherwise.
  */
 int remove_tree(int dirfd, const char *name);
 
