@@ -44,8 +44,11 @@ struct fs_session {
 	struct fuse_session *se;
 	int mount_dir; /* the directory below the mount: takes the immutable flag off again; -1 */
 	bool mounted, taken_over;
-	bool swallow; /* the answer to an INIT that the kernel sent to an earlier daemon */
 };
+
+/* The next answer of this thread is to an INIT that the kernel sent to an earlier daemon. Others tell the kernel of changes
+ * meanwhile. */
+static _Thread_local bool swallow;
 
 /* --- set-up --- */
 
@@ -340,8 +343,8 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	struct fs *fs = userdata;
 	ssize_t n;
 
-	if (fs->session->swallow) {
-		fs->session->swallow = false;
+	if (swallow) {
+		swallow = false;
 		return (ssize_t)out->len;
 	}
 	n = writev(fd, iov, count);
@@ -387,7 +390,7 @@ static void take_over(struct fs *fs, const void *init, size_t len, int fd)
 	struct fuse_buf buf = { .mem = (void *)(uintptr_t)init, .size = len };
 
 	fs->session->taken_over = fs->session->mounted = true;
-	fs->session->swallow = true;
+	swallow = true;
 	fuse_session_process_buf(fs->session->se, &buf);
 	fs_takeover(fs, fs->session->se, fd);
 }
