@@ -73,6 +73,7 @@ struct volume_plan {
 	struct volume_note note;
 };
 
+/* What is to be done with a volume as it is seen. Pure. */
 void volume_plan(const struct volume_view *view, struct volume_plan *ret);
 
 #endif

@@ -13,6 +13,7 @@
 
 struct fs_remnants;
 
+/* Sets fs->remnants and follows the cache. -ENOMEM. */
 int fs_remnants_new(struct fs *fs, struct error *err);
 /* Follows the cache no more: the loop is about to end. NULL is fine. */
 void fs_remnants_stop(struct fs_remnants *v);

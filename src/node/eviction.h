@@ -77,6 +77,7 @@ void eviction_observe(struct eviction_state *s, const struct eviction_policy *po
 /* The signal to see to first; EVICTION_SIGNALS: none. */
 enum eviction_signal eviction_first(const struct eviction_state *s);
 
+/* Whether room on a disk, or inodes, would end it, rather than memory or process ids. */
 bool eviction_is_disk(enum eviction_signal s);
 /* "memory", "ephemeral-storage", "inodes", "pids": what is reclaimed, in kubelet's words. */
 const char *eviction_resource(enum eviction_signal s);
