@@ -170,6 +170,7 @@ check)
 	# shellcheck disable=SC2086
 	packages $build_packages $run_packages $check_packages
 	[ "$had_registry" = installed ] || [ ! -d /run/systemd/system ] || systemctl disable -q --now docker-registry || :
+	mkdir -p build
 	tests/ci/guest-kernel build/guest-kernel >build/guest-kernel.log 2>&1 ||
 		say "No kernel for a guest: its test will be skipped"
 	shift
