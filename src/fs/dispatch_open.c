@@ -243,11 +243,9 @@ void fs_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!n)
 		return;
 	h = fs_handle_new(fs_dispatch_fs(req), n, fuse_req_ctx(req), O_DIRECTORY);
-	if (h)
-		h->listing = calloc(1, sizeof(*h->listing));
-	if (h)
-		h->pid = fuse_req_ctx(req)->pid;
-	err = h && h->listing ? fs_quota_read(h, 0) : -ENOMEM;
+	err = h ? fs_handle_set_dir(h, fuse_req_ctx(req)->pid) : -ENOMEM;
+	if (err == 0)
+		err = fs_quota_read(h, 0);
 	if (err < 0) {
 		fs_handle_unref(h);
 		(void)fuse_reply_err(req, -err);

@@ -47,12 +47,17 @@ void fs_attr_to_stat(const struct fs_node *n, const struct fs_attr *a, struct st
 void fs_listing_clear(struct fs_listing *l);
 const char *fs_listing_name(const struct fs_listing *l, size_t i);
 
+/* --- handle.c --- */
+int fs_handles_init(struct fs *fs);
+void fs_handles_free(struct fs *fs); /* whatever the kernel held */
 struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct fuse_ctx *ctx, int flags);
 /* One of an earlier daemon's, with its number. */
 struct fs_handle *fs_handle_restore(struct fs *fs, const struct fs_kept *kept);
 /* It is about to be given to the kernel: keeps it for the next daemon. */
 void fs_handle_keep(struct fs_handle *h, uint64_t unique);
 struct fs_handle *fs_handle_find(struct fs *fs, uint64_t number);
+/* It is on a directory, opened by that thread: gives it an empty listing. Once. -ENOMEM. */
+int fs_handle_set_dir(struct fs_handle *h, pid_t thread);
 
 /* --- request.c --- */
 struct fs_req *fs_req_new(fuse_req_t req, struct fs_node *n, struct fs_handle *h);
@@ -81,10 +86,11 @@ void fs_loop_release(struct fs *fs);
 void fs_loop_drain(struct fs *fs);
 struct fs_tables *fs_loop_tables(struct fs *fs);
 
-/* The hash tables of node.c and request.c, kept with the loop. */
+/* The hash tables of node.c, handle.c and request.c, kept with the loop. */
 struct fs_tables {
-	struct fs_node **nodes;
+	struct fs_node **nodes, **places; /* by number; by parent and name */
 	size_t n_nodes, node_mask;
+	LIST_HEAD(fs_handles_of_thread, fs_handle) *threads;
 	struct fs_handle **handles;
 	size_t n_handles, handle_mask;
 	uint64_t next_handle;

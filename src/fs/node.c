@@ -1,33 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables of inodes and handles. An inode is there while somebody holds it: the kernel (nlookup), a child, a
- * handle, a caller. Both tables double when full and are only touched on the loop.
+ * The table of inodes, by number and by place. An inode is there while somebody holds it: the kernel (nlookup), a child, a
+ * handle, a caller. The table doubles when it is full and is only touched on the loop.
  */
 #include "fs/frame.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "fs/access.h"
 #include "fs/dirattr.h"
-#include "fs/quota.h"
 #include "fs/remnant.h"
 #include "fs/siphash.h"
 
 enum { TABLE_START = 256 };
+
+/* --- the nodes by place: each chain has the newest first, since a name may have had other things a moment ago --- */
+
+static struct fs_node **place_of(const struct fs_tables *t, const struct fs_node *parent, const char *name)
+{
+	/* Whoever chooses names does not know the key, so that chains stay short. */
+	uint64_t hash = fs_siphash(parent->fs->seed, name, strlen(name)) ^ parent->ino;
+
+	return &t->places[hash & t->node_mask];
+}
+
+static void add_place(struct fs_tables *t, struct fs_node *n)
+{
+	struct fs_node **p = place_of(t, n->parent, n->name);
+
+	n->place_next = *p;
+	*p = n;
+}
+
+static void remove_place(struct fs_tables *t, struct fs_node *n)
+{
+	struct fs_node **p = place_of(t, n->parent, n->name);
+
+	while (*p && *p != n)
+		p = &(*p)->place_next;
+	if (*p)
+		*p = n->place_next;
+}
 
 int fs_nodes_init(struct fs *fs)
 {
 	struct fs_tables *t = fs_loop_tables(fs);
 
 	t->nodes = calloc(TABLE_START, sizeof(struct fs_node *));
-	t->handles = calloc(TABLE_START, sizeof(struct fs_handle *));
-	if (!t->nodes || !t->handles)
+	t->places = calloc(TABLE_START, sizeof(struct fs_node *));
+	if (!t->nodes || !t->places)
 		return -ENOMEM;
-	t->node_mask = t->handle_mask = TABLE_START - 1;
-	t->next_handle = 1;
-	return 0;
+	t->node_mask = TABLE_START - 1;
+	return fs_handles_init(fs);
 }
 
 void fs_nodes_free(struct fs *fs)
@@ -35,9 +60,7 @@ void fs_nodes_free(struct fs *fs)
 	struct fs_tables *t = fs_loop_tables(fs);
 
 	/* The kernel is gone: whatever it held is given back, handles first, since they hold nodes. */
-	for (size_t i = 0; t->handles && i <= t->handle_mask; i++)
-		while (t->handles[i])
-			fs_handle_unref(t->handles[i]);
+	fs_handles_free(fs);
 	for (size_t i = 0; t->nodes && i <= t->node_mask; i++)
 		for (struct fs_node *n = t->nodes[i]; n;) {
 			if (!n->nlookup) {
@@ -56,9 +79,8 @@ void fs_nodes_free(struct fs *fs)
 		free(text);
 	}
 	free(t->nodes);
-	free(t->handles);
-	t->nodes = NULL;
-	t->handles = NULL;
+	free(t->places);
+	t->nodes = t->places = NULL;
 }
 
 uint64_t fs_ino(const struct fs *fs, const char *id, const char *path)
@@ -92,22 +114,38 @@ struct fs_node *fs_node_find(struct fs *fs, uint64_t ino)
 
 static void grow_nodes(struct fs_tables *t)
 {
-	size_t mask = t->node_mask * 2 + 1;
-	struct fs_node **bigger = calloc(mask + 1, sizeof(*bigger));
+	size_t n = t->node_mask + 1;
+	struct fs_node **nodes = calloc(2 * n, sizeof(*nodes)), **places = calloc(2 * n, sizeof(*places));
+	struct fs_tables was = *t;
 
-	if (!bigger)
-		return; /* ignoring: longer chains still work */
-	for (size_t i = 0; i <= t->node_mask; i++)
-		while (t->nodes[i]) {
-			struct fs_node *n = t->nodes[i];
+	if (!nodes || !places) { /* ignoring: longer chains still work */
+		free(nodes);
+		free(places);
+		return;
+	}
+	t->nodes = nodes;
+	t->places = places;
+	t->node_mask = 2 * n - 1;
+	for (size_t i = 0; i < n; i++) {
+		struct fs_node *oldest_first = NULL, *p;
 
-			t->nodes[i] = n->hash_next;
-			n->hash_next = bigger[n->ino & mask];
-			bigger[n->ino & mask] = n;
+		while ((p = was.nodes[i])) {
+			was.nodes[i] = p->hash_next;
+			p->hash_next = nodes[p->ino & t->node_mask];
+			nodes[p->ino & t->node_mask] = p;
 		}
-	free(t->nodes);
-	t->nodes = bigger;
-	t->node_mask = mask;
+		while ((p = was.places[i])) {
+			was.places[i] = p->place_next;
+			p->place_next = oldest_first;
+			oldest_first = p;
+		}
+		while ((p = oldest_first)) {
+			oldest_first = p->place_next;
+			add_place(t, p);
+		}
+	}
+	free(was.nodes);
+	free(was.places);
 }
 
 int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const struct fs_ops *ops, struct fs_node **ret,
@@ -145,6 +183,7 @@ int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const st
 	n->hash_next = t->nodes[ino & t->node_mask];
 	t->nodes[ino & t->node_mask] = n;
 	t->n_nodes++;
+	add_place(t, n);
 	if (ret_new)
 		*ret_new = true;
 	*ret = n;
@@ -168,6 +207,7 @@ void fs_node_unref(struct fs_node *n)
 		if (*p) {
 			*p = n->hash_next;
 			t->n_nodes--;
+			remove_place(t, n);
 		}
 		if (n->ops->destroy)
 			n->ops->destroy(n);
@@ -208,39 +248,35 @@ void fs_node_forget(struct fs_node *n, uint64_t count)
 
 struct fs_node *fs_node_child(const struct fs_node *dir, const char *name)
 {
-	const struct fs_tables *t = fs_loop_tables(dir->fs);
+	struct fs_node *n = *place_of(fs_loop_tables(dir->fs), dir, name);
 
-	for (size_t i = 0; i <= t->node_mask; i++)
-		for (struct fs_node *n = t->nodes[i]; n; n = n->hash_next)
-			if (n->parent == dir && strcmp(n->name, name) == 0)
-				return n;
-	return NULL;
+	while (n && (n->parent != dir || strcmp(n->name, name) != 0))
+		n = n->place_next;
+	return n;
 }
 
 int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name)
 {
-	bool moved = false;
+	struct fs_node *old = n->parent;
+	char *copy;
 
-	if (strcmp(n->name, name) != 0) {
-		char *copy = strdup(name);
-
-		if (!copy)
-			return -ENOMEM;
-		free(n->name);
-		n->name = copy;
-		moved = true;
-	}
-	if (n->parent != parent) {
-		struct fs_node *old = n->parent;
-
+	if (old == parent && strcmp(n->name, name) == 0)
+		return 0;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	remove_place(fs_loop_tables(n->fs), n);
+	free(n->name);
+	n->name = copy;
+	if (old != parent) {
 		n->parent = fs_node_ref(parent);
 		n->ns = parent->ns;
 		n->kind = parent->kind;
-		fs_node_unref(old);
-		moved = true;
 	}
-	if (moved)
-		fs_keep_node_move(n->fs->keep, n->kept, parent->ino, name);
+	add_place(fs_loop_tables(n->fs), n);
+	if (old != parent)
+		fs_node_unref(old);
+	fs_keep_node_move(n->fs->keep, n->kept, parent->ino, name);
 	return 0;
 }
 
@@ -415,140 +451,4 @@ void fs_listing_clear(struct fs_listing *l)
 const char *fs_listing_name(const struct fs_listing *l, size_t i)
 {
 	return l->names.data + l->entries[i].name;
-}
-
-/* --- handles --- */
-
-static void grow_handles(struct fs_tables *t)
-{
-	size_t mask = t->handle_mask * 2 + 1;
-	struct fs_handle **bigger = calloc(mask + 1, sizeof(*bigger));
-
-	if (!bigger)
-		return; /* ignoring: longer chains still work */
-	for (size_t i = 0; i <= t->handle_mask; i++)
-		while (t->handles[i]) {
-			struct fs_handle *h = t->handles[i];
-
-			t->handles[i] = h->hash_next;
-			h->hash_next = bigger[h->number & mask];
-			bigger[h->number & mask] = h;
-		}
-	free(t->handles);
-	t->handles = bigger;
-	t->handle_mask = mask;
-}
-
-static struct fs_handle *insert_handle(struct fs *fs, const struct fs_handle *what)
-{
-	struct fs_tables *t = fs_loop_tables(fs);
-	struct fs_handle *h = malloc(sizeof(*h));
-
-	if (!h)
-		return NULL;
-	*h = *what;
-	if (t->n_handles > t->handle_mask)
-		grow_handles(t);
-	h->hash_next = t->handles[h->number & t->handle_mask];
-	t->handles[h->number & t->handle_mask] = h;
-	t->n_handles++;
-	return h;
-}
-
-struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct fuse_ctx *ctx, int flags)
-{
-	struct fs_tables *t = fs_loop_tables(fs);
-	const struct fs_handle what = { .fs = fs, .node = n, .ops = n ? n->ops : NULL, .flags = flags, .uid = ctx->uid,
-					.gid = ctx->gid, .snap = BUF_INIT, .refs = 1,
-					.number = fs_keep_handle_number(fs->keep, t->next_handle++) };
-	struct fs_handle *h = insert_handle(fs, &what);
-
-	if (h && n)
-		(void)fs_node_ref(n);
-	return h;
-}
-
-bool fs_handles_of(struct fs *fs, pid_t thread, bool (*fn)(struct fs_handle *h, void *arg), void *arg)
-{
-	const struct fs_tables *t = fs_loop_tables(fs);
-
-	for (size_t i = 0; thread > 0 && t->n_handles && i <= t->handle_mask; i++)
-		for (struct fs_handle *h = t->handles[i]; h; h = h->hash_next)
-			if (h->listing && h->pid == thread && fn(h, arg))
-				return true;
-	return false;
-}
-
-struct fs_handle *fs_handle_restore(struct fs *fs, const struct fs_kept *kept)
-{
-	const struct fs_handle what = { .fs = fs, .flags = (int)kept->flags, .uid = kept->uid, .gid = kept->gid,
-					.pid = kept->pid, .snap = BUF_INIT, .refs = 1, .number = kept->number };
-
-	return insert_handle(fs, &what);
-}
-
-void fs_handle_keep(struct fs_handle *h, uint64_t unique)
-{
-	const struct fs_kept what = { .number = h->number, .ino = h->node->ino,
-				      .parent = h->node->parent ? h->node->parent->ino : h->node->ino,
-				      .open_unique = unique & ~FS_KEEP_RESEND, .flags = (uint32_t)h->flags, .pid = h->pid,
-				      .uid = h->uid, .gid = h->gid, .dir = h->listing != NULL };
-
-	h->kept = fs_keep_handle_add(h->fs->keep, &what, h->node->name, h->snap.data, h->snap.len);
-	if (h->kept && h->access) {
-		const gid_t *groups;
-		size_t n = fs_access_groups(h->access, &groups);
-
-		h->kept->access = 1;
-		fs_keep_handle_set_groups(h->fs->keep, h->kept, groups, n);
-	}
-	if (h->kept && h->ops->keep)
-		h->ops->keep(h);
-	if (h->kept)
-		fs_keep_handle_publish(h->kept, h->number);
-}
-
-struct fs_handle *fs_handle_find(struct fs *fs, uint64_t number)
-{
-	struct fs_tables *t = fs_loop_tables(fs);
-	struct fs_handle *h = t->handles[number & t->handle_mask];
-
-	while (h && h->number != number)
-		h = h->hash_next;
-	return h;
-}
-
-struct fs_handle *fs_handle_ref(struct fs_handle *h)
-{
-	if (h)
-		h->refs++;
-	return h;
-}
-
-void fs_handle_unref(struct fs_handle *h)
-{
-	struct fs_tables *t;
-	struct fs_handle **p;
-
-	if (!h || --h->refs > 0)
-		return;
-	t = fs_loop_tables(h->fs);
-	for (p = &t->handles[h->number & t->handle_mask]; *p && *p != h;)
-		p = &(*p)->hash_next;
-	if (*p) {
-		*p = h->hash_next;
-		t->n_handles--;
-	}
-	if (h->data && h->ops && h->ops->release)
-		h->ops->release(h);
-	fs_keep_handle_drop(h->fs->keep, h->kept);
-	fs_quota_drop(h);
-	fs_access_unref(h->access);
-	if (h->node)
-		fs_node_unref(h->node);
-	if (h->listing)
-		fs_listing_clear(h->listing);
-	free(h->listing);
-	buf_clear(&h->snap);
-	free(h);
 }

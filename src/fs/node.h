@@ -165,7 +165,7 @@ struct fs_node {
 	uint64_t nlookup;	 /* references of the kernel */
 	uint32_t kept;		 /* fs/keep.h; 0: it is not */
 	unsigned refs;		 /* nlookup counts as one while it is not 0 */
-	struct fs_node *hash_next;
+	struct fs_node *hash_next, *place_next;
 };
 
 struct fs_node *fs_node_ref(struct fs_node *n);
@@ -186,7 +186,8 @@ int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const st
 		bool *ret_new);
 /* The node of that number if it is known; no reference is taken. */
 struct fs_node *fs_node_find(struct fs *fs, uint64_t ino);
-/* The node that a directory's child of that name has, if one is known, borrowed. It looks at every node. */
+/* The newest node that a directory's child of that name has, if one is known, borrowed. What had the name before may be known
+ * still. */
 struct fs_node *fs_node_child(const struct fs_node *dir, const char *name);
 /* Gives a node another place (after a rename). -ENOMEM. */
 int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name);
@@ -246,6 +247,7 @@ struct fs_handle {
 	size_t held;	      /* bytes of a buffer, charged to uid: fs/quota.c */
 	unsigned refs;	      /* the kernel's, and those of parked requests */
 	struct fs_handle *hash_next;
+	LIST_ENTRY(fs_handle) of_thread; /* of a directory */
 };
 
 /* Keep a handle, its release() waiting, while something works with it. NULL is fine. */

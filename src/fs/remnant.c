@@ -13,6 +13,7 @@
 
 enum {
 	GONE_MAX = 8192, /* objects that are remembered: one "rm -r" outruns no more */
+	CHAINS = 4096,
 	REMEMBERED = 60, /* s: for how long it may be on its way to one of them */
 };
 
@@ -20,14 +21,21 @@ enum {
 struct gone {
 	uint64_t key, ino;
 	int64_t when, asked; /* monotonic, ns: when it went, when somebody saw it first after that, 0: nobody */
+	uint16_t key_next, ino_next; /* of the chains: 1 more than the place in the ring, 0: none */
+};
+
+/* The last ones that went, in a ring, and how to find them; the newest is first in each chain. */
+struct past {
+	size_t n; /* that were ever added */
+	uint16_t by_key[CHAINS], by_ino[CHAINS];
+	struct gone ring[GONE_MAX];
 };
 
 struct fs_remnants {
 	struct fs *fs;
 	struct cache_subscription *sub;
 	pthread_mutex_t lock; /* protects what follows: the store's thread adds, the loop looks */
-	struct gone *ring;    /* owned; of GONE_MAX, from the first on */
-	size_t n;	      /* that were ever added */
+	struct past *past;    /* owned; NULL: nothing went */
 };
 
 static const struct fs_ops made_ops;
@@ -40,26 +48,48 @@ static uint64_t key_of(const struct fs *fs, const struct schema_kind *kind, cons
 	return fs_ino(fs, where, name);
 }
 
+/* --- what went --- */
+
 /* The newest that has this key, or number, not 0; locked. */
 static struct gone *find(struct fs_remnants *v, uint64_t key, uint64_t ino)
 {
-	for (size_t i = 0; i < v->n && i < GONE_MAX; i++) {
-		struct gone *g = &v->ring[(v->n - 1 - i) % GONE_MAX];
+	struct past *p = v->past;
+	size_t at = !p ? 0 : key ? p->by_key[key % CHAINS] : p->by_ino[ino % CHAINS];
 
-		if (key ? g->key == key : g->ino == ino)
-			return g;
-	}
-	return NULL;
+	while (at && (key ? p->ring[at - 1].key != key : p->ring[at - 1].ino != ino))
+		at = key ? p->ring[at - 1].key_next : p->ring[at - 1].ino_next;
+	return at ? &p->ring[at - 1] : NULL;
+}
+
+/* Takes the oldest out of its chains, in each of which it is the last. */
+static void unchain(struct past *p, size_t at)
+{
+	uint16_t *link;
+
+	for (link = &p->by_key[p->ring[at - 1].key % CHAINS]; *link != at; link = &p->ring[*link - 1].key_next)
+		;
+	*link = 0;
+	for (link = &p->by_ino[p->ring[at - 1].ino % CHAINS]; *link != at; link = &p->ring[*link - 1].ino_next)
+		;
+	*link = 0;
 }
 
 /* Once: the loop may see that an object is gone before the cache says so. */
 static void add(struct fs_remnants *v, uint64_t key, uint64_t ino)
 {
 	(void)pthread_mutex_lock(&v->lock);
-	if (!v->ring)
-		v->ring = calloc(GONE_MAX, sizeof(*v->ring));
-	if (v->ring && !find(v, 0, ino))
-		v->ring[v->n++ % GONE_MAX] = (struct gone){ .key = key, .ino = ino, .when = clock_monotonic() };
+	if (!v->past)
+		v->past = calloc(1, sizeof(*v->past));
+	if (v->past && !find(v, 0, ino)) {
+		struct past *p = v->past;
+		size_t at = p->n % GONE_MAX + 1;
+
+		if (p->n++ >= GONE_MAX)
+			unchain(p, at);
+		p->ring[at - 1] = (struct gone){ .key = key, .ino = ino, .when = clock_monotonic(),
+						 .key_next = p->by_key[key % CHAINS], .ino_next = p->by_ino[ino % CHAINS] };
+		p->by_key[key % CHAINS] = p->by_ino[ino % CHAINS] = (uint16_t)at;
+	}
 	(void)pthread_mutex_unlock(&v->lock);
 }
 
@@ -95,7 +125,7 @@ void fs_remnants_free(struct fs_remnants *v)
 	if (!v)
 		return;
 	(void)pthread_mutex_destroy(&v->lock);
-	free(v->ring);
+	free(v->past);
 	free(v);
 }
 

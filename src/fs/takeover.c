@@ -141,9 +141,7 @@ static int restore_dir(struct fs_handle *h, const struct fs_takeover_place *at)
 		return -ESTALE;
 	h->node = fs_node_ref(n);
 	h->ops = n->ops;
-	h->listing = calloc(1, sizeof(*h->listing));
-	if (!h->listing)
-		return -ENOMEM;
+	r = fs_handle_set_dir(h, h->pid);
 	while (p && r == 0 && end - p >= (ptrdiff_t)sizeof(struct kept_entry)) {
 		const struct kept_entry *e = (const void *)p;
 
