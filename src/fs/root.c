@@ -129,7 +129,14 @@ static int nsdir_readdir(struct fs_node *dir, struct fs_listing *l)
 	return r < 0 ? r : place_readdir(dir, l, false);
 }
 
-/* Whether objects of a kind, or files that people put there, lie in a namespace. What is on its way out is gone. */
+/* Whether an object comes with its namespace, again and again: the ServiceAccount "default". */
+static bool comes_with_it(const struct object *o)
+{
+	return strcmp(object_name(o), "default") == 0 && strcmp(object_kind(o)->plural, "serviceaccounts") == 0;
+}
+
+/* Whether objects of a kind, or files that people put there, lie in a namespace. What is on its way out is gone, and so is
+ * for this what comes with the namespace. */
 static bool holds_kind(struct fs *fs, const struct schema_kind *kind, const char *ns)
 {
 	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
@@ -140,7 +147,7 @@ static bool holds_kind(struct fs *fs, const struct schema_kind *kind, const char
 	if (cache_list(fs->cache, kind, ns, &list) < 0 || store_list(fs->store, prefix, &manifests) < 0 || manifests.n)
 		return true;
 	for (size_t i = 0; i < list.n; i++)
-		if (!object_is_deleting(list.items[i]))
+		if (!object_is_deleting(list.items[i]) && !comes_with_it(list.items[i]))
 			return true;
 	return false;
 }

@@ -131,15 +131,15 @@ static void on_change(void *arg, const struct cache_event *e)
 }
 
 /*
- * The cache's callback for ConfigMaps and Secrets. A pod that comes to the agent meanwhile counts itself among the users
- * before it looks into the cache, which shows this change already.
+ * The cache's callback for ConfigMaps, Secrets and ServiceAccounts. A pod that comes to the agent meanwhile counts itself
+ * among the users before it looks into the cache, which shows this change already.
  */
 static void on_source(void *arg, const struct cache_event *e)
 {
 	struct agent *agent = arg;
 	const struct object *o = e->now ? e->now : e->old;
 
-	if (atomic_load(&agent->n_source_users))
+	if (atomic_load(&agent->n_pods) && agent_source_concerns(e, atomic_load(&agent->n_source_users) > 0))
 		put_inbox(agent, INBOX_SOURCE, o, object_uid(o));
 }
 
@@ -194,7 +194,7 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 		return NULL;
 	(void)snprintf(p->uid, sizeof(p->uid), "%s", object_uid(object));
 	p->object = object_ref(object);
-	p->wake_at = p->probe_at = INT64_MAX;
+	p->wake_at = p->probe_at = p->token_at = INT64_MAX;
 	if (asprintf(&p->dir, "%s/pods/%s", agent->state_dir, p->uid) < 0)
 		p->dir = NULL;
 	if (!p->dir || lifecycle_init(&p->run, object_path(object, "spec"), now) < 0) {
@@ -382,6 +382,10 @@ static void work_timers(struct agent *agent)
 		}
 		if (p->probe_at <= now)
 			agent_probe_work(agent, p);
+		if (p->token_at <= now)
+			agent_renew_tokens(agent, p);
+		if (p->token_at < next)
+			next = p->token_at;
 		if (p->wake_at < next)
 			next = p->wake_at;
 		if (p->probe_at < next)
@@ -596,7 +600,8 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 	r = cache_subscribe(registry_cache(agent->registry), schema_kind_by_plural("pods"), on_change, agent,
 			    &agent->subscription);
 	for (size_t i = 0; i < ARRAY_SIZE(agent->sources) && r == 0; i++) {
-		const struct schema_kind *kind = schema_kind_by_plural(source_plural(i));
+		static const char *const plurals[] = { "configmaps", "secrets", "serviceaccounts" };
+		const struct schema_kind *kind = schema_kind_by_plural(plurals[i]);
 
 		if (kind)
 			r = cache_subscribe(registry_cache(agent->registry), kind, on_source, agent, &agent->sources[i]);

@@ -49,6 +49,7 @@ struct agent_pod {
 	char *dir;		 /* STATE/pods/UID */
 	char cgroup[CGROUP_PATH_MAX];
 	int64_t wake_at;	 /* real time of the next look at it; INT64_MAX: none */
+	int64_t token_at;	 /* real time at which a token is to be renewed; INT64_MAX: none */
 	int64_t probe_at;	 /* real time of the next probe or its deadline; INT64_MAX: none */
 };
 
@@ -64,7 +65,7 @@ TAILQ_HEAD(agent_pulls, agent_pull);
 enum inbox_type {
 	INBOX_POD,     /* a pod's newest version */
 	INBOX_GONE,    /* a pod has left the store; the object is its last */
-	INBOX_SOURCE,  /* a ConfigMap or Secret has come, changed or gone */
+	INBOX_SOURCE,  /* a ConfigMap or Secret has come, changed or gone, or a ServiceAccount has come */
 	INBOX_EXEC,    /* a program is to be run, or who asked for it has gone */
 	INBOX_CLEANED, /* the cleaner has finished with a pod */
 	INBOX_WRITTEN, /* a status has been stored, or not: result */
@@ -142,7 +143,7 @@ struct agent {
 	struct agent_evict evict;
 	bool node_writing, node_due; /* the Node is on its way to the store; and is to be written again */
 	int pull_epoll; /* of the pulls' and removals' descriptors, in `epoll` itself */
-	struct cache_subscription *subscription, *sources[2]; /* of pods; of ConfigMaps and Secrets */
+	struct cache_subscription *subscription, *sources[3]; /* of pods; of ConfigMaps, Secrets, ServiceAccounts */
 	_Atomic size_t n_source_users;			       /* pods that use those */
 	pthread_t thread;
 	bool started;
@@ -211,10 +212,15 @@ void agent_pod_lost(struct agent *agent, struct agent_pod *p);
 
 /* Where the pod's configuration comes from; valid as long as the pod is. hostname in `a`. */
 struct sources agent_sources(struct agent *agent, const struct agent_pod *p, struct arena *a);
-/* A ConfigMap or Secret has changed: brings the volumes that show it up to date, and has what waits for it tried again. */
+/* Whether the change of a ConfigMap, Secret or ServiceAccount may concern a pod: that is all that every pod has to do with,
+ * and the others where there are pods that use such. Any thread. */
+bool agent_source_concerns(const struct cache_event *e, bool has_users);
+/* One has changed: brings the volumes that show it up to date, and has what waits for it tried again. */
 void agent_source_changed(struct agent *agent, const struct object *source);
 /* Brings the pod's volumes up to date with the pod itself (labels and annotations in downwardAPI volumes). */
 void agent_refresh_volumes(struct agent *agent, struct agent_pod *p);
+/* A token is due: renews it, and sets p->token_at for the next. */
+void agent_renew_tokens(struct agent *agent, struct agent_pod *p);
 
 /* --- agent_status.c: on the agent's thread --- */
 

@@ -12,6 +12,7 @@
 #include "node/runenv.h"
 #include "node/runlogs.h"
 #include "node/security.h"
+#include "node/service_account.h"
 #include "node/volume.h"
 #include "schema/resources.h"
 
@@ -128,7 +129,9 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mou
 		r = agent->network->allocate(agent->network_arg, p->uid, p->run.ip, err);
 	if (r == 0) {
 		sources = agent_sources(agent, p, a);
-		r = volumes_prepare(a, &sources, p->dir, &tmpfs, &n_tmpfs, err);
+		r = service_account_check(&sources, err);
+		if (r == 0)
+			r = volumes_prepare(a, &sources, p->dir, &tmpfs, &n_tmpfs, err);
 		*ret_mount = r < 0;
 	}
 	if (r == 0 && !value_bool(object_path(p->object, "spec", "hostUsers"), true))
@@ -261,7 +264,14 @@ static int set_cgroup(struct agent *agent, struct agent_pod *p, struct container
 void agent_launch_prepare(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_error_ struct error no_files = ERROR_INIT;
+	struct sources sources;
 
+	if (!a)
+		return;
+	sources = agent_sources(agent, p, a);
+	(void)service_account_write(&sources, p->dir, &no_files); /* ignoring what fails, as below */
+	p->token_at = service_account_renew_at(p->object, p->dir);
 	for (size_t i = 0; i < p->run.n && a; i++) {
 		_cleanup_error_ struct error err = ERROR_INIT;
 		const struct container_run *run = &p->run.containers[i];
@@ -312,6 +322,7 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	struct sandbox_container c = { 0 };
 	struct env_list env = { 0 };
 	int fds[CGROUP_HIERARCHIES_MAX], r;
+	struct sources sources;
 	size_t n_mounts = 0;
 
 	r = find_image(agent, run, value_str_or(value_get(run->spec, "image"), ""), &image, ret_reason, err);
@@ -328,10 +339,14 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	if (r == 0)
 		r = set_log(a, agent, p, run, &c, err);
 	if (r == 0)
-		r = volumes_mounts(a, p->object, run->spec, p->dir, &env, POD_FILES_MOUNTS, &mounts, &n_mounts, err);
+		r = volumes_mounts(a, p->object, run->spec, p->dir, &env, POD_FILES_MOUNTS + SERVICE_ACCOUNT_MOUNTS,
+				   &mounts, &n_mounts, err);
 	if (r < 0)
 		return r;
-	r = pod_files_mounts(a, run->spec, p->dir, run->run, mounts, &n_mounts, err);
+	sources = agent_sources(agent, p, a);
+	r = service_account_mount(a, &sources, run->spec, p->dir, mounts, &n_mounts, err);
+	if (r == 0)
+		r = pod_files_mounts(a, run->spec, p->dir, run->run, mounts, &n_mounts, err);
 	if (r < 0) {
 		volumes_close(mounts, n_mounts);
 		return r;

@@ -4,7 +4,10 @@
 
 #include "base/log.h"
 #include "node/agent_internal.h"
+#include "node/service_account.h"
 #include "node/volume.h"
+
+static const int64_t token_retry = 60 * NSEC_PER_SEC; /* about as often as kubelet looks at its volumes again */
 
 static struct object *find(void *arg, const char *plural, const char *ns, const char *name)
 {
@@ -24,21 +27,65 @@ struct sources agent_sources(struct agent *agent, const struct agent_pod *p, str
 		.pod_ip = p->run.ip,
 		.host_ip = agent->host_ip,
 		.hostname = agent_hostname(a, p->object),
+		.now = registry_now(agent->registry),
 		.allocatable = node_object_allocatable(agent),
 	};
 }
 
+static bool has_sandbox(const struct agent_pod *p)
+{
+	return !p->cleaning && (p->run.sandbox == SANDBOX_COMING || p->run.sandbox == SANDBOX_UP);
+}
+
+static void tell_failed(struct agent *agent, struct agent_pod *p, const struct error *err)
+{
+	if (!object_is_deleting(p->object))
+		agent_tell(agent, p, EVENT_WARNING, "FailedMount", "%s", error_text(err));
+}
+
 void agent_refresh_volumes(struct agent *agent, struct agent_pod *p)
 {
-	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_arena_ struct arena *a = NULL;
 	_cleanup_error_ struct error err = ERROR_INIT;
 	struct sources s;
 
-	if (!a || p->cleaning || (p->run.sandbox != SANDBOX_COMING && p->run.sandbox != SANDBOX_UP))
+	if (!has_sandbox(p))
+		return;
+	a = arena_new(0);
+	if (!a)
 		return;
 	s = agent_sources(agent, p, a);
-	if (volumes_refresh(&s, p->dir, &err) < 0 && !object_is_deleting(p->object))
-		agent_tell(agent, p, EVENT_WARNING, "FailedMount", "%s", error_text(&err));
+	if (volumes_refresh(&s, p->dir, &err) < 0)
+		tell_failed(agent, p, &err);
+}
+
+/* Brings the service account's files up to date, if the pod has them. */
+static void refresh_account(struct agent *agent, struct agent_pod *p)
+{
+	_cleanup_arena_ struct arena *a = NULL;
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct sources s;
+
+	if (!has_sandbox(p))
+		return;
+	a = arena_new(0);
+	if (!a)
+		return;
+	s = agent_sources(agent, p, a);
+	if (service_account_write(&s, p->dir, &err) < 0)
+		tell_failed(agent, p, &err);
+	p->token_at = service_account_renew_at(p->object, p->dir);
+}
+
+void agent_renew_tokens(struct agent *agent, struct agent_pod *p)
+{
+	int64_t now = registry_now(agent->registry);
+
+	p->token_at = INT64_MAX;
+	agent_refresh_volumes(agent, p);
+	refresh_account(agent, p);
+	if (p->token_at <= now)
+		p->token_at = now + token_retry;
 }
 
 /* What could not be had is tried again now. */
@@ -55,17 +102,47 @@ static void retry(struct agent_pod *p)
 	}
 }
 
-void agent_source_changed(struct agent *agent, const struct object *source)
+static bool is_account(const struct object *o)
+{
+	return !strcmp(object_kind(o)->plural, "serviceaccounts");
+}
+
+static bool is_root_ca(const struct object *o)
+{
+	return !strcmp(object_name(o), PAYLOAD_ROOT_CA) && !strcmp(object_kind(o)->plural, "configmaps");
+}
+
+bool agent_source_concerns(const struct cache_event *e, bool has_users)
+{
+	const struct object *o = e->now ? e->now : e->old;
+
+	return is_account(o) ? !e->old : has_users || is_root_ca(o); /* that of an account that goes stays as it is */
+}
+
+/* What the pod takes from it. */
+static bool uses(const struct agent_pod *p, const struct object *source)
 {
 	bool secret = !strcmp(object_kind(source)->plural, source_plural(SOURCE_SECRET));
+
+	if (p->gone || strcmp(object_namespace(p->object), object_namespace(source)) != 0)
+		return false;
+	if (is_account(source))
+		return !strcmp(service_account_name(p->object), object_name(source));
+	return is_root_ca(source) || (p->uses_sources && source_is_used(p->object, secret ? SOURCE_SECRET : SOURCE_CONFIG_MAP,
+									object_name(source)));
+}
+
+void agent_source_changed(struct agent *agent, const struct object *source)
+{
 	struct agent_pod *p, *next;
 
 	HASH_ITER(hh, agent->pods, p, next) {
-		if (!p->uses_sources || p->gone || strcmp(object_namespace(p->object), object_namespace(source)) != 0 ||
-		    !source_is_used(p->object, secret ? SOURCE_SECRET : SOURCE_CONFIG_MAP, object_name(source)))
+		if (!uses(p, source))
 			continue;
 		retry(p);
 		agent_refresh_volumes(agent, p);
+		if (is_account(source) || is_root_ca(source))
+			refresh_account(agent, p);
 		agent_mark(agent, p);
 	}
 }

@@ -31,11 +31,16 @@ static int open_below(int dir, const char *path, uint64_t flags, mode_t mode)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static int set_group(int fd, gid_t group, mode_t mode)
+static int set_owner(int fd, uid_t owner, gid_t group, mode_t mode)
 {
-	if (group != (gid_t)-1 && fchown(fd, (uid_t)-1, group) < 0)
+	if ((owner || group != (gid_t)-1) && fchown(fd, owner ? owner : (uid_t)-1, group) < 0)
 		return -errno;
 	return fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
+static int set_group(int fd, gid_t group, mode_t mode)
+{
+	return set_owner(fd, 0, group, mode);
 }
 
 static mode_t file_mode(const struct payload_file *f, gid_t group)
@@ -57,7 +62,8 @@ static bool same_file(int dir, const struct payload_file *f, gid_t group)
 	char chunk[4096];
 
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < 0 || (size_t)st.st_size != f->len ||
-	    (st.st_mode & 07777) != file_mode(f, group) || (group != (gid_t)-1 && st.st_gid != group))
+	    (st.st_mode & 07777) != file_mode(f, group) || (group != (gid_t)-1 && st.st_gid != group) ||
+	    (f->owner && st.st_uid != f->owner) || (f->issued && st.st_mtime != f->issued))
 		return false;
 	for (size_t at = 0; at < f->len;) {
 		ssize_t n = pread(fd, chunk, sizeof(chunk), (off_t)at);
@@ -152,7 +158,13 @@ static int write_file(int dir, const struct payload_file *f, gid_t group)
 			return -errno;
 		at += (size_t)n;
 	}
-	return set_group(fd, group, file_mode(f, group));
+	r = set_owner(fd, f->owner, group, file_mode(f, group));
+	if (r == 0 && f->issued) {
+		const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)f->issued } };
+
+		r = futimens(fd, times) < 0 ? -errno : 0;
+	}
+	return r;
 }
 
 /* Makes a directory of a new name with the files in it. */

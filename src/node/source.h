@@ -16,6 +16,7 @@ struct sources {
 	struct object *(*find)(void *arg, const char *plural, const char *ns, const char *name);
 	void *arg;
 	const char *pod_ip, *host_ip, *hostname;  /* "" while unknown */
+	int64_t now; /* real time, ns */
 	struct pod_resources allocatable; /* of the node: what a limit that is not set stands for */
 	bool may_lack; /* in an environment: what is not there is left out, as if it were optional. For what is run beside a
 			* container that was started when it was there */

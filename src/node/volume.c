@@ -80,7 +80,7 @@ static int refresh(struct arena *a, const struct sources *s, const struct value 
 	const struct value *fs_group = object_path(s->pod, "spec", "securityContext", "fsGroup");
 	const char *path = arena_printf(a, "%s/volumes/%s", dir, volume_name(volume));
 	struct payload payload;
-	int r = path ? payload_build(a, s, volume, &payload, err) : -ENOMEM;
+	int r = path ? payload_build(a, s, volume, path, &payload, err) : -ENOMEM;
 
 	return r < 0 ? r : payload_write(path, &payload, fs_group ? (gid_t)value_int(fs_group, 0) : (gid_t)-1, err);
 }

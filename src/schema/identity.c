@@ -24,6 +24,6 @@ static const struct schema_field service_account_fields[] = {
 	{ "imagePullSecrets", LIST(&schema_local_object_reference) },
 	{ "kind", STRING, REQUIRED },
 	{ "metadata", &schema_object_meta },
-	{ "secrets", LIST_BY(&schema_object_reference, "name") },
+	{ "secrets", LIST_BY(&schema_object_reference, "name"), NOT_ACTED },
 };
 const struct schema_type schema_service_account = STRUCT("ServiceAccount", service_account_fields);

@@ -13,6 +13,6 @@ const struct schema_kind_ops kind_secret = {
 const struct schema_kind_ops kind_service_account = {
 	.kind = { .kind = "ServiceAccount", .plural = "serviceaccounts", .singular = "serviceaccount",
 		  .short_names = NAMES("sa"), .group = "", .api_version = "v1", .namespaced = true,
-		  .has_directory = true, .type = &schema_service_account },
+		  .acted_on = true, .has_directory = true, .type = &schema_service_account },
 	.name_format = format_dns_subdomain,
 };

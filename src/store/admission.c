@@ -344,11 +344,31 @@ static int set_class(struct registry *reg, struct arena *a, struct value *root)
 	return r;
 }
 
+/* The account "default" where the pod names none, and what the account says of pulls where the pod says nothing:
+ * K8S:plugin/pkg/admission/serviceaccount. Its files are the node's to add (node/service_account.h). */
+static void set_account(struct registry *reg, const char *ns, struct arena *a, struct value *root)
+{
+	struct value *spec = value_get(root, "spec");
+	_cleanup_object_ struct object *account = NULL;
+	const struct value *secrets;
+
+	if (!value_len(value_get(spec, "serviceAccountName"))) {
+		(void)value_set_str(a, spec, "serviceAccountName", "default");
+		(void)value_set_str(a, spec, "serviceAccount", "default"); /* its old name, which Kubernetes keeps in step */
+	}
+	if (value_len(value_get(spec, "imagePullSecrets")))
+		return;
+	account = cache_get(reg->cache, schema_kind_by_plural("serviceaccounts"), ns,
+			    value_str_or(value_get(spec, "serviceAccountName"), ""));
+	secrets = object_path(account, "imagePullSecrets");
+	if (value_len(secrets))
+		(void)value_set(a, spec, "imagePullSecrets", value_copy(a, secrets));
+}
+
 int admission_complete(struct registry *reg, const struct schema_kind *kind, const char *ns, struct arena *a,
 		       struct value *root, struct diag_list *diags)
 {
 	bool pod = strcmp(kind->plural, "pods") == 0;
-	struct value *spec;
 	int r = 0;
 
 	if (!pod && strcmp(kind->plural, "persistentvolumeclaims") != 0)
@@ -359,10 +379,7 @@ int admission_complete(struct registry *reg, const struct schema_kind *kind, con
 	if (r < 0 || !pod)
 		return r < 0 ? r : arena_failed(a) ? -ENOMEM : 0;
 	r = set_priority(reg, a, root, diags);
-	spec = value_get(root, "spec");
-	if (r == 0 && !value_len(value_get(spec, "serviceAccountName"))) {
-		(void)value_set_str(a, spec, "serviceAccountName", "default");
-		(void)value_set_str(a, spec, "serviceAccount", "default"); /* its old name, which Kubernetes keeps in step */
-	}
+	if (r == 0)
+		set_account(reg, ns, a, root);
 	return r < 0 ? r : arena_failed(a) ? -ENOMEM : 0;
 }

@@ -15,8 +15,8 @@ int admission_check_user(struct registry *reg, const struct writer *who, const s
 
 /*
  * Completes a new object as Kubernetes' admission does: a pod's containers get the defaults of the namespace's LimitRanges,
- * the pod its priority (of its class, the default class, or 0) and the service account "default"; and holds it to the
- * ranges. -EINVAL with the reason in diags.
+ * the pod its priority (of its class, the default class, or 0), the service account "default" and its account's
+ * imagePullSecrets; and holds it to the ranges. -EINVAL with the reason in diags.
  */
 int admission_complete(struct registry *reg, const struct schema_kind *kind, const char *ns, struct arena *a,
 		       struct value *root, struct diag_list *diags);

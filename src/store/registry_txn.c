@@ -248,6 +248,27 @@ static int check_namespace(struct txn *t, const char *ns, struct diag_list *diag
 	return txn_check(t, object_key(o), object_revision(o));
 }
 
+/*
+ * Warns of a pod whose account is not there. Kubernetes refuses it; here the pod waits for the account, as what is declared
+ * in files waits for what another file declares.
+ */
+static void check_account(struct txn *t, const char *ns, const struct value *root, struct diag_list *diags)
+{
+	const struct value *v = value_path(root, "spec", "serviceAccountName");
+	const struct schema_kind *kind = schema_kind_by_plural("serviceaccounts");
+	const char *name = value_str_or(v, "default");
+	_cleanup_object_ struct object *o = NULL;
+	char key[STORE_KEY_MAX + 1];
+
+	if (!strcmp(name, "default") || object_format_key(kind, ns, name, key) < 0)
+		return;
+	o = cache_get_key(t->registry->cache, key);
+	if (!o && !txn_puts(t, key))
+		diag_add(diags, DIAG_WARNING, 0, value_mark(v), "spec.serviceAccountName",
+			 "error looking up service account %s/%s: serviceaccount \"%s\" not found: the pod waits for it", ns, name,
+			 name);
+}
+
 /* Whether the key is free. */
 static int check_absent(struct txn *t, const char *key, const char *name, struct diag_list *diags)
 {
@@ -319,6 +340,8 @@ int txn_create(struct txn *t, struct value *root, unsigned flags, const struct o
 		r = check_absent(t, key, value_str_or(value_get(meta, "name"), ""), diags);
 	if (r < 0)
 		return r;
+	if (!strcmp(kind->plural, "pods"))
+		check_account(t, ns, root, diags ? diags : &own);
 	stamp_new(t, kind, meta);
 	strategy_prepare_create(kind, t->arena, root);
 	r = schema_finish_create(kind, root, t->arena, diags ? diags : &own);

@@ -68,7 +68,7 @@ static struct object *find(void *arg, const char *plural, const char *ns, const 
 
 static struct sources sources_of(const struct object *pod)
 {
-	return (struct sources){ .pod = pod, .find = find, .pod_ip = "10.0.0.9", .host_ip = "192.0.2.1", .hostname = "host",
+	return (struct sources){ .pod = pod, .find = find, .now = INT64_C(1700000000123456789), .pod_ip = "10.0.0.9", .host_ip = "192.0.2.1", .hostname = "host",
 				 .allocatable = { .milli_cpu = 4000, .memory = 1 << 30, .ephemeral_storage = 5000 } };
 }
 
@@ -190,36 +190,37 @@ static void payloads(void **state)
 	struct sources s = sources_of(pod);
 	struct payload p;
 
-	assert_int_equal(payload_build(a, &s, parse(a, "{\"name\":\"v\",\"configMap\":{\"name\":\"data\"}}"), &p, &err), 0);
+	assert_int_equal(payload_build(a, &s, parse(a, "{\"name\":\"v\",\"configMap\":{\"name\":\"data\"}}"), NULL, &p, &err), 0);
 	assert_int_equal(p.n, 4);
 	assert_int_equal(file(&p, "b.conf")->mode, 0644);
 	assert_int_equal(payload_build(a, &s, parse(a,
 		"{\"name\":\"v\",\"secret\":{\"secretName\":\"keys\",\"defaultMode\":256,\"items\":[{\"key\":\"A\",\"path\":\"d/a\"},"
-		"{\"key\":\"token\",\"path\":\"t\",\"mode\":511}]}}"), &p, &err), 0);
+		"{\"key\":\"token\",\"path\":\"t\",\"mode\":511}]}}"), NULL, &p, &err), 0);
 	assert_int_equal(p.n, 2);
 	assert_int_equal(file(&p, "d/a")->mode, 0400);
 	assert_int_equal(file(&p, "t")->mode, 0777);
 	assert_int_equal(payload_build(a, &s, parse(a,
-		"{\"name\":\"v\",\"configMap\":{\"name\":\"data\",\"items\":[{\"key\":\"Z\",\"path\":\"z\"}]}}"), &p, &err), -ENOENT);
+		"{\"name\":\"v\",\"configMap\":{\"name\":\"data\",\"items\":[{\"key\":\"Z\",\"path\":\"z\"}]}}"), NULL, &p, &err), -ENOENT);
 	assert_string_equal(error_text(&err), "references non-existent config key: Z");
 	error_clear(&err);
 	assert_int_equal(payload_build(a, &s, parse(a,
-		"{\"name\":\"v\",\"configMap\":{\"name\":\"no\",\"optional\":true}}"), &p, &err), 0);
+		"{\"name\":\"v\",\"configMap\":{\"name\":\"no\",\"optional\":true}}"), NULL, &p, &err), 0);
 	assert_int_equal(p.n, 0);
 	assert_int_equal(payload_build(a, &s, parse(a,
 		"{\"name\":\"v\",\"downwardAPI\":{\"items\":[{\"path\":\"labels\",\"fieldRef\":{\"fieldPath\":\"metadata.labels\"}},"
 		"{\"path\":\"n\",\"fieldRef\":{\"fieldPath\":\"metadata.annotations\"}},"
-		"{\"path\":\"name\",\"fieldRef\":{\"fieldPath\":\"metadata.name\"}}]}}"), &p, &err), 0);
+		"{\"path\":\"name\",\"fieldRef\":{\"fieldPath\":\"metadata.name\"}}]}}"), NULL, &p, &err), 0);
 	assert_string_equal(file(&p, "labels")->data, "a=\"1\"\nb=\"2\"");
 	assert_string_equal(file(&p, "n")->data, "n=\"two\\nlines \\\"q\\\" \\\\\"");
 	/* later sources replace earlier ones of the same path */
 	assert_int_equal(payload_build(a, &s, parse(a,
 		"{\"name\":\"v\",\"projected\":{\"sources\":[{\"configMap\":{\"name\":\"data\"}},{\"secret\":{\"name\":\"keys\"}},"
-		"{\"serviceAccountToken\":{\"path\":\"sa\"}},{\"configMap\":{\"name\":\"no\",\"optional\":true}}]}}"), &p, &err), 0);
+		"{\"serviceAccountToken\":{\"path\":\"sa\"}},{\"configMap\":{\"name\":\"no\",\"optional\":true}}]}}"), NULL, &p, &err), 0);
 	assert_string_equal(file(&p, "A")->data, "secret");
-	assert_int_equal(file(&p, "sa")->mode, 0600);
+	assert_int_equal(file(&p, "sa")->mode, 0644);
+	assert_true(file(&p, "sa")->issued == s.now / 1000000000 && !file(&p, "sa")->owner);
 	assert_int_equal(payload_build(a, &s, parse(a,
-		"{\"name\":\"v\",\"projected\":{\"sources\":[{\"clusterTrustBundle\":{\"path\":\"x\"}}]}}"), &p, &err), -EOPNOTSUPP);
+		"{\"name\":\"v\",\"projected\":{\"sources\":[{\"clusterTrustBundle\":{\"path\":\"x\"}}]}}"), NULL, &p, &err), -EOPNOTSUPP);
 }
 
 /* --- on disk --- */
