@@ -107,14 +107,10 @@ static int start_relay(struct pod *p, const struct slot *s, const int fds[2], in
 {
 	pid_t self = getpid(), pid;
 	struct relay *r = p->relays;
-	int err;
 
 	while (r->pid > 0)
 		if (++r == p->relays + POD_RELAYS_MAX)
 			return -EAGAIN;
-	err = pod_bear(p, false); /* no container is to meet it */
-	if (err < 0)
-		return err;
 	pid = sys_clone3(0, SIGCHLD, -1, NULL);
 	if (pid < 0)
 		return -errno;

@@ -3,9 +3,10 @@
  * Defences of the moments before execve:
  *   - the process is not dumpable (podfs-pod set that at its start), so that nobody in a shared PID namespace can
  *     look into it or follow its /proc/PID/exe, fd or root without CAP_SYS_PTRACE;
- *   - a program run beside a container enters the container's PID namespace last, with the container's own rights
- *     already and nothing of podfs-pod's open but the pipe and the socket of its start, so that even CAP_SYS_PTRACE in
- *     there gains nothing from it;
+ *   - a program run beside a container, and a container that shares its PID namespace with others, enter that last, with
+ *     the container's own root and rights already and nothing of podfs-pod's open but the pipe and the socket of their
+ *     start, so that even CAP_SYS_PTRACE in there gains nothing from it. The /proc that they have of it was mounted
+ *     before (podns.h);
  *   - podfs-pod itself was executed through a detached read-only mount, so that a container that runs or opens
  *     /proc/self/exe (CVE-2019-5736) meets a file it cannot write, whatever its rights.
  */
@@ -31,6 +32,7 @@
 #include "pod/become.h"
 #include "pod/copy.h"
 #include "pod/mounts.h"
+#include "pod/podns.h"
 #include "pod/report.h"
 #include "pod/rootfs.h"
 #include "pod/sys.h"
@@ -193,7 +195,7 @@ static void give_stdio(const struct child *c)
  * podfs-pod has been told of it, so that it cannot end unheard of. Returns 0 in it; the first ends here.
  *
  * Where it has no PID namespace of its own, others see it at once, and with CAP_SYS_PTRACE may open what it has open: that
- * is no directory nor anything else of podfs-pod's by then.
+ * is no directory nor anything else of podfs-pod's by then. Nor is it dumpable, which a change of the user may have undone.
  */
 static int go_on_in_second(const struct child *c, unsigned flags)
 {
@@ -207,6 +209,8 @@ static int go_on_in_second(const struct child *c, unsigned flags)
 		int keep[] = { 0, 1, 2, c->report, go[0], go[1] };
 
 		child_close_others(keep, ARRAY_SIZE(keep));
+		if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+			return report_fail(c->report, -errno, "hide the process");
 	}
 	said.pid = (int32_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD | flags, 0, 0, 0, 0);
 	if (said.pid < 0)
@@ -217,7 +221,8 @@ static int go_on_in_second(const struct child *c, unsigned flags)
 		return 0;
 	}
 	r = report_send(c->report, &said, -1);
-	_exit(r == 0 && write(go[1], "", 1) == 1 ? 0 : 1);
+	/* The report ends with the second one's execve, and this one's end takes longer than that. */
+	_exit(r == 0 && close(c->report) == 0 && write(go[1], "", 1) == 1 ? 0 : 1);
 }
 
 /* What is given up of the host comes first: then the container is built with the rights of the pod's own root. */
@@ -235,28 +240,28 @@ static int enter_users(const struct child *c)
 	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-static int run_container(const struct child *c)
+/* Sees to it that the second process, where the container shares its PID namespace, is born in there. */
+static int aim_at_shared(const struct child *c)
 {
-	static struct become b;
-	struct spec spec;
-	struct rootfs_config fs;
-	int root, r;
+	if (c->pids < 0)
+		return 0;
+	return setns(c->pids, CLONE_NEWPID) < 0 ? report_fail(c->report, -errno, "enter the pod's PID namespace") : 0;
+}
 
-	r = begin(c, &spec, &b.security);
-	if (r < 0)
-		return r;
-	if (!c->tty) {
-		r = set_stdio(c);
-		if (r < 0)
-			return r;
-		give_stdio(c);
-	}
-	b.report = c->report;
-	b.spec = &spec;
-	fs = (struct rootfs_config){
+static int start_session(const struct child *c)
+{
+	if (setsid() < 0 || (c->tty && ioctl(0, TIOCSCTTY, 0) < 0))
+		return report_fail(c->report, -errno, "start a session");
+	return 0;
+}
+
+/* The file system, standard input and output, and the new root. */
+static int build(const struct child *c, const struct become *b)
+{
+	const struct rootfs_config fs = {
 		.report = c->report,
-		.spec = &spec,
-		.security = &b.security,
+		.spec = b->spec,
+		.security = &b->security,
 		.podns = c->podns,
 		.users = c->users,
 		.dir = c->dir,
@@ -264,28 +269,51 @@ static int run_container(const struct child *c)
 		.n_sources = c->n_sources,
 		.cgroup_ns = c->cgroup_ns,
 		.cgroup_v2 = c->cgroup_v2,
+		.shared_pids = c->pids >= 0,
 	};
-	r = rootfs_open(&fs);
+	int root, r = rootfs_open(&fs);
+
 	if (r == 0 && c->users->fd >= 0)
 		r = enter_users(c);
-	if (r == 0 && setsid() < 0)
-		r = report_fail(c->report, -errno, "start a session");
+	if (r == 0)
+		r = aim_at_shared(c);
 	if (r == 0)
 		r = rootfs_build(&fs, &root);
 	if (r == 0 && c->tty)
 		r = set_tty(c, root);
 	if (r == 0 && c->tty)
 		r = set_console(c, root);
-	if (r == 0 && c->tty && ioctl(0, TIOCSCTTY, 0) < 0)
-		r = report_fail(c->report, -errno, "set the controlling terminal");
-	if (r == 0)
-		r = rootfs_pivot(&fs, root);
+	if (r == 0 && c->pids < 0)
+		r = start_session(c);
+	return r < 0 ? r : rootfs_pivot(&fs, root);
+}
+
+static int run_container(const struct child *c)
+{
+	static struct become b;
+	struct spec spec;
+	int r;
+
+	r = begin(c, &spec, &b.security);
+	if (r == 0 && !c->tty)
+		r = set_stdio(c);
+	if (r < 0)
+		return r;
+	if (!c->tty)
+		give_stdio(c);
+	b.report = c->report;
+	b.spec = &spec;
+	r = build(c, &b);
 	if (r == 0)
 		r = become_prepare(&b);
 	if (r < 0)
 		return r;
 	become_own_stdio(&b, c->tty);
 	r = become_drop(&b);
+	if (r == 0 && c->pids >= 0)
+		r = go_on_in_second(c, 0);
+	if (r == 0 && c->pids >= 0)
+		r = start_session(c);
 	return r < 0 ? r : become_exec(&b);
 }
 
@@ -300,11 +328,13 @@ void child_container(const struct child *c)
 static int exec_inside(const struct child *c, struct become *b)
 {
 	const char *builtin = spec_string(b->spec, SPEC_BUILTIN, NULL);
+	int r;
 
 	if (builtin && strcmp(builtin, "cp") != 0)
 		return report_fail_text(c->report, -EOPNOTSUPP, "this pod's podfs-pod is too old for what is asked");
-	if (setsid() < 0 || (c->tty && ioctl(0, TIOCSCTTY, 0) < 0))
-		return report_fail(c->report, -errno, "start a session");
+	r = start_session(c);
+	if (r < 0)
+		return r;
 	return builtin ? pod_copy(b) : become_exec(b);
 }
 
@@ -358,21 +388,6 @@ void child_exec(const struct child *c)
 	_exit(run_exec(c) < 0 ? 1 : 0);
 }
 
-/* The pod's mounts of /proc and /sys are no sight for who looks through this process's root. */
-static int leave_visible(void)
-{
-	static const char *const paths[] = { "/proc", "/sys" };
-
-	if (access(paths[0], F_OK) < 0)
-		return 0;
-	if (unshare(CLONE_NEWNS) < 0)
-		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		if (umount2(paths[i], MNT_DETACH) < 0)
-			return -errno;
-	return 0;
-}
-
 void child_reaper_in(int userns, int podns, int told)
 {
 	pid_t pid;
@@ -395,7 +410,7 @@ void child_reaper(int podns, int ready)
 	sigset_t all;
 
 	/* Its root would be the host's to whoever may look into /proc/1/root: give it the pod's empty one. */
-	if (setns(podns, CLONE_NEWNS) < 0 || leave_visible() < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	if (podns_mount_pids(podns) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || sys_capset(&header, nothing) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		_exit(1);

@@ -26,6 +26,7 @@ struct child {
 	int podns;
 	const char *dir;
 	bool own_pid; /* its PID namespace is of its own: made by who starts it where the pod has no user namespace */
+	int pids;     /* the PID namespace that the pod's containers share; -1: none */
 	/* for a program beside it */
 	int target; /* pidfd of the container's first process */
 };

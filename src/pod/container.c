@@ -47,6 +47,22 @@ int pod_exit_code(int status, int32_t *ret_signal)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+bool pod_is_new_child(const struct pod *p, pid_t pid)
+{
+	siginfo_t info;
+
+	for (size_t i = 0; i < p->n_slots; i++)
+		if (p->slots[i].pid == pid)
+			return false;
+	for (size_t i = 0; i < POD_EXECS_MAX; i++)
+		if (p->execs[i].id != 0 && (p->execs[i].first == pid || p->execs[i].pid == pid))
+			return false;
+	for (size_t i = 0; i < POD_RELAYS_MAX; i++)
+		if (p->relays[i].pid == pid)
+			return false;
+	return pid > 1 && pid != p->reaper && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 static size_t index_of(const struct pod *p, const struct slot *s)
 {
 	return (size_t)(s - p->slots);
@@ -154,14 +170,12 @@ static int run_child(struct pod *p, struct slot *s, const struct pod_message *m,
 		.podns = p->podns,
 		.dir = p->path,
 		.own_pid = !(p->flags & (POD_HOST_PID | POD_SHARE_PID)),
+		.pids = p->shared_pids,
 	};
 	/* The PID namespace of a pod with a user namespace is made from inside that. */
 	uint64_t flags = CLONE_PIDFD | (c.own_pid && p->users.fd < 0 ? CLONE_NEWPID : 0);
 	pid_t pid = -1;
-	int r = pod_bear(p, true);
 
-	if (r < 0)
-		return r;
 	/* Born in its cgroup, a process need not be moved there, which takes a grace period of the kernel's. */
 	if (start->n_cgroups == 1 && is_cgroup2(c.cgroups[0])) {
 		c.n_cgroups = 0;
@@ -340,12 +354,15 @@ static void take_report(struct pod *p, struct slot *s, const struct report *r, i
 		pod_warn(p, s->told.name, r->text, 0);
 		break;
 	case REPORT_PID:
+		if (s->announced || !pod_is_new_child(p, r->pid))
+			break;
+		s->announced = true;
 		close_fdp(&s->pidfd);
 		s->pidfd = pidfd_open(r->pid, 0);
 		s->pid = s->told.pid = r->pid;
 		break;
 	case REPORT_TTY:
-		if (s->tty && s->out[0] < 0 && *fd >= 0 && nonblocking(*fd) == 0 &&
+		if (s->tty && !s->ready && s->out[0] < 0 && *fd >= 0 && nonblocking(*fd) == 0 &&
 		    pod_watch(p, *fd, SOURCE_OUT, index_of(p, s)) == 0)
 			s->out[0] = steal_fd(fd);
 		break;
@@ -410,6 +427,9 @@ static void reaped(struct pod *p, struct slot *s, pid_t pid, int status)
 	pod_report_input(p, index_of(p, s));
 	if (s->pid != pid)
 		return; /* it was only the first of two */
+	/* It got as far as its execve, and ended before the first of two let go of the report. */
+	if (s->told.state == POD_STATE_STARTING && s->announced && s->ready && !s->failed)
+		started(p, s);
 	was_started = s->told.state == POD_STATE_RUNNING;
 	s->pid = 0;
 	s->told.exit_code = pod_exit_code(status, &s->told.signal);

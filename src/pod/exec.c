@@ -68,10 +68,7 @@ static int run(struct pod *p, struct exec *x, struct pod_message *m, int report)
 		.target = p->slots[x->slot].pidfd,
 	};
 	pid_t pid;
-	int r = pod_bear(p, false); /* it enters the containers' PID namespace last: see child.c */
 
-	if (r < 0)
-		return r;
 	if (!c.tty)
 		memcpy(c.stdio, stdio, sizeof(c.stdio));
 	pid = sys_clone3(0, SIGCHLD, -1, NULL);
@@ -143,7 +140,7 @@ void pod_exec_input(struct pod *p, size_t index)
 				started(p, x);
 			return;
 		}
-		if (r.kind == REPORT_PID && x->pid == 0)
+		if (r.kind == REPORT_PID && x->pid == 0 && pod_is_new_child(p, r.pid))
 			x->pid = r.pid;
 		else if (r.kind == REPORT_READY)
 			x->ready = true;

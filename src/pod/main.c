@@ -164,7 +164,7 @@ int main(void)
 	/* what containers wrote is nothing for a process of another one, which may be its copy (copy.h) */
 	(void)madvise(&p->log_buffers, sizeof(p->log_buffers) & ~(size_t)4095, MADV_WIPEONFORK); /* ignoring: best effort */
 	p->dir = p->state = p->netns = p->podns = p->listener = p->pacer = -1;
-	p->own_pids = p->shared_pids = -1;
+	p->shared_pids = -1;
 	p->users = (struct userns)USERNS_NONE;
 	for (size_t i = 0; i < POD_CLIENTS_MAX; i++)
 		p->clients[i].fd = -1;

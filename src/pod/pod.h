@@ -32,7 +32,7 @@ struct pace {
 /* A container: its running process, if any, and what was last told of it. */
 struct slot {
 	struct pod_event told; /* also the record in the state file; name "" = free */
-	pid_t pid;             /* 0: no process. While it starts in a user namespace, first the one that enters that */
+	pid_t pid;             /* 0: no process. While it starts in two steps (child.c), the first of them, then the second */
 	int pidfd;
 	int report; /* while it starts */
 	int out[2]; /* read ends of stdout and stderr, or the terminal's master in out[0] */
@@ -41,6 +41,7 @@ struct slot {
 	bool tty;
 	bool ready;  /* said that it will execve */
 	bool failed; /* said why it will not */
+	bool announced; /* pid is that of the second step */
 	bool stdin_once;
 	int32_t stop_signal;
 	int32_t pending_signal; /* asked for while it started */
@@ -93,8 +94,8 @@ struct pod {
 	int dir;   /* RUNDIR/pods/UID */
 	int state; /* its state file */
 	int netns, podns;
-	int own_pids, shared_pids; /* with POD_SHARE_PID: its own PID namespace, and the containers' */
-	bool bears_shared;	   /* its children are born in the latter */
+	pid_t reaper;	 /* of the containers' PID namespace; 0: they share none */
+	int shared_pids; /* with POD_SHARE_PID: the containers' PID namespace, in which it bears none itself; -1 */
 	struct userns users;
 	uint32_t flags; /* enum pod_setup_flags */
 	bool cgroup_v2;
@@ -127,11 +128,6 @@ void pod_unwatch(struct pod *p, int fd, enum pod_source source, size_t index, bo
 
 /* setup.c: makes the sandbox that a POD_SETUP describes. On failure *ret_step names what failed. */
 int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step);
-/*
- * Has the next child be born in the PID namespace that the containers share, or else in podfs-pod's own, where none of
- * them sees it. Said before each: what is born by a failure of this would be in the wrong one. 0 or negative errno.
- */
-int pod_bear(struct pod *p, bool shared);
 void pod_state_write(struct pod *p, size_t index);
 void pod_state_remove(struct pod *p);
 
@@ -191,6 +187,9 @@ int64_t pod_exec_deadlines(struct pod *p, int64_t now);
 
 /* Bounded copy of a NUL-terminated text. */
 void pod_copy_text(char *to, size_t size, const char *from);
+/* Whether it is a child that has not been reaped, and is none that is known: one that a child has just begun. Whoever may
+ * trace that in a container can say anything in its place. */
+bool pod_is_new_child(const struct pod *p, pid_t pid);
 /* What Kubernetes shows for a wait status, and its signal (0: none). */
 int pod_exit_code(int status, int32_t *ret_signal);
 

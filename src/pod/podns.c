@@ -16,6 +16,8 @@
 #include "pod/mounts.h"
 #include "pod/sys.h"
 
+const char podns_pids[] = "/pids";
+
 /* OCI runtime specification, "Default Devices". */
 const struct podns_device podns_devices[PODNS_DEVICES] = {
 	{ "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
@@ -79,7 +81,7 @@ static int attach_visible(const struct visible *v, int root)
 	return 0;
 }
 
-static int fill_podns(const struct spec *spec, unsigned long long shm_size, const struct userns *users, int root)
+static int fill_podns(const struct podns_config *c, const struct userns *users, int root)
 {
 	struct spec_item item;
 	_cleanup_close_ int shm = -1;
@@ -89,12 +91,14 @@ static int fill_podns(const struct spec *spec, unsigned long long shm_size, cons
 		return r;
 	if (mkdirat(root, "root", 0755) < 0 || mkdirat(root, "shm", 0755) < 0 || mkdirat(root, "vol", 0755) < 0)
 		return -errno;
-	shm = new_tmpfs(users, 01777, shm_size, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (c->share_pids && mkdirat(root, podns_pids + 1, 0700) < 0)
+		return -errno;
+	shm = new_tmpfs(users, 01777, c->shm_size, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (shm < 0)
 		return shm;
 	if (move_mount(shm, "", root, "shm", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
-	for (size_t at = 0; spec_next(spec, at, SPEC_TMPFS, &item); at = item.next) {
+	for (size_t at = 0; spec_next(c->spec, at, SPEC_TMPFS, &item); at = item.next) {
 		struct spec_tmpfs t;
 		const char *name = spec_item_string(&item, sizeof(t), 0);
 		char path[NAME_MAX + 8];
@@ -117,8 +121,7 @@ static int fill_podns(const struct spec *spec, unsigned long long shm_size, cons
 }
 
 /* Called in a copy of the host's namespace: replaces all of it by a small tmpfs. */
-static int empty_namespace(const struct spec *spec, unsigned long long shm_size, const struct userns *users,
-			   const struct visible *visible)
+static int empty_namespace(const struct podns_config *c, const struct userns *users, const struct visible *visible)
 {
 	_cleanup_close_ int root = -1;
 	int r;
@@ -131,7 +134,7 @@ static int empty_namespace(const struct spec *spec, unsigned long long shm_size,
 	/* /proc is where a machine surely has a directory that may be covered. */
 	if (move_mount(root, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
-	r = fill_podns(spec, shm_size, users, root);
+	r = fill_podns(c, users, root);
 	if (r == 0)
 		r = attach_visible(visible, root);
 	if (r < 0)
@@ -141,7 +144,7 @@ static int empty_namespace(const struct spec *spec, unsigned long long shm_size,
 	return mounts_set(root, MOUNT_ATTR_RDONLY, false, 0);
 }
 
-int podns_make(const struct spec *spec, unsigned long long shm_size, struct userns *users, int *ret_podns)
+int podns_make(const struct podns_config *c, struct userns *users, int *ret_podns)
 {
 	/* Kept open, since there is no /proc in the new namespace to look into. */
 	_cleanup_close_ int ns = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -160,7 +163,7 @@ int podns_make(const struct spec *spec, unsigned long long shm_size, struct user
 	}
 	if (made >= 0 ? setns(made, CLONE_NEWNS) < 0 : unshare(CLONE_NEWNS) < 0)
 		return -errno;
-	r = empty_namespace(spec, shm_size, users, &(struct visible){ proc, sys });
+	r = empty_namespace(c, users, &(struct visible){ proc, sys });
 	if (r == 0 && made < 0) {
 		made = openat(ns, "mnt", O_RDONLY | O_CLOEXEC);
 		if (made < 0)
@@ -171,5 +174,23 @@ int podns_make(const struct spec *spec, unsigned long long shm_size, struct user
 	if (r < 0)
 		return r;
 	*ret_podns = steal_fd(&made);
+	return 0;
+}
+
+int podns_mount_pids(int podns)
+{
+	static const char *const shown[] = { podns_pids, "/proc", "/sys" };
+	_cleanup_close_ int proc = -1;
+
+	if (setns(podns, CLONE_NEWNS) < 0)
+		return -errno;
+	proc = mounts_new("proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (proc < 0)
+		return proc;
+	if (move_mount(proc, "", AT_FDCWD, podns_pids, MOVE_MOUNT_F_EMPTY_PATH) < 0 || unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
+		if (umount2(shown[i], MNT_DETACH) < 0 && errno != ENOENT)
+			return -errno;
 	return 0;
 }

@@ -14,7 +14,7 @@ enum report_kind {
 	REPORT_READY = 1,   /* all is set up, execve comes next */
 	REPORT_FAILED = 2,  /* code and text; the child exits */
 	REPORT_WARNING = 3, /* text; it goes on */
-	REPORT_PID = 4,     /* pid: the process that will exec (an exec, and what is in a user namespace, starts in two steps) */
+	REPORT_PID = 4,     /* pid: the process that will exec (an exec, and a container in a user namespace or a shared PID namespace, start in two steps) */
 	REPORT_TTY = 5,     /* with a descriptor: the terminal's master */
 };
 

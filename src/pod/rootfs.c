@@ -239,6 +239,7 @@ static int mount_controllers(struct rootfs *b, const struct fixed *f, unsigned a
 
 static int mount_fixed(struct rootfs *b, const struct fixed *f)
 {
+	const bool pids = b->c->shared_pids && strcmp(f->type, "proc") == 0;
 	_cleanup_close_ int fd = -1;
 	unsigned attr = f->attr;
 	int r;
@@ -251,8 +252,8 @@ static int mount_fixed(struct rootfs *b, const struct fixed *f)
 		fd = fcntl(b->dev, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			fd = -errno;
-	} else if (strcmp(f->type, "pod") == 0) {
-		fd = mounts_clone(AT_FDCWD, f->data, false);
+	} else if (strcmp(f->type, "pod") == 0 || pids) {
+		fd = mounts_clone(AT_FDCWD, pids ? podns_pids : f->data, false);
 		r = fd < 0 ? fd : mounts_set(fd, attr, false, 0);
 		if (r < 0)
 			return report_fail(b->c->report, r, "mount %s", f->target);

@@ -31,6 +31,7 @@ struct rootfs_config {
 	size_t n_sources;
 	bool cgroup_ns; /* give the container a cgroup namespace */
 	bool cgroup_v2; /* /sys/fs/cgroup is cgroup2 */
+	bool shared_pids; /* /proc is that of the PID namespace that the pod's containers share */
 };
 
 /* Opens what is the host's: the root and the sources of mounts. The caller may be in another mount namespace after that,

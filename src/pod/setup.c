@@ -160,7 +160,7 @@ void pod_state_remove(struct pod *p)
  * The first process of the PID namespace that the containers share. Waited for: no container may meet one that has not
  * given up everything yet. It is this process's child also where it takes another to enter the user namespace.
  */
-static int start_reaper(const struct pod *p)
+static int start_reaper(struct pod *p)
 {
 	_cleanup_close_ int ours = -1, pidfd = -1;
 	pid_t pid, reaper = 0;
@@ -179,37 +179,30 @@ static int start_reaper(const struct pod *p)
 	close_fdp(&ends[1]);
 	if (pid < 0)
 		return -errno;
-	if (p->users.fd < 0)
+	if (p->users.fd < 0) {
+		p->reaper = pid;
 		return read(ours, &reaper, 1) == 1 ? 0 : -ECHILD;
+	}
 	if (read(ours, &reaper, sizeof(reaper)) != (ssize_t)sizeof(reaper))
 		return -ECHILD;
+	p->reaper = reaper;
 	pidfd = pidfd_open(reaper, 0);
 	return pidfd < 0 || setns(pidfd, CLONE_NEWPID) < 0 ? -errno : 0;
 }
 
+/* Whatever is born from then on is in podfs-pod's own again, where no container sees it. */
 static int share_pids(struct pod *p)
 {
+	_cleanup_close_ int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	int r;
 
-	p->own_pids = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	if (p->own_pids < 0)
+	if (own < 0)
 		return -errno;
 	r = start_reaper(p);
 	if (r < 0)
 		return r;
 	p->shared_pids = open("/proc/self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
-	p->bears_shared = true;
-	return p->shared_pids < 0 ? -errno : 0;
-}
-
-int pod_bear(struct pod *p, bool shared)
-{
-	if (p->shared_pids < 0 || p->bears_shared == shared)
-		return 0;
-	if (setns(shared ? p->shared_pids : p->own_pids, CLONE_NEWPID) < 0)
-		return -errno;
-	p->bears_shared = shared;
-	return 0;
+	return p->shared_pids < 0 || setns(own, CLONE_NEWPID) < 0 ? -errno : 0;
 }
 
 int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
@@ -263,7 +256,8 @@ int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
 	if (r < 0)
 		return r;
 	*ret_step = "make the pod's mount namespace";
-	r = podns_make(&spec, s->shm_size, &p->users, &p->podns);
+	r = podns_make(&(struct podns_config){ .spec = &spec, .shm_size = s->shm_size, .share_pids = p->flags & POD_SHARE_PID },
+		       &p->users, &p->podns);
 	if (r < 0)
 		return r;
 	*ret_step = "set sysctls";

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long a pod takes: podfs-pod from spawn to ready, a container from request to execve, and to the end of
- * /bin/true; and what a pod costs in memory; once more with user namespaces ("users-"). Usage: pod_bench PODFS-POD ROOT [COUNT] with a static busybox in ROOT/bin.
+ * /bin/true; and what a pod costs in memory; once more with user namespaces ("users-"), and with a PID namespace that the
+ * pod's containers share ("shared-"). Usage: pod_bench PODFS-POD ROOT [COUNT] with a static busybox in ROOT/bin.
  * Prints samples as tests/bench/run takes them.
  */
 #include <errno.h>
@@ -18,11 +19,17 @@
 
 enum { COUNT_MAX = 1000, HELD = 50, IDS = 65536 };
 
-static uint32_t first_id; /* of the pods' user namespaces; 0: they have none */
+static const struct mode {
+	const char *prefix;
+	uint32_t first_id; /* of the pods' user namespaces; 0: they have none */
+	uint32_t flags;
+} modes[] = { { "", 0, 0 }, { "users-", 2000224256, 0 }, { "shared-", 0, POD_SHARE_PID } };
+
+static const struct mode *mode;
 
 static void print(const char *metric, const char *unit, double value)
 {
-	(void)printf("podfs %s%s %s %.3f\n", first_id ? "users-" : "", metric, unit, value);
+	(void)printf("podfs %s%s %s %.3f\n", mode->prefix, metric, unit, value);
 }
 
 static double ms(int64_t ns)
@@ -56,7 +63,7 @@ static struct sandbox *spawn(const char *program, const char *rundir, int i)
 	_cleanup_error_ struct error err = ERROR_INIT;
 	char uid[32];
 	struct sandbox_config c = { .rundir = rundir, .uid = uid, .program = program, .hostname = "bench",
-				    .first_id = first_id, .n_ids = IDS };
+				    .flags = mode->flags, .first_id = mode->first_id, .n_ids = IDS };
 
 	(void)snprintf(uid, sizeof(uid), "bench-%d", i);
 	if (sandbox_spawn(&c, &sb, &err) < 0) {
@@ -166,8 +173,7 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: %s PODFS-POD ROOT [COUNT]\n", argv[0]);
 		return 2;
 	}
-	for (int users = 0; users < 2; users++) {
-		first_id = users ? 2000224256 : 0;
+	for (mode = modes; mode < modes + ARRAY_SIZE(modes); mode++) {
 		measure_times(argv[1], rundir, argv[2], n);
 		measure_memory(argv[1], rundir, argv[2]);
 	}

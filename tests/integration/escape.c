@@ -6,8 +6,10 @@
  *   escape id          the effective user
  *   escape race A B    exchanges two names for ever
  *   escape trace PID   attaches to a process, and ends with status 0 when it could
- *   escape spy         looks for ever for what other processes have open: "met" once it has seen one with more than the
- *                      standard three, "open NAME" for what leads somewhere, "many" for one with more than six
+ *   escape spy [FILE]  looks for ever for what other processes have open: "met" once it has seen one with more than the
+ *                      standard three, "open NAME" for what leads somewhere, "many" for one with more than six, "rights"
+ *                      for one with capabilities that it has not itself, "out NAME" for a root, a working directory or a
+ *                      descriptor from which FILE is found, which only the host has
  */
 #include <dirent.h>
 #include <errno.h>
@@ -316,12 +318,55 @@ static bool leads_somewhere(const char *path)
 	return true;
 }
 
-static void look_at(const char *pid, bool told[3])
+enum { TOLD_MET, TOLD_OPEN, TOLD_MANY, TOLD_RIGHTS, TOLD_OUT, TOLD_MAX };
+
+static unsigned long long rights_of(const char *pid)
+{
+	char path[64], text[4096];
+	const char *line;
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		(void)close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	line = strstr(text, "\nCapPrm:");
+	return line ? strtoull(line + 8, NULL, 16) : 0;
+}
+
+static bool is_out(const char *pid, const char *what, const char *file)
+{
+	char path[512];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/%s/%s", pid, what, file);
+	return stat(path, &st) == 0 && printf("out %s\n", what) > 0;
+}
+
+static void look_at_rights(const char *pid, const char *file, bool told[TOLD_MAX])
+{
+	static unsigned long long own;
+
+	if (!own)
+		own = rights_of("self");
+	if (!told[TOLD_RIGHTS] && (rights_of(pid) & ~own))
+		told[TOLD_RIGHTS] = printf("rights\n") > 0;
+	if (!told[TOLD_OUT] && file)
+		told[TOLD_OUT] = is_out(pid, "root", file) || is_out(pid, "cwd", file);
+}
+
+static void look_at(const char *pid, const char *file, bool told[TOLD_MAX])
 {
 	char path[300];
 	unsigned n = 0;
 	DIR *dir;
 
+	look_at_rights(pid, file, told);
 	(void)snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	dir = opendir(path);
 	if (!dir)
@@ -331,19 +376,21 @@ static void look_at(const char *pid, bool told[3])
 			continue;
 		n++;
 		(void)snprintf(path, sizeof(path), "/proc/%s/fd/%s", pid, e->d_name);
-		if (!told[1])
-			told[1] = leads_somewhere(path);
+		if (!told[TOLD_OPEN])
+			told[TOLD_OPEN] = leads_somewhere(path);
+		if (!told[TOLD_OUT] && file)
+			told[TOLD_OUT] = is_out(pid, strstr(path, "fd/"), file);
 	}
 	(void)closedir(dir);
-	if (n > 0 && !told[0])
-		told[0] = printf("met\n") > 0;
-	if (n > 3 && !told[2])
-		told[2] = printf("many\n") > 0;
+	if (n > 0 && !told[TOLD_MET])
+		told[TOLD_MET] = printf("met\n") > 0;
+	if (n > 3 && !told[TOLD_MANY])
+		told[TOLD_MANY] = printf("many\n") > 0;
 }
 
-static void spy(void)
+static void spy(const char *file)
 {
-	bool told[3] = { false };
+	bool told[TOLD_MAX] = { false };
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	for (;;) {
@@ -351,7 +398,7 @@ static void spy(void)
 
 		for (struct dirent *e; dir && (e = readdir(dir));)
 			if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && strtol(e->d_name, NULL, 10) != getpid())
-				look_at(e->d_name, told);
+				look_at(e->d_name, file, told);
 		if (dir)
 			(void)closedir(dir);
 	}
@@ -361,8 +408,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "id") == 0)
 		return printf("euid=%u\n", (unsigned)geteuid()) < 0;
-	if (argc == 2 && strcmp(argv[1], "spy") == 0)
-		spy();
+	if (argc >= 2 && strcmp(argv[1], "spy") == 0)
+		spy(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "race") == 0)
 		for (;;)
 			(void)syscall(SYS_renameat2, AT_FDCWD, argv[2], AT_FDCWD, argv[3], 2 /* RENAME_EXCHANGE */);
