@@ -9,6 +9,7 @@
 #include "fs/kinddir.h"
 #include "fs/names.h"
 #include "fs/objdir.h"
+#include "fs/podfiles.h"
 #include "fs/region.h"
 
 enum {
@@ -38,7 +39,7 @@ struct fs_remnants {
 	struct past *past;    /* owned; NULL: nothing went */
 };
 
-static const struct fs_ops made_ops;
+static const struct fs_ops made_ops, made_log_ops;
 
 static uint64_t key_of(const struct fs *fs, const struct schema_kind *kind, const char *ns, const char *name)
 {
@@ -186,15 +187,27 @@ bool fs_remnant_is(const struct fs_node *n, pid_t thread)
 	return top && reads(top->parent, thread) && is_seen(top);
 }
 
+/* What is in an object's directory is known to a kernel that has read it; but which file a log's name stands for nobody
+ * can tell any more. */
+static struct fs_node *lookup_below(struct fs_node *dir, const char *name, pid_t thread)
+{
+	struct fs_node *n;
+
+	if (!fs_remnant_is(dir, thread))
+		return NULL;
+	n = fs_node_find(dir->fs, fs_obj_ino(dir, name));
+	if (n)
+		return n->parent == dir ? fs_node_ref(n) : NULL;
+	return dir->ops == &fs_podlogs_ops && fs_obj_node(dir, name, &made_log_ops, &n, NULL) == 0 ? n : NULL;
+}
+
 struct fs_node *fs_remnant_lookup(struct fs_node *dir, const char *name, pid_t thread)
 {
 	struct fs_node *n = NULL;
 	uint64_t ino;
 
-	if (fs_obj_dir(dir)) { /* what is in one is known to a kernel that has read it */
-		n = fs_remnant_is(dir, thread) ? fs_node_find(dir->fs, fs_obj_ino(dir, name)) : NULL;
-		return n && n->parent == dir ? fs_node_ref(n) : NULL;
-	}
+	if (fs_obj_dir(dir))
+		return lookup_below(dir, name, thread);
 	if (dir->ops != &fs_kinddir_ops || fs_name_classify(name) != FS_NAME_OTHER || !reads(dir, thread))
 		return NULL;
 	n = fs_node_child(dir, name);
@@ -269,4 +282,14 @@ static const struct fs_ops made_ops = {
 	.getattr = made_getattr,
 	.lookup = made_lookup,
 	.readdir = made_readdir,
+};
+
+static int made_log_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	return -ENOENT; /* but to those for whom fs_remnant_is() */
+}
+
+static const struct fs_ops made_log_ops = {
+	.region = "remnant",
+	.getattr = made_log_getattr,
 };
