@@ -244,8 +244,10 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	if (!r)
 		return;
 	fs->asking = fuse_req_ctx(req)->pid;
+	fs->asking_by = fi ? fs_handle_find(fs, fi->fh) : NULL;
 	fs_reply_attr(r, r->node);
 	fs->asking = 0;
+	fs->asking_by = NULL;
 }
 
 static int64_t from_timespec(const struct timespec *t)
@@ -289,11 +291,13 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 	set |= to_set & FUSE_SET_ATTR_SIZE ? FS_SET_SIZE : 0;
 	set |= to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW) ? FS_SET_MTIME : 0;
 	fs->asking = fuse_req_ctx(req)->pid;
+	fs->asking_by = h;
 	if (r->node->ops->setattr && set)
 		r->node->ops->setattr(r, r->node, &a, set, h);
 	else
 		setattr_default(r, &a, set, h);
 	fs->asking = 0;
+	fs->asking_by = NULL;
 }
 
 /* Only the user class is kept: "ls -l" asks for the others of every file, and EOPNOTSUPP makes it stop asking. */

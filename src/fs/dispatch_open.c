@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "fs/access.h"
 #include "fs/quota.h"
@@ -27,23 +26,6 @@ static struct fs_handle *find_handle(fuse_req_t req, struct fuse_file_info *fi)
 	if (!h)
 		(void)fuse_reply_err(req, EIO); /* of a daemon before this one: what it held is lost */
 	return h;
-}
-
-/* The process that a thread belongs to. Most callers are the first thread of theirs. */
-static pid_t process_of(pid_t tid)
-{
-	char path[64], line[128];
-	_cleanup_fclose_ FILE *f = NULL;
-	int pid;
-
-	if (tid <= 0 || syscall(SYS_tgkill, tid, tid, 0) == 0 || errno != ESRCH)
-		return tid;
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Tgid: %d", &pid) == 1)
-			return pid;
-	return tid;
 }
 
 /* --- opening --- */
@@ -75,8 +57,9 @@ void fs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fs_reply_err(r, -ENOMEM);
 		return;
 	}
+	r->h->pid = fuse_req_ctx(req)->pid;
 	if (fs_handle_writes(r->h)) {
-		r->h->pid = process_of(fuse_req_ctx(req)->pid);
+		r->h->pid = fs_process_of(r->h->pid);
 		r->h->access = fs_access_of(r);
 		if (!r->h->access) {
 			fs_reply_err(r, -ENOMEM);
@@ -107,7 +90,7 @@ void fs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 		fs_reply_err(r, -ENOMEM);
 		return;
 	}
-	r->h->pid = process_of(fuse_req_ctx(req)->pid);
+	r->h->pid = fs_process_of(fuse_req_ctx(req)->pid);
 	r->h->access = fs_access_of(r);
 	if (!r->h->access) {
 		fs_reply_err(r, -ENOMEM);
@@ -166,8 +149,7 @@ void fs_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	r = fs_dispatch_begin(req, ino, h);
 	if (r)
-		h->ops->flush(r, h,
-				    pid == h->pid || (pid > 0 && h->pid > 0 && syscall(SYS_tgkill, h->pid, pid, 0) == 0));
+		h->ops->flush(r, h, fs_process_has(h->pid, pid));
 }
 
 void fs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)

@@ -2,7 +2,6 @@
 #include "fs/field.h"
 
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "fs/datascratch.h"
 #include "fs/revert.h"
@@ -115,11 +114,6 @@ int fs_field_readdir(struct fs_node *dir, const struct field *at, struct fs_list
 
 /* --- files --- */
 
-static bool of_process(pid_t process, pid_t thread)
-{
-	return process == thread || (process > 0 && thread > 0 && syscall(SYS_tgkill, process, thread, 0) == 0);
-}
-
 static int file_getattr(struct fs_node *n, struct fs_attr *a)
 {
 	_cleanup_object_ struct object *o = fs_obj_get(n);
@@ -142,7 +136,8 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 			changed = fs_live_field_changed(n->fs, o, buf_str(&path), &text);
 		fs_memo_set(n->fs, &d->memo, object_revision(o), &text, changed);
 	}
-	fs_attr_file(n, a, S_IFREG | (r == 0 && f.read_only ? 0444 : 0644),
+	d->mode = r == 0 && f.read_only ? 0444 : 0644;
+	fs_attr_file(n, a, S_IFREG | d->mode,
 		     r == 0 ? d->memo.mtime : registry_now(n->fs->registry));
 	a->size = r == 0 ? d->memo.size : 0;
 	/* What is only observed may be a second old; what is written through the mount may not. */
@@ -150,9 +145,20 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 	/* A field that has gone says so at getattr and open, which ask each time: the name need not be asked for too. */
 	a->name_ttl = r == 0 ? FS_TTL : FS_TTL_NONE;
 	LIST_FOREACH(w, &d->writers, entry) /* who writes sees what he wrote */
-		if (w->blob && n->fs->asking && of_process(w->pid, n->fs->asking))
+		if (w->blob && n->fs->asking && fs_process_has(w->pid, n->fs->asking))
 			a->size = w->blob->len;
 	return 0;
+}
+
+void fs_field_held(struct fs_handle *h, struct fs_attr *a)
+{
+	const struct fs_field_node *d = h->node->data;
+	const struct fs_field_handle *w = h->data;
+
+	if (d && d->mode)
+		fs_attr_file(h->node, a, S_IFREG | d->mode, d->memo.mtime);
+	if (w && w->blob)
+		a->size = w->blob->len;
 }
 
 static int file_render(struct fs_node *n, struct buf *out)
@@ -182,6 +188,7 @@ const struct fs_ops fs_field_ops = {
 	.fsync = fs_field_fsync,
 	.release = fs_field_release,
 	.keep = fs_field_keep,
+	.held = fs_field_held,
 };
 
 /* --- directories --- */

@@ -30,6 +30,7 @@ struct fs_field_node {
 	struct fs_memo memo;
 	LIST_HEAD(, fs_field_handle) writers; /* while it has any, an absent field has a file all the same */
 	bool made; /* a folder that mkdir(2) made and that no key is in yet */
+	uint16_t mode; /* that getattr() gave last, of a file */
 };
 
 /* A field's node, made if it is not known; for restorers. */
@@ -69,6 +70,7 @@ void fs_field_write(struct fs_req *r, struct fs_handle *h, const char *data, siz
 void fs_field_flush(struct fs_req *r, struct fs_handle *h, bool same_process);
 void fs_field_fsync(struct fs_req *r, struct fs_handle *h);
 void fs_field_release(struct fs_handle *h);
+void fs_field_held(struct fs_handle *h, struct fs_attr *a); /* of any node whose data is a struct fs_field_node */
 void fs_field_setattr(struct fs_req *r, struct fs_node *n, const struct fs_attr *a, unsigned set, struct fs_handle *h);
 
 #endif

@@ -53,8 +53,12 @@ void fs_handles_free(struct fs *fs); /* whatever the kernel held */
 struct fs_handle *fs_handle_new(struct fs *fs, struct fs_node *n, const struct fuse_ctx *ctx, int flags);
 /* One of an earlier daemon's, with its number. */
 struct fs_handle *fs_handle_restore(struct fs *fs, const struct fs_kept *kept);
-/* It is about to be given to the kernel: keeps it for the next daemon. */
+/* It is about to be given to the kernel: keeps it for the next daemon, and from now on it is found by its node. */
 void fs_handle_keep(struct fs_handle *h, uint64_t unique);
+/* The kernel has it from an earlier daemon: likewise. */
+void fs_handle_kept(struct fs_handle *h);
+/* The newest handle on the node that the process of that thread has open, whoever opened it; NULL. */
+struct fs_handle *fs_handle_held(const struct fs_node *n, pid_t thread);
 struct fs_handle *fs_handle_find(struct fs *fs, uint64_t number);
 /* It is on a directory, opened by that thread: gives it an empty listing. Once. -ENOMEM. */
 int fs_handle_set_dir(struct fs_handle *h, pid_t thread);
@@ -69,6 +73,10 @@ void fs_req_pool_free(struct fs *fs);
 /* Takes over the answer of a parked request: what is returned must be answered, and the later fs_reply_*() only frees the
  * request. NULL when it is answered already. Any thread, while the request cannot be freed; without locks. */
 fuse_req_t fs_req_claim(struct fs_req *r);
+/* The process of a thread. */
+pid_t fs_process_of(pid_t thread);
+/* Whether the process has a file of that inode number (as stat(2) shows it) open. Of thousands only some are looked at. */
+bool fs_process_has_open(pid_t process, uint64_t ino);
 
 /* --- loop.c --- */
 int fs_loop_new(struct fs *fs, struct error *err);
@@ -91,6 +99,7 @@ struct fs_tables {
 	struct fs_node **nodes, **places; /* by number; by parent and name */
 	size_t n_nodes, node_mask;
 	LIST_HEAD(fs_handles_of_thread, fs_handle) *threads;
+	LIST_HEAD(fs_handles_of_node, fs_handle) *of_nodes; /* as many as handles */
 	struct fs_handle **handles;
 	size_t n_handles, handle_mask;
 	uint64_t next_handle;

@@ -21,7 +21,8 @@ int fs_handles_init(struct fs *fs)
 
 	t->handles = calloc(TABLE_START, sizeof(struct fs_handle *));
 	t->threads = calloc(THREADS, sizeof(*t->threads));
-	if (!t->handles || !t->threads)
+	t->of_nodes = calloc(TABLE_START, sizeof(*t->of_nodes));
+	if (!t->handles || !t->threads || !t->of_nodes)
 		return -ENOMEM;
 	t->handle_mask = TABLE_START - 1;
 	t->next_handle = 1;
@@ -37,28 +38,45 @@ void fs_handles_free(struct fs *fs)
 			fs_handle_unref(t->handles[i]);
 	free(t->handles);
 	free(t->threads);
+	free(t->of_nodes);
 	t->handles = NULL;
 	t->threads = NULL;
+	t->of_nodes = NULL;
+}
+
+static struct fs_handles_of_node *of_node(const struct fs_tables *t, const struct fs_node *n)
+{
+	return &t->of_nodes[n->ino & t->handle_mask];
 }
 
 static void grow_handles(struct fs_tables *t)
 {
-	size_t mask = t->handle_mask * 2 + 1;
-	struct fs_handle **bigger = calloc(mask + 1, sizeof(*bigger));
+	size_t n = t->handle_mask + 1;
+	struct fs_handle **handles = calloc(2 * n, sizeof(struct fs_handle *)), *h;
+	struct fs_handles_of_node *of_nodes = calloc(2 * n, sizeof(*of_nodes));
+	struct fs_tables was = *t;
 
-	if (!bigger)
-		return; /* ignoring: longer chains still work */
-	for (size_t i = 0; i <= t->handle_mask; i++)
-		while (t->handles[i]) {
-			struct fs_handle *h = t->handles[i];
-
-			t->handles[i] = h->hash_next;
-			h->hash_next = bigger[h->number & mask];
-			bigger[h->number & mask] = h;
+	if (!handles || !of_nodes) { /* ignoring: longer chains still work */
+		free(handles);
+		free(of_nodes);
+		return;
+	}
+	t->handles = handles;
+	t->of_nodes = of_nodes;
+	t->handle_mask = 2 * n - 1;
+	for (size_t i = 0; i < n; i++) {
+		while ((h = was.handles[i])) {
+			was.handles[i] = h->hash_next;
+			h->hash_next = handles[h->number & t->handle_mask];
+			handles[h->number & t->handle_mask] = h;
 		}
-	free(t->handles);
-	t->handles = bigger;
-	t->handle_mask = mask;
+		while ((h = LIST_FIRST(&was.of_nodes[i]))) {
+			LIST_REMOVE(h, of_node);
+			LIST_INSERT_HEAD(of_node(t, h->node), h, of_node);
+		}
+	}
+	free(was.handles);
+	free(was.of_nodes);
 }
 
 static struct fs_handle *insert_handle(struct fs *fs, const struct fs_handle *what)
@@ -125,6 +143,39 @@ struct fs_handle *fs_handle_restore(struct fs *fs, const struct fs_kept *kept)
 	return insert_handle(fs, &what);
 }
 
+void fs_handle_kept(struct fs_handle *h)
+{
+	if (h->of_kernel)
+		return;
+	h->of_kernel = true;
+	LIST_INSERT_HEAD(of_node(fs_loop_tables(h->fs), h->node), h, of_node);
+}
+
+/* Who inherited a descriptor did not open it, so that the descriptors of others than openers are looked at too. */
+struct fs_handle *fs_handle_held(const struct fs_node *n, pid_t thread)
+{
+	const struct fs_tables *t = fs_loop_tables(n->fs);
+	struct fs_handle *h, *any = NULL, *newest = NULL;
+	struct fs_attr a = { .ino = 0 };
+	pid_t process = 0;
+
+	if (thread <= 0)
+		return NULL;
+	LIST_FOREACH(h, of_node(t, n), of_node) {
+		if (h->node != n)
+			continue;
+		process = process ? process : fs_process_of(thread);
+		if (fs_process_has(process, h->pid) && (!newest || h->number > newest->number))
+			newest = h;
+		any = !any || h->number > any->number ? h : any;
+	}
+	if (newest || !any)
+		return newest;
+	if (n->ops->held)
+		n->ops->held(any, &a);
+	return fs_process_has_open(process, a.ino ? a.ino : n->ino) ? any : NULL;
+}
+
 void fs_handle_keep(struct fs_handle *h, uint64_t unique)
 {
 	const struct fs_kept what = { .number = h->number, .ino = h->node->ino,
@@ -132,6 +183,7 @@ void fs_handle_keep(struct fs_handle *h, uint64_t unique)
 				      .open_unique = unique & ~FS_KEEP_RESEND, .flags = (uint32_t)h->flags, .pid = h->pid,
 				      .uid = h->uid, .gid = h->gid, .dir = h->listing != NULL };
 
+	fs_handle_kept(h);
 	h->kept = fs_keep_handle_add(h->fs->keep, &what, h->node->name, h->snap.data, h->snap.len);
 	if (h->kept && h->access) {
 		const gid_t *groups;
@@ -177,6 +229,8 @@ void fs_handle_unref(struct fs_handle *h)
 		*p = h->hash_next;
 		t->n_handles--;
 	}
+	if (h->of_kernel)
+		LIST_REMOVE(h, of_node);
 	if (h->data && h->ops && h->ops->release)
 		h->ops->release(h);
 	fs_keep_handle_drop(h->fs->keep, h->kept);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attributes of manifests: durable in the record at once, or with the commit of what their setter is writing. */
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #include "fs/commit.h"
@@ -27,11 +26,6 @@ struct fs_record fs_manifest_next_attr(const struct fs_manifest *m)
 	return rec;
 }
 
-static bool of_process(pid_t process, pid_t thread)
-{
-	return process == thread || (process > 0 && thread > 0 && syscall(SYS_tgkill, process, thread, 0) == 0);
-}
-
 int fs_manifest_op_getattr(struct fs_node *n, struct fs_attr *a)
 {
 	const struct fs_manifest *m = n->data;
@@ -43,14 +37,14 @@ int fs_manifest_op_getattr(struct fs_node *n, struct fs_attr *a)
 	*a = (struct fs_attr){ .mode = rec.mode & S_IFMT ? rec.mode : S_IFREG | rec.mode, .uid = rec.uid, .gid = rec.gid,
 			       .size = m->entry ? fs_record_size(&m->rec) : 0,
 			       .mtime = m->over_set & FS_SET_MTIME ? rec.mtime : m->touched ? m->touched : m->rec.mtime,
-			       .ctime = m->touched ? m->touched : m->rec.ctime, .ttl = FS_TTL,
+			       .ctime = m->touched ? m->touched : m->rec.ctime, .ttl = FS_TTL, .unlinked = m->gone,
 			       .name_ttl = m->entry ? FS_TTL : FS_TTL_NONE }; /* a new name may be gone at release */
 	LIST_FOREACH(w, &m->writers, entry) { /* who writes sees what he wrote */
 		if (!w->blob)
 			continue;
 		if (m->entry || w->blob->len)
 			a->ttl = FS_TTL_NONE;
-		if (!n->fs->asking || !of_process(w->pid, n->fs->asking))
+		if (!n->fs->asking || !fs_process_has(w->pid, n->fs->asking))
 			continue;
 		a->size = w->blob->len;
 		if (m->wrote) { /* what the commit will say too: git remembers what it saw before its close(2) */
@@ -68,7 +62,7 @@ static bool caller_writes(const struct fs_manifest *m)
 
 	LIST_FOREACH(w, &m->writers, entry)
 		if ((w->state == FS_H_DIRTY || w->state == FS_H_FRESH) && m->fs->asking &&
-		    of_process(w->pid, m->fs->asking))
+		    fs_process_has(w->pid, m->fs->asking))
 			return true;
 	return false;
 }
@@ -96,12 +90,26 @@ static void free_change(struct attr_change *c)
 	free(c);
 }
 
+/* Of what has no record of its own: the next record says so, if there will be one. */
+static void keep_change(struct fs_manifest *m, const struct fs_attr *a, unsigned set)
+{
+	m->over.mode = set & FS_SET_MODE ? a->mode : m->over.mode;
+	m->over.uid = set & FS_SET_UID ? a->uid : m->over.uid;
+	m->over.gid = set & FS_SET_GID ? a->gid : m->over.gid;
+	m->over.mtime = set & FS_SET_MTIME ? a->mtime : m->over.mtime;
+	m->over_set |= set;
+	fs_manifest_keep(m);
+}
+
 static void on_attr_change(struct fs *fs, void *arg, int result)
 {
 	struct attr_change *c = arg;
 	_cleanup_store_entry_ struct store_entry *e = NULL;
 
-	if (store_get(fs->store, c->m->key, &e) == 0 && c->m->entry)
+	if (c->m->gone) { /* what has its key now is another file */
+		keep_change(c->m, &c->a, c->set);
+		result = 0;
+	} else if (store_get(fs->store, c->m->key, &e) == 0 && c->m->entry)
 		(void)fs_manifest_set_entry(c->m, e); /* ignoring: the old one is shown until the next look */
 	if (result == -ESTALE && e && ++c->tries < FS_COMMIT_RETRIES) {
 		start_attr_change(c);
@@ -177,13 +185,8 @@ void fs_manifest_op_setattr(struct fs_req *r, struct fs_node *n, const struct fs
 		fs_whandle_keep_text(w, NULL, 0, 0, fs_req_unique(r));
 	}
 	set &= ~(unsigned)FS_SET_SIZE;
-	if (!set || !m->entry || caller_writes(m)) {
-		m->over.mode = set & FS_SET_MODE ? a->mode : m->over.mode;
-		m->over.uid = set & FS_SET_UID ? a->uid : m->over.uid;
-		m->over.gid = set & FS_SET_GID ? a->gid : m->over.gid;
-		m->over.mtime = set & FS_SET_MTIME ? a->mtime : m->over.mtime;
-		m->over_set |= set;
-		fs_manifest_keep(m);
+	if (!set || !m->entry || m->gone || caller_writes(m)) {
+		keep_change(m, a, set);
 		fs_reply_attr(r, n);
 		return;
 	}
@@ -238,6 +241,10 @@ static void change_xattr(struct fs_req *r, struct fs_node *n, const char *name, 
 	struct fs_manifest *m = n->data;
 	struct attr_change *c;
 
+	if (m->gone) { /* unlinked: nobody asks for it any more */
+		fs_reply_err(r, 0);
+		return;
+	}
 	if (!m->entry) {
 		struct buf changed = BUF_INIT;
 

@@ -410,7 +410,7 @@ void fs_manifest_truncate(struct fs_req *r, struct fs_node *n, uint64_t size)
 	_cleanup_blob_ struct fs_blob *text = NULL;
 	_cleanup_fs_access_ struct fs_access *access = fs_access_of(r);
 	struct writer who = fs_req_writer(r);
-	int err = access ? 0 : -ENOMEM;
+	int err = m->gone ? -ESTALE : access ? 0 : -ENOMEM;
 
 	if (err == 0 && m->entry)
 		err = fs_aside_text(m->fs, &m->rec, &text);

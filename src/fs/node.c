@@ -339,15 +339,34 @@ int fs_node_gone(const struct fs_node *n)
 	return -ENOENT;
 }
 
+/* Of what is gone, for who has it open. */
+static void held_attr(const struct fs_node *n, struct fs_handle *h, struct fs_attr *a)
+{
+	*a = (struct fs_attr){ .name_ttl = FS_TTL_NONE };
+	fs_attr_file(n, a, h->listing ? S_IFDIR | 0755 : S_IFREG | (n->ops->write ? 0644 : 0444), n->fs->started);
+	a->size = h->snap.len;
+	a->ttl = FS_TTL_NONE;
+	a->unlinked = true;
+	if (n->ops->held)
+		n->ops->held(h, a);
+}
+
 int fs_node_attr(struct fs_node *n, struct fs_attr *a)
 {
+	struct fs_handle *h;
 	int r;
 
 	*a = (struct fs_attr){ .ttl = FS_TTL, .name_ttl = -1 };
 	r = n->ops->getattr(n, a);
-	if ((r != -ENOENT && r != -ESTALE) || !fs_remnant_is(n, n->fs->asking))
+	if (r != -ENOENT && r != -ESTALE)
 		return r;
-	fs_remnant_attr(n, a);
+	h = n->fs->asking_by && n->fs->asking_by->node == n ? n->fs->asking_by : fs_handle_held(n, n->fs->asking);
+	if (h)
+		held_attr(n, h, a);
+	else if (fs_remnant_is(n, n->fs->asking))
+		fs_remnant_attr(n, a);
+	else
+		return r;
 	return 0;
 }
 
@@ -366,7 +385,7 @@ void fs_attr_to_stat(const struct fs_node *n, const struct fs_attr *a, struct st
 {
 	*st = (struct stat){ .st_ino = a->ino ? a->ino : n->ino,
 			     .st_mode = a->mode,
-			     .st_nlink = a->nlink ? a->nlink : S_ISDIR(a->mode) ? 2 : 1,
+			     .st_nlink = a->unlinked ? 0 : a->nlink ? a->nlink : S_ISDIR(a->mode) ? 2 : 1,
 			     .st_uid = a->uid,
 			     .st_gid = a->gid,
 			     .st_size = (off_t)a->size,

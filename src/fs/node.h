@@ -66,6 +66,7 @@ struct fs_attr {
 	uint64_t ino; /* what stat(2) shows; 0: the node's number */
 	uint64_t size;
 	uint32_t nlink; /* 0: 1 for files, 2 for directories */
+	bool unlinked;	/* it has no name any more: stat(2) shows 0 links */
 	int64_t mtime;	/* ns since 1970 UTC; atime is the same */
 	int64_t ctime;	/* 0: mtime */
 	double ttl;	/* of the attributes; starts as FS_TTL */
@@ -147,6 +148,9 @@ struct fs_ops {
 	/* The handle is about to be the kernel's: sets h->region and keeps by fs_keep_*() what the next daemon needs to
 	 * go on with it (fs/keep.h). Missing: what h->snap holds. */
 	void (*keep)(struct fs_handle *h);
+	/* getattr() says that it is gone, and the caller has it open as h: fills in what fstat(2) says, where it is not what
+	 * the frame has put there, a file of h->snap. Missing: that. */
+	void (*held)(struct fs_handle *h, struct fs_attr *a);
 };
 
 /*
@@ -205,7 +209,7 @@ const char *fs_intern(struct fs *fs, const char *s);
 /* What getattr() answers of a node whose thing is gone: -ESTALE, at which the kernel looks the path up again, where another
  * has its name by now, else -ENOENT. */
 int fs_node_gone(const struct fs_node *n);
-/* getattr() with the struct set up for it. */
+/* getattr() with the struct set up for it. Who asks (fs->asking) and has it open sees it also when it is gone. */
 int fs_node_attr(struct fs_node *n, struct fs_attr *a);
 /*
  * A generated file: mode (with S_IFREG), owner, mtime. Owner and group are those of the kind's directory or namespace in
@@ -231,8 +235,8 @@ struct fs_handle {
 	struct fs_node *node; /* owned */
 	const struct fs_ops *ops; /* node's when it was opened: a rename may make it another region's */
 	int flags;	      /* of open(2) */
-	pid_t pid;	      /* the opener's process (thread group; a directory's: thread), 0 when it is outside our PID
-			       * namespace */
+	pid_t pid;	      /* the opener's process (thread group), or thread if it is a directory or only read, 0 when it
+			       * is outside our PID namespace */
 	uid_t uid;	      /* the opener's */
 	gid_t gid;
 	struct fs_access *access; /* owned: who opened it, of one that can write or is created; else NULL */
@@ -248,6 +252,8 @@ struct fs_handle {
 	unsigned refs;	      /* the kernel's, and those of parked requests */
 	struct fs_handle *hash_next;
 	LIST_ENTRY(fs_handle) of_thread; /* of a directory */
+	LIST_ENTRY(fs_handle) of_node;	 /* once the kernel has it */
+	bool of_kernel;
 };
 
 /* Keep a handle, its release() waiting, while something works with it. NULL is fine. */
@@ -299,6 +305,8 @@ struct writer fs_handle_writer(const struct fs_handle *h, const struct fs_req *r
 void fs_req_comm(const struct fs_req *r, char out[static 16]);
 /* A process' name, likewise. */
 void fs_comm(pid_t pid, char out[static 16]);
+/* Whether that thread, or process, is of that process. */
+bool fs_process_has(pid_t process, pid_t thread);
 /* Whether the calling process is being ended by a signal. */
 bool fs_req_is_killed(const struct fs_req *r);
 
@@ -402,6 +410,7 @@ struct fs {
 	struct fs_loop *loop;	 /* owned: fs/loop.c */
 	struct fs_keep *keep;	 /* owned: what outlives this daemon; NULL: nothing does */
 	pid_t asking;		 /* during getattr(): the calling thread, 0 otherwise: who wrote sees what he wrote */
+	struct fs_handle *asking_by; /* likewise: the handle that the call came with, if it did; borrowed */
 	struct fs_errors *errors;
 	struct fs_decl *decl;	 /* which manifest declares what: fs/decl.c */
 	struct fs_prune *prune;	 /* fs/prune.c */

@@ -41,6 +41,7 @@ static int memo_getattr(struct fs_node *n, struct fs_attr *a, mode_t mode, uint6
 			return -ENOMEM;
 		fs_memo_set(n->fs, &d->memo, rev, &text, changed);
 	}
+	d->mode = (uint16_t)mode;
 	fs_attr_file(n, a, S_IFREG | mode, d->memo.mtime);
 	a->size = d->memo.size;
 	a->ttl = FS_TTL_NONE;
@@ -65,7 +66,7 @@ static int yaml_getattr(struct fs_node *n, struct fs_attr *a)
 	if (r < 0)
 		return r;
 	LIST_FOREACH(w, &data_of(n)->writers, entry) /* who writes sees what he wrote */
-		if (w->blob && n->fs->asking && w->pid == n->fs->asking)
+		if (w->blob && n->fs->asking && fs_process_has(w->pid, n->fs->asking))
 			a->size = w->blob->len;
 	return 0;
 }
@@ -173,9 +174,10 @@ const struct fs_ops fs_object_yaml_ops = {
 	.fsync = fs_field_fsync,
 	.release = fs_field_release,
 	.keep = fs_field_keep,
+	.held = fs_field_held,
 };
 const struct fs_ops fs_object_json_ops = {
-	.region = "object", .getattr = json_getattr, .destroy = destroy, .render = json_render
+	.region = "object", .getattr = json_getattr, .destroy = destroy, .render = json_render, .held = fs_field_held
 };
 
 /* --- describe --- */
@@ -234,7 +236,7 @@ static int describe_getattr(struct fs_node *n, struct fs_attr *a)
 }
 
 const struct fs_ops fs_describe_ops = {
-	.region = "describe", .getattr = describe_getattr, .destroy = destroy, .render = describe_render
+	.region = "describe", .getattr = describe_getattr, .destroy = destroy, .render = describe_render, .held = fs_field_held
 };
 
 /* --- manifest --- */

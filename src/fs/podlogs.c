@@ -32,19 +32,29 @@ struct which {
 
 /* --- on disk --- */
 
-/* Opens LOG_DIR/NS_POD_UID/CONTAINER; -ENOENT where nothing was logged. */
-static int open_dir(const struct fs *fs, const struct object *o, const char *container)
+/*
+ * Opens LOG_DIR/NS_POD_UID/CONTAINER for a node below the pod's directory; -ENOENT where nothing was logged. The pod may be
+ * gone: its directory is in LOG_DIR/.gone then, for a while.
+ */
+static int open_dir(const struct fs_node *at, const char *container)
 {
-	char path[PATH_MAX];
-	int n, fd;
+	static const char *const below[] = { "", "/.gone" };
+	const char *log_dir = at->fs->config.log_dir;
+	int fd = -1;
 
-	if (!fs->config.log_dir)
+	if (!log_dir)
 		return -ENOENT;
-	n = snprintf(path, sizeof(path), "%s/%s_%s_%s/%s", fs->config.log_dir, object_namespace(o), object_name(o),
-		     object_uid(o), container);
-	if (n < 0 || n >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	for (size_t i = 0; i < ARRAY_SIZE(below) && fd < 0; i++) {
+		char path[PATH_MAX];
+		int n = snprintf(path, sizeof(path), "%s%s/%s_%s_%s/%s", log_dir, below[i], at->ns, fs_obj_dir(at)->name,
+				 fs_obj_uid(at), container);
+
+		if (n < 0 || n >= (int)sizeof(path))
+			return -ENAMETOOLONG;
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 && errno != ENOENT)
+			break;
+	}
 	return fd < 0 ? -errno : fd;
 }
 
@@ -107,7 +117,7 @@ static int parse_suffix(const struct logfile *files, size_t n, const char *suffi
 	return -ENOENT;
 }
 
-static int parse_name(const struct fs *fs, const struct object *o, const char *name, struct which *w)
+static int parse_name(const struct fs_node *dir, const struct object *o, const char *name, struct which *w)
 {
 	_cleanup_free_ struct logfile *files = malloc(LOGFILES_MAX * sizeof(*files));
 	size_t len = strcspn(name, ".@");
@@ -120,7 +130,7 @@ static int parse_name(const struct fs *fs, const struct object *o, const char *n
 	memcpy(w->container, name, len);
 	if (!has_container(o, w->container))
 		return -ENOENT;
-	return parse_suffix(files, logfiles_find(open_dir(fs, o, w->container), files), name + len, w);
+	return parse_suffix(files, logfiles_find(open_dir(dir, w->container), files), name + len, w);
 }
 
 /* The number that stat(2) shows: one for all that CONTAINER shows of a run. */
@@ -147,27 +157,32 @@ static uint64_t log_ino(const struct fs_node *dir, const struct which *w)
 
 /* --- files --- */
 
-static int open_log_dir(const struct fs_node *n)
-{
-	_cleanup_object_ struct object *o = cache_get_uid(n->fs->cache, fs_obj_uid(n));
-	const struct log *log = n->data;
-
-	return o ? open_dir(n->fs, o, log->container) : -ESTALE;
-}
-
-static int file_getattr(struct fs_node *n, struct fs_attr *a)
+static int chain_attr(struct fs_node *n, struct fs_attr *a)
 {
 	struct log *log = n->data;
-	_cleanup_close_ int dir = open_log_dir(n);
+	_cleanup_close_ int dir = open_dir(n, log->container);
 	int r = dir < 0 ? dir : logchain_update(&log->chain, dir);
 
 	if (r < 0 && r != -ENOENT) /* -ENOENT: nothing was logged yet */
-		return r == -ESTALE ? -ENOENT : r;
+		return r;
 	fs_attr_file(n, a, S_IFREG | 0444, log->chain.mtime ? log->chain.mtime : n->fs->started);
 	a->size = logchain_size(&log->chain);
 	a->ino = log->shown;
 	a->ttl = FS_TTL_NONE; /* tail -f looks once a second */
 	return 0;
+}
+
+static int file_getattr(struct fs_node *n, struct fs_attr *a)
+{
+	_cleanup_object_ struct object *o = cache_get_uid(n->fs->cache, fs_obj_uid(n));
+
+	return o ? chain_attr(n, a) : -ENOENT;
+}
+
+/* Who follows the log of a pod that is removed sees its last words. */
+static void file_held(struct fs_handle *h, struct fs_attr *a)
+{
+	(void)chain_attr(h->node, a); /* ignoring a failure: then it seems empty, and read(2) says why */
 }
 
 static void file_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h)
@@ -229,14 +244,14 @@ static void file_read(struct fs_req *r, struct fs_handle *h, size_t size, uint64
 {
 	struct log *log = h->node->data;
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_close_ int dir = open_log_dir(h->node);
+	_cleanup_close_ int dir = open_dir(h->node, log->container);
 	int err = dir < 0 ? dir : logchain_update(&log->chain, dir);
 
 	if (h->kept && log->chain.parts[log->chain.n - 1].start)
 		keep_state(h);
 	if (err == 0)
 		err = logchain_read(&log->chain, dir, off, size, &out);
-	if (err < 0 && err != -ENOENT && err != -ESTALE)
+	if (err < 0 && err != -ENOENT)
 		fs_reply_err(r, err);
 	else
 		fs_reply_buf(r, out.data, out.len);
@@ -258,6 +273,7 @@ static const struct fs_ops log_ops = {
 	.open = file_open,
 	.read = file_read,
 	.keep = file_keep,
+	.held = file_held,
 };
 
 /* --- the directory --- */
@@ -292,7 +308,7 @@ static int dir_lookup(struct fs_node *dir, const char *name, struct fs_node **re
 	char follower[96];
 	struct which w;
 	bool is_new;
-	int r = o ? parse_name(dir->fs, o, name, &w) : -ENOENT;
+	int r = o ? parse_name(dir, o, name, &w) : -ENOENT;
 
 	if (r == 0 && w.follows)
 		follower_name(&w, follower);
@@ -309,7 +325,7 @@ static int dir_lookup(struct fs_node *dir, const char *name, struct fs_node **re
 	return 0;
 }
 
-static int list_container(struct fs_node *dir, const struct object *o, const char *container, struct fs_listing *l)
+static int list_container(struct fs_node *dir, const char *container, struct fs_listing *l)
 {
 	_cleanup_free_ struct logfile *files = malloc(LOGFILES_MAX * sizeof(*files));
 	unsigned older = 0, last;
@@ -322,7 +338,7 @@ static int list_container(struct fs_node *dir, const struct object *o, const cha
 	if (strlen(container) >= sizeof(w.container))
 		return 0;
 	memcpy(w.container, container, strlen(container));
-	n = logfiles_find(open_dir(dir->fs, o, container), files);
+	n = logfiles_find(open_dir(dir, container), files);
 	w.run = last = n ? files[0].run : 0;
 	w.follows = true;
 	r = fs_listing_add(l, container, S_IFREG, shown_ino(dir, &w));
@@ -354,7 +370,7 @@ static int dir_readdir(struct fs_node *dir, struct fs_listing *l)
 		const struct value *list = object_path(o, "spec", lists[k]);
 
 		for (size_t i = 0; r == 0 && i < value_len(list); i++)
-			r = list_container(dir, o, value_str_or(value_get(value_at(list, i), "name"), ""), l);
+			r = list_container(dir, value_str_or(value_get(value_at(list, i), "name"), ""), l);
 	}
 	return r;
 }

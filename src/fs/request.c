@@ -145,6 +145,47 @@ struct writer fs_handle_writer(const struct fs_handle *h, const struct fs_req *r
 	return (struct writer){ .uid = h->uid, .gid = h->gid, .pid = pid, .agent = "mount" };
 }
 
+/* Most callers are the first thread of theirs. */
+pid_t fs_process_of(pid_t thread)
+{
+	char buf[1024];
+	const char *p;
+
+	if (thread <= 0 || syscall(SYS_tgkill, thread, thread, 0) == 0 || errno != ESRCH ||
+	    read_proc(thread, "status", buf, sizeof(buf)) <= 0)
+		return thread;
+	p = strstr(buf, "\nTgid:\t");
+	return p ? (pid_t)strtol(p + 7, NULL, 10) : thread;
+}
+
+bool fs_process_has(pid_t process, pid_t thread)
+{
+	return process == thread || (process > 0 && thread > 0 && syscall(SYS_tgkill, process, thread, 0) == 0);
+}
+
+bool fs_process_has_open(pid_t process, uint64_t ino)
+{
+	enum { LOOK_AT = 256 };
+	_cleanup_closedir_ DIR *d = NULL;
+	char path[64], buf[1024];
+	const struct dirent *de;
+	unsigned n = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)process);
+	d = process > 0 ? opendir(path) : NULL;
+	while (d && n++ < LOOK_AT && (de = readdir(d))) {
+		const char *p;
+
+		(void)snprintf(path, sizeof(path), "fdinfo/%.16s", de->d_name);
+		if (de->d_name[0] == '.' || read_proc(process, path, buf, sizeof(buf)) <= 0)
+			continue;
+		p = strstr(buf, "\nino:\t"); /* since Linux 5.14 */
+		if (p && strtoull(p + 6, NULL, 10) == ino)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A process that a signal ends flushes its files on the way out, when the signal is no longer pending. What remains is in
  * proc_pid_stat(5): the flag PF_EXITING (0x4, include/linux/sched.h) in field 9 and the signal in exit_code, field 52.

@@ -240,7 +240,7 @@ int fs_sfile_op_getattr(struct fs_node *n, struct fs_attr *a)
 	if (f ? fstat(f->fd, &st) < 0 : fstatat(n->fs->state_fd, path.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	*a = (struct fs_attr){ .mode = st.st_mode, .uid = st.st_uid, .gid = st.st_gid, .size = (uint64_t)st.st_size,
-			       .nlink = (uint32_t)st.st_nlink, .mtime = fs_timespec_ns(&st.st_mtim),
+			       .nlink = (uint32_t)st.st_nlink, .unlinked = !st.st_nlink, .mtime = fs_timespec_ns(&st.st_mtim),
 			       .ctime = fs_timespec_ns(&st.st_ctim), .ttl = FS_TTL };
 	return 0;
 }

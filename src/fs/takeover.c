@@ -209,8 +209,10 @@ static struct fs_handle *restore(struct fs *fs, struct fs_kept *k)
 	r = r < 0 ? r : k->dir		       ? restore_dir(h, &at)
 	    : k->region < ARRAY_SIZE(restorers) ? restorers[k->region](h, &at)
 						: -EIO;
-	if (r == 0)
+	if (r == 0) {
+		fs_handle_kept(h);
 		return h;
+	}
 	log_warning("an open file cannot be taken over: %s: %s", name, strerrordesc_np(-r));
 	h->kept = NULL; /* it stays until the kernel releases it, and answers EIO */
 	k->lost = 1;
