@@ -29,13 +29,46 @@ bool claim_matches(const struct object *owner, const struct object *o)
 	       object_matches(o, selector);
 }
 
+/* Whose objects are claimed, and the finalizer that they bear while they are his; NULL: none. */
+struct claiming {
+	const struct object *owner;
+	const char *finalizer;
+};
+
+static bool is_named(const struct value *v, const char *name)
+{
+	return !strcmp(value_str_or(v, ""), name);
+}
+
+static void add_finalizer(struct arena *a, struct value *meta, const char *name)
+{
+	struct value *list = value_set_list(a, meta, "finalizers");
+
+	for (size_t i = 0; i < value_len(list); i++)
+		if (is_named(value_at(list, i), name))
+			return;
+	value_append(a, list, value_new_str(a, name));
+}
+
+static void drop_finalizer(struct value *meta, const char *name)
+{
+	struct value *list = value_get(meta, "finalizers");
+	size_t had = value_len(list);
+
+	for (size_t i = had; i-- > 0;)
+		if (is_named(value_at(list, i), name))
+			(void)value_remove_at(list, i);
+	if (had && !value_len(list))
+		value_remove(meta, "finalizers");
+}
+
 /*
  * Adopts. The transaction holds only while the owner is what it was when it was found not to be going: an object
  * adopted by an owner that has just gone would be garbage. -ECANCELED: nothing to adopt any more.
  */
-static int adopt_once(struct controller *c, const struct object *owner, const struct object *o)
+static int adopt_once(struct controller *c, const struct claiming *claim, const struct object *o)
 {
-	_cleanup_object_ struct object *live = cache_get_uid(controller_cache(c), object_uid(owner));
+	_cleanup_object_ struct object *live = cache_get_uid(controller_cache(c), object_uid(claim->owner));
 	_cleanup_object_ struct object *now = cache_get_uid(controller_cache(c), object_uid(o));
 	_cleanup_txn_ struct txn *t = NULL;
 	struct value *root;
@@ -49,37 +82,41 @@ static int adopt_once(struct controller *c, const struct object *owner, const st
 		return -ENOMEM;
 	value_append(txn_arena(t), value_set_list(txn_arena(t), value_get(root, "metadata"), "ownerReferences"),
 		     controller_reference(txn_arena(t), live));
+	if (claim->finalizer)
+		add_finalizer(txn_arena(t), value_get(root, "metadata"), claim->finalizer);
 	r = txn_check(t, object_key(live), object_revision(live));
 	if (r == 0)
 		r = txn_update(t, now, root, 0, NULL);
 	return r < 0 ? r : txn_commit(t, 0, NULL);
 }
 
-static int adopt(struct controller *c, const struct object *owner, const struct object *o)
+static int adopt(struct controller *c, const struct claiming *claim, const struct object *o)
 {
 	int r = -ESTALE;
 
 	for (int i = 0; i < REGISTRY_RETRIES && r == -ESTALE; i++)
-		r = adopt_once(c, owner, o);
+		r = adopt_once(c, claim, o);
 	return r == -ECANCELED ? 0 : r;
 }
 
 static int release(void *arg, struct arena *a, struct value *root, const struct object *old)
 {
-	const struct object *owner = arg;
+	const struct claiming *claim = arg;
 	struct value *refs = value_path(root, "metadata", "ownerReferences");
 	bool found = false;
 
 	for (size_t i = value_len(refs); i-- > 0;)
-		if (!strcmp(value_str_or(value_get(value_at(refs, i), "uid"), ""), object_uid(owner)))
+		if (!strcmp(value_str_or(value_get(value_at(refs, i), "uid"), ""), object_uid(claim->owner)))
 			found |= value_remove_at(refs, i);
 	if (found && !value_len(refs))
 		value_remove(value_get(root, "metadata"), "ownerReferences");
+	if (found && claim->finalizer)
+		drop_finalizer(value_get(root, "metadata"), claim->finalizer);
 	return found ? 0 : -ECANCELED;
 }
 
 /* Adopts or releases, and takes the object into the list when it is the owner's afterwards. */
-static int settle(struct controller *c, const struct object *owner, const struct object *o, enum claim_verdict verdict,
+static int settle(struct controller *c, const struct claiming *claim, const struct object *o, enum claim_verdict verdict,
 		  struct object_list *ret)
 {
 	_cleanup_object_ struct object *now = NULL;
@@ -90,14 +127,14 @@ static int settle(struct controller *c, const struct object *owner, const struct
 	if (verdict == CLAIM_KEEP)
 		return object_list_add(ret, o);
 	if (verdict == CLAIM_ADOPT)
-		r = adopt(c, owner, o);
+		r = adopt(c, claim, o);
 	else
 		r = registry_modify(controller_registry(c), controller_writer(c), object_kind(o), object_namespace(o),
-				    object_name(o), object_uid(o), 0, 0, release, (void *)owner);
+				    object_name(o), object_uid(o), 0, 0, release, (void *)claim);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	now = cache_get_key(controller_cache(c), object_key(o));
-	if (!now || strcmp(object_controller_uid(now), object_uid(owner)) != 0)
+	if (!now || strcmp(object_controller_uid(now), object_uid(claim->owner)) != 0)
 		return 0;
 	return object_list_add(ret, now);
 }
@@ -105,6 +142,13 @@ static int settle(struct controller *c, const struct object *owner, const struct
 int claim_objects(struct controller *c, const struct object *owner, const struct schema_kind *kind,
 		  struct object_list *ret)
 {
+	return claim_tracked(c, owner, kind, NULL, ret);
+}
+
+int claim_tracked(struct controller *c, const struct object *owner, const struct schema_kind *kind, const char *finalizer,
+		  struct object_list *ret)
+{
+	const struct claiming claim = { owner, finalizer };
 	_cleanup_object_list_ struct object_list candidates = OBJECT_LIST_INIT;
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct selector *selector = NULL;
@@ -122,7 +166,7 @@ int claim_objects(struct controller *c, const struct object *owner, const struct
 
 		if (object_kind(o) != kind)
 			continue;
-		r = settle(c, owner, o, claim_decide(owner, o, object_matches(o, selector)), ret);
+		r = settle(c, &claim, o, claim_decide(owner, o, object_matches(o, selector)), ret);
 		if (r < 0 && first == 0)
 			first = r;
 	}

@@ -15,6 +15,9 @@
  */
 int claim_objects(struct controller *c, const struct object *owner, const struct schema_kind *kind,
 		  struct object_list *ret);
+/* As above; what is adopted gets that finalizer too, and what is released loses it. */
+int claim_tracked(struct controller *c, const struct object *owner, const struct schema_kind *kind, const char *finalizer,
+		  struct object_list *ret);
 
 /* Whether the owner's spec.selector matches the object's labels. */
 bool claim_matches(const struct object *owner, const struct object *o);

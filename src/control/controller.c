@@ -131,8 +131,10 @@ bool controller_namespace_ends(struct controller *c, const struct object *o)
 }
 
 /* One attempt of controller_delete(). */
-static int delete_once(struct controller *c, const struct object *const *objects, size_t n, struct buf *names)
+static int delete_once(struct controller *c, const struct object *const *objects, size_t n, const char *finalizer,
+		       struct buf *names)
 {
+	const struct delete_options opts = { .grace_seconds = -1, .finalizer = finalizer };
 	_cleanup_txn_ struct txn *t = txn_new(c->registry, &c->writer);
 	int r = t ? 0 : -ENOMEM;
 
@@ -141,20 +143,21 @@ static int delete_once(struct controller *c, const struct object *const *objects
 
 		if (!now || object_is_deleting(now))
 			continue;
-		r = txn_delete(t, now, NULL);
+		r = txn_delete(t, now, &opts);
 		buf_printf(names, "%s\n", object_name(now));
 	}
 	return r < 0 ? r : txn_commit(t, 0, NULL);
 }
 
-int controller_delete(struct controller *c, const struct object *const *objects, size_t n, struct buf *names)
+int controller_delete(struct controller *c, const struct object *const *objects, size_t n, const char *finalizer,
+		      struct buf *names)
 {
 	int r = -ESTALE;
 
 	for (int i = 0; i < REGISTRY_RETRIES && r == -ESTALE; i++) {
 		_cleanup_buf_ struct buf gone = BUF_INIT;
 
-		r = delete_once(c, objects, n, &gone);
+		r = delete_once(c, objects, n, finalizer, &gone);
 		if (r == 0 && names && gone.len)
 			buf_append(names, gone.data, gone.len);
 	}

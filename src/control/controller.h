@@ -82,9 +82,11 @@ bool controller_namespace_ends(struct controller *c, const struct object *o);
  * Deletes objects in one transaction (at most 60: etcd's limit of operations), each with its own grace and in the
  * background; those that are gone or being deleted already are passed over. Works on their newest versions and starts
  * over when a race is lost, so that a status that changes all the time does not keep an object alive. The names of
- * those deleted are appended to `names` (may be NULL), a line each. Waits.
+ * those deleted are appended to `names` (may be NULL), a line each. `finalizer` (may be NULL) is taken away from them by the
+ * same write. Waits.
  */
-int controller_delete(struct controller *c, const struct object *const *objects, size_t n, struct buf *names);
+int controller_delete(struct controller *c, const struct object *const *objects, size_t n, const char *finalizer,
+		      struct buf *names);
 
 /* Records an event under the controller's name. */
 #define controller_event(c, about, type, reason, ...) \
@@ -93,6 +95,7 @@ int controller_delete(struct controller *c, const struct object *const *objects,
 /* The controllers of this folder. */
 extern const struct controller_type replicaset_controller;
 extern const struct controller_type deployment_controller;
+extern const struct controller_type job_controller;
 extern const struct controller_type garbage_collector;
 extern const struct controller_type namespace_controller;
 extern const struct controller_type quota_controller;

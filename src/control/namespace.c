@@ -24,7 +24,7 @@ static int delete_contents(struct controller *c, const char *ns, size_t *ret_lef
 			r = cache_list(controller_cache(c), kinds[i], ns, &list);
 	for (size_t at = 0; at < list.n && r == 0; at += BATCH_MAX)
 		r = controller_delete(c, (const struct object *const *)list.items + at,
-				      list.n - at < BATCH_MAX ? list.n - at : BATCH_MAX, NULL);
+				      list.n - at < BATCH_MAX ? list.n - at : BATCH_MAX, NULL, NULL);
 	*ret_left = list.n;
 	return r;
 }

@@ -1,111 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The ReplicaSet controller: keeps the number of a ReplicaSet's pods. Pods are made in batches of 1, 2, 4, … so that a
- * template that the registry refuses costs one refusal; each batch is one transaction.
- */
+/* The ReplicaSet controller: keeps the number of a ReplicaSet's pods. */
 #include <string.h>
 
-#include "base/log.h"
 #include "control/claim.h"
 #include "control/conditions.h"
-#include "control/controller.h"
+#include "control/pods_apply.h"
 #include "control/replicaset_decide.h"
 
-enum { BATCH_MAX = 60 }; /* creations or deletions a transaction: within etcd's limit of 128 operations */
-
-/* What went wrong in a sync, for the ReplicaFailure condition. */
-struct failure {
-	const char *reason;
-	struct buf message;
-};
-
-static void note_failure(struct controller *c, const struct object *rs, struct failure *f, const char *reason, int code,
-			 const struct diag_list *diags)
+static struct value *make_pod(void *arg, struct arena *a, size_t i)
 {
-	f->reason = reason;
-	buf_clear(&f->message);
-	if (diags && diags->n)
-		buf_printf(&f->message, "%s%s%s", diags->items[0].path, *diags->items[0].path ? ": " : "",
-			   diags->items[0].message);
-	else
-		buf_printf(&f->message, "%s", strerrordesc_np(-code));
-	controller_event(c, rs, EVENT_WARNING, reason, "Error %s: %s",
-			 strcmp(reason, "FailedCreate") == 0 ? "creating" : "deleting", buf_str(&f->message));
-}
+	const struct object *rs = arg;
 
-/* Makes n pods in one transaction, whose names go to `names`. */
-static int create_batch(struct controller *c, const struct object *rs, int64_t n, struct failure *f, struct buf *names)
-{
-	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
-	_cleanup_txn_ struct txn *t = txn_new(controller_registry(c), controller_writer(c));
-	int r = t ? 0 : -ENOMEM;
-	int64_t made = 0;
-
-	for (; made < n && r == 0; made += r == 0) {
-		struct value *pod = pod_from_template(txn_arena(t), object_path(rs, "spec", "template"), rs);
-
-		r = pod ? txn_create(t, pod, TXN_ADMIT, rs, &diags) : -ENOMEM;
-		if (r == 0)
-			buf_printf(names, "%s\n", value_str_or(value_path(pod, "metadata", "name"), ""));
-	}
-	if (r == 0) {
-		r = txn_commit(t, STORE_LAZY, NULL);
-	} else if (r == -EDQUOT && made) { /* those that the quota still allows */
-		int e = txn_commit(t, STORE_LAZY, NULL);
-
-		r = e < 0 ? e : r;
-	}
-	if (r < 0 && r != -ESTALE && controller_namespace_ends(c, rs))
-		return -ECANCELED; /* nothing is to be made in it any more */
-	if (r < 0 && r != -ESTALE)
-		note_failure(c, rs, f, "FailedCreate", r, &diags);
-	return r;
-}
-
-/* One event a line of names. */
-static void tell_names(struct controller *c, const struct object *rs, struct buf *names, const char *reason,
-		       const char *what)
-{
-	char *save = NULL;
-
-	if (!names->len)
-		return;
-	for (char *name = strtok_r(names->data, "\n", &save); name; name = strtok_r(NULL, "\n", &save))
-		controller_event(c, rs, EVENT_NORMAL, reason, "%s pod: %s", what, name);
-}
-
-static int create_pods(struct controller *c, const struct object *rs, int64_t n, struct failure *f)
-{
-	int r = 0;
-
-	for (int64_t batch = 1; n > 0 && r == 0; batch = batch * 2 > BATCH_MAX ? BATCH_MAX : batch * 2) {
-		_cleanup_buf_ struct buf names = BUF_INIT;
-		int64_t now = batch < n ? batch : n;
-
-		r = create_batch(c, rs, now, f, &names);
-		if (r == 0)
-			tell_names(c, rs, &names, "SuccessfulCreate", "Created");
-		n -= now;
-	}
-	return r == -ECANCELED ? 0 : r;
-}
-
-static int delete_pods(struct controller *c, const struct object *rs, const struct replicaset_plan *plan,
-		       struct failure *f)
-{
-	int r = 0;
-
-	for (size_t at = 0; at < plan->n_remove && r == 0; at += BATCH_MAX) {
-		size_t n = plan->n_remove - at < BATCH_MAX ? plan->n_remove - at : BATCH_MAX;
-		_cleanup_buf_ struct buf names = BUF_INIT;
-
-		r = controller_delete(c, plan->remove + at, n, &names);
-		if (r == 0)
-			tell_names(c, rs, &names, "SuccessfulDelete", "Deleted");
-		else if (r != -ESTALE)
-			note_failure(c, rs, f, "FailedDelete", r, NULL);
-	}
-	return r;
+	(void)i;
+	return pod_from_template(a, object_path(rs, "spec", "template"), rs);
 }
 
 /* The active pods of all ReplicaSets that have the same controller, or the set's own. */
@@ -126,7 +33,7 @@ static int list_siblings(struct controller *c, const struct object *rs, const st
 
 struct status_change {
 	const struct replicaset_plan *plan;
-	const struct failure *failure;
+	const struct pods_failure *failure;
 	int64_t now;
 };
 
@@ -148,7 +55,7 @@ static int count_again(struct controller *c, const struct object *rs, struct are
 }
 
 static int write_status(struct controller *c, const struct object *rs, const struct replicaset_plan *plan,
-			const struct failure *f)
+			const struct pods_failure *f)
 {
 	struct status_change s = { .plan = plan, .failure = f, .now = registry_now(controller_registry(c)) };
 	int r;
@@ -163,7 +70,7 @@ static int64_t sync_replicaset(struct controller *c, const char *key)
 	_cleanup_object_ struct object *rs = controller_get(c, schema_kind_by_plural("replicasets"), key);
 	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT, siblings = OBJECT_LIST_INIT;
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	struct failure f = { .reason = "", .message = BUF_INIT };
+	_cleanup_pods_failure_ struct pods_failure f = PODS_FAILURE_INIT;
 	struct replicaset_plan plan;
 	int r, e = 0;
 
@@ -177,16 +84,15 @@ static int64_t sync_replicaset(struct controller *c, const char *key)
 	if (r < 0)
 		return r;
 	if (plan.create)
-		r = create_pods(c, rs, plan.create, &f);
+		r = pods_create(c, rs, (size_t)plan.create, make_pod, rs, &f);
 	else if (plan.n_remove)
-		r = delete_pods(c, rs, &plan, &f);
+		r = pods_delete(c, rs, plan.remove, plan.n_remove, NULL, &f);
 	if (r == -ESTALE) /* what failed, if anything, is not known yet */
 		return r;
 	if (plan.create || plan.n_remove)
 		e = count_again(c, rs, a, &plan);
 	if (e == 0)
 		e = write_status(c, rs, &plan, &f);
-	buf_clear(&f.message);
 	return r < 0 ? r : e < 0 ? e : plan.wait;
 }
 

@@ -12,7 +12,7 @@ const struct schema_kind_ops kind_cron_job = {
 
 const struct schema_kind_ops kind_job = {
 	.kind = { .kind = "Job", .plural = "jobs", .singular = "job", .group = "batch", .api_version = "batch/v1",
-		  .namespaced = true, .has_status = true, .has_generation = true, .has_directory = true,
+		  .namespaced = true, .has_status = true, .has_generation = true, .acted_on = true, .has_directory = true,
 		  .type = &schema_job },
 	.name_format = format_dns_subdomain,
 	.finish_create = job_finish_create,

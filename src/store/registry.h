@@ -79,6 +79,7 @@ struct delete_options {
 	int64_t grace_seconds; /* -1: the object's own (a pod's terminationGracePeriodSeconds) */
 	enum propagation propagation;
 	const char *annotation; /* set to "yes" on what finalizers hold; NULL: none */
+	const char *finalizer;	/* taken away from it by the same write; NULL: none */
 };
 
 /*

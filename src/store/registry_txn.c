@@ -468,6 +468,20 @@ static bool add_finalizer(struct arena *a, struct value *meta, const char *name)
 	return true;
 }
 
+/* Takes a finalizer away. True when it was there. */
+static bool drop_finalizer(struct value *meta, const char *name)
+{
+	struct value *list = value_get(meta, "finalizers");
+	bool dropped = false;
+
+	for (size_t i = value_len(list); i-- > 0;)
+		if (!strcmp(value_str_or(value_at(list, i), ""), name))
+			dropped |= value_remove_at(list, i);
+	if (dropped && !value_len(list))
+		value_remove(meta, "finalizers");
+	return dropped;
+}
+
 /*
  * Sets deletionTimestamp and grace; false when neither says more than what is there. A grace that is shortened counts
  * from when the deletion began: K8S:apiserver/pkg/registry/rest, BeforeDelete.
@@ -532,6 +546,8 @@ int txn_delete(struct txn *t, const struct object *old, const struct delete_opti
 	if (opts->propagation != PROPAGATE_BACKGROUND)
 		changed = add_finalizer(t->arena, meta,
 					opts->propagation == PROPAGATE_ORPHAN ? "orphan" : "foregroundDeletion");
+	if (opts->finalizer)
+		changed |= drop_finalizer(meta, opts->finalizer);
 	if (!grace && !value_len(value_get(meta, "finalizers")) && !strategy_has_spec_finalizers(root))
 		return remove_object(t, old);
 	changed |= mark_deleting(t, old, meta, grace);

@@ -67,6 +67,7 @@ static const struct {
 	void (*prepare)(struct arena *a, struct value *root);
 } strategies[] = {
 	{ "deployments", prepare_workload },
+	{ "jobs", prepare_workload },
 	{ "namespaces", prepare_namespace },
 	{ "persistentvolumeclaims", prepare_claim },
 	{ "persistentvolumes", prepare_volume },
