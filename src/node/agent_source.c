@@ -18,11 +18,20 @@ static struct object *find(void *arg, const char *plural, const char *ns, const 
 	return kind ? cache_get(registry_cache(agent->registry), kind, ns, name) : NULL;
 }
 
+static int list(void *arg, const char *plural, const char *ns, struct object_list *ret)
+{
+	struct agent *agent = arg;
+	const struct schema_kind *kind = schema_kind_by_plural(plural);
+
+	return kind ? cache_list(registry_cache(agent->registry), kind, ns, ret) : 0;
+}
+
 struct sources agent_sources(struct agent *agent, const struct agent_pod *p, struct arena *a)
 {
 	return (struct sources){
 		.pod = p->object,
 		.find = find,
+		.list = list,
 		.arg = agent,
 		.pod_ip = p->run.ip,
 		.host_ip = agent->host_ip,

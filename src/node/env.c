@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "node/service_env.h"
+
 static const char default_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 static int add(struct arena *a, struct env_list *l, size_t *cap, const char *item)
@@ -25,19 +27,58 @@ static int add(struct arena *a, struct env_list *l, size_t *cap, const char *ite
 	return 0;
 }
 
+/* --- by name: services may bring thousands --- */
+
+static uint32_t *slot_of(const struct env_list *l, const char *item, size_t len)
+{
+	uint32_t hash = 0x811c9dc5; /* FNV-1a */
+	size_t at;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)item[i]) * 0x01000193;
+	for (at = hash & (l->index_size - 1); l->index[at]; at = (at + 1) & (l->index_size - 1)) {
+		const char *there = l->items[l->index[at] - 1];
+
+		if (!strncmp(there, item, len) && there[len] == '=')
+			break;
+	}
+	return &l->index[at];
+}
+
+/* Keeps at least half of the index free. */
+static int grow_index(struct arena *a, struct env_list *l)
+{
+	size_t bigger = l->index_size ? l->index_size * 2 : 64;
+
+	if (l->n * 2 < l->index_size)
+		return 0;
+	l->index = arena_alloc(a, bigger * sizeof(*l->index));
+	if (!l->index)
+		return -ENOMEM;
+	memset(l->index, 0, bigger * sizeof(*l->index));
+	l->index_size = bigger;
+	for (size_t i = 0; i < l->n; i++)
+		*slot_of(l, l->items[i], strcspn(l->items[i], "=")) = (uint32_t)i + 1;
+	return 0;
+}
+
 /* Sets "NAME=VALUE", in the place of an earlier one of that name. */
 static int set(struct arena *a, struct env_list *l, size_t *cap, const char *item)
 {
-	size_t len = item ? strcspn(item, "=") : 0;
+	uint32_t *slot;
+	int r;
 
-	if (!item)
+	if (!item || grow_index(a, l) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < l->n; i++)
-		if (!strncmp(l->items[i], item, len + 1)) {
-			l->items[i] = item;
-			return 0;
-		}
-	return add(a, l, cap, item);
+	slot = slot_of(l, item, strcspn(item, "="));
+	if (*slot) {
+		l->items[*slot - 1] = item;
+		return 0;
+	}
+	r = add(a, l, cap, item);
+	if (r == 0)
+		*slot = (uint32_t)l->n;
+	return r;
 }
 
 static const char *lookup(const struct env_list *env, const char *name, size_t len)
@@ -188,6 +229,17 @@ static int read_entry(struct arena *a, const struct sources *s, const struct val
 			 value_key_at(from, 0) ? value_key_at(from, 0) : "valueFrom");
 }
 
+static int add_services(struct arena *a, const struct sources *s, struct env_list *l, size_t *cap)
+{
+	const char *const *items = NULL;
+	size_t n = 0;
+	int r = service_env(a, s, &items, &n);
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = declare(a, l, cap, items[i]);
+	return r;
+}
+
 int env_build(struct arena *a, const struct sources *s, const struct value *container, const struct image_config *image,
 	      struct env_list *ret, const char **ret_skipped, struct error *err)
 {
@@ -195,13 +247,15 @@ int env_build(struct arena *a, const struct sources *s, const struct value *cont
 	_cleanup_buf_ struct buf skipped = BUF_INIT;
 	struct env_list l = { 0 };
 	size_t cap = 0;
-	int r = add(a, &l, &cap, default_path);
+	int r = set(a, &l, &cap, default_path);
 
 	for (size_t i = 0; image->env[i] && r == 0; i++)
 		if (strchr(image->env[i], '='))
 			r = set(a, &l, &cap, arena_strdup(a, image->env[i]));
 	if (r == 0)
 		r = set(a, &l, &cap, arena_printf(a, "HOSTNAME=%s", s->hostname));
+	if (r == 0)
+		r = add_services(a, s, &l, &cap); /* what the container says of the same names replaces them */
 	for (size_t i = 0; i < value_len(sources) && r == 0; i++)
 		r = read_source(a, s, value_at(sources, i), &l, &cap, &skipped, err);
 	for (size_t i = 0; i < value_len(entries) && r == 0; i++) {

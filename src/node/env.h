@@ -11,12 +11,14 @@
 struct env_list {
 	const char **items;
 	size_t n;
-	const char **declared; /* those that the container's spec sets: what $(NAME) may name */
+	const char **declared; /* the services' and those that the container's spec sets: what $(NAME) may name */
 	size_t n_declared, declared_max;
+	uint32_t *index; /* while it is built: by name, one more than the place in items; 0: free */
+	size_t index_size;
 };
 
 /*
- * The environment, as NAME=VALUE in order: the image's, HOSTNAME, envFrom, then env, where later entries replace earlier
+ * The environment, as NAME=VALUE in order: the image's, HOSTNAME, the services', envFrom, then env, where later entries replace earlier
  * ones of the same name and $(NAME) stands for what is set before it. -EINVAL, -ENOENT with the reason for a source that
  * cannot be read (CreateContainerConfigError). -ENOMEM. Keys of envFrom that no variable may have are left out and
  * named in *ret_skipped, in `a`, as kubelet's event names them; NULL when there are none.

@@ -14,6 +14,8 @@ struct sources {
 	const struct object *pod;
 	/* The object of the kind, by its plural, in the pod's namespace; NULL when there is none. The caller owns it. */
 	struct object *(*find)(void *arg, const char *plural, const char *ns, const char *name);
+	/* All of the kind in a namespace, by name; NULL: there are none. 0 or a negative errno. */
+	int (*list)(void *arg, const char *plural, const char *ns, struct object_list *ret);
 	void *arg;
 	const char *pod_ip, *host_ip, *hostname;  /* "" while unknown */
 	int64_t now; /* real time, ns */

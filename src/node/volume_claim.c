@@ -25,7 +25,7 @@ static struct object *find_claim(struct arena *a, const struct sources *s, const
 
 	if (!claim)
 		(void)error_set(err, -ENOENT, "persistentvolumeclaim \"%s\" not found", name ? name : "");
-	else if (value_get(volume, "ephemeral") && strcmp(object_controller_uid(claim), object_uid(s->pod)) != 0)
+	else if (value_get(volume, "ephemeral") && !pv_is_of_pod(claim, s->pod))
 		(void)error_set(err, -EPERM, "PVC %s/%s was not created for pod %s/%s (pod is not owner)", ns, name, ns,
 				object_name(s->pod));
 	else if (object_is_deleting(claim) && access(link, F_OK) < 0)

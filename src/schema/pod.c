@@ -59,7 +59,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "containers", LIST_BY(&schema_container, "name"), REQUIRED | ALWAYS },
 	{ "dnsConfig", &pod_dns_config },
 	{ "dnsPolicy", ENUM("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"), 0, "ClusterFirst" },
-	{ "enableServiceLinks", BOOL, KEEP_ZERO | NOT_ACTED },
+	{ "enableServiceLinks", BOOL, KEEP_ZERO },
 	{ "ephemeralContainers", LIST_BY(&schema_ephemeral_container, "name"), NOT_ACTED },
 	{ "hostAliases", LIST_BY(&host_alias, "ip") },
 	{ "hostIPC", BOOL },

@@ -102,6 +102,120 @@ static void environment(void **state)
 	assert_non_null(strstr(error_text(&err), "spec.nothing"));
 }
 
+/* --- services --- */
+
+static const struct {
+	const char *ns, *name, *spec;
+} services[] = {
+	{ "default", "kubernetes", "{\"clusterIP\":\"10.96.0.1\",\"ports\":[{\"name\":\"https\",\"port\":443,\"protocol\":\"TCP\"}]}" },
+	{ "ns", "dns", "{\"clusterIP\":\"fd00::a\",\"ports\":[{\"name\":\"dns\",\"port\":53,\"protocol\":\"UDP\"},"
+		       "{\"name\":\"dns-tcp\",\"port\":53,\"protocol\":\"TCP\"}]}" },
+	{ "ns", "far", "{\"type\":\"ExternalName\",\"externalName\":\"example.org\"}" },
+	{ "ns", "headless", "{\"clusterIP\":\"None\",\"ports\":[{\"port\":80}]}" },
+	{ "ns", "my-web", "{\"clusterIP\":\"10.96.0.7\",\"ports\":[{\"port\":8080,\"protocol\":\"TCP\"}]}" },
+	{ "other", "else", "{\"clusterIP\":\"10.96.0.9\",\"ports\":[{\"port\":1}]}" },
+};
+
+static struct object *make_service(size_t i)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text), "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"%s\","
+		       "\"namespace\":\"%s\"},\"spec\":%s}", services[i].name, services[i].ns, services[i].spec);
+	return object_for_test(parse(a, text), 1);
+}
+
+static struct object *find_service(void *arg, const char *plural, const char *ns, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(services) && !strcmp(plural, "services"); i++)
+		if (!strcmp(services[i].ns, ns) && !strcmp(services[i].name, name))
+			return make_service(i);
+	return NULL;
+}
+
+static int list_services(void *arg, const char *plural, const char *ns, struct object_list *ret)
+{
+	assert_string_equal(plural, "services");
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+		_cleanup_object_ struct object *o = strcmp(services[i].ns, ns) ? NULL : make_service(i);
+
+		if (o)
+			assert_int_equal(object_list_add(ret, o), 0);
+	}
+	return 0;
+}
+
+#define MASTER(ip) \
+	"KUBERNETES_SERVICE_HOST=" ip, "KUBERNETES_SERVICE_PORT=443", "KUBERNETES_SERVICE_PORT_HTTPS=443", \
+		"KUBERNETES_PORT=tcp://" ip ":443", "KUBERNETES_PORT_443_TCP=tcp://" ip ":443", "KUBERNETES_PORT_443_TCP_PROTO=tcp", \
+		"KUBERNETES_PORT_443_TCP_PORT=443", "KUBERNETES_PORT_443_TCP_ADDR=" ip
+
+/* Builds the environment of a pod of that spec, with the services above, and compares what follows the PATH. */
+static void check_services(const char *spec, const char *const *want, size_t n)
+{
+	static const char *const image_env[] = { "MY_WEB_SERVICE_HOST=image", NULL };
+	const struct image_config image = { .entrypoint = none, .cmd = none, .env = image_env };
+	_cleanup_object_ struct object *pod = make_pod(spec);
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct sources sources = sources_of(pod);
+	const char *skipped = NULL;
+	struct env_list env;
+	const struct value *c = parse(a, "{\"env\":[{\"name\":\"MY_WEB_SERVICE_PORT\",\"value\":\"own\"},"
+		"{\"name\":\"URL\",\"value\":\"http://$(MY_WEB_SERVICE_HOST):$(MY_WEB_SERVICE_PORT)\"}]}");
+
+	sources.find = find_service;
+	sources.list = list_services;
+	assert_int_equal(env_build(a, &sources, c, &image, &env, &skipped, &err), 0);
+	for (size_t i = 0; i < n && i + 1 < env.n; i++)
+		assert_string_equal(env.items[i + 1], want[i]);
+	assert_int_equal(env.n, n + 1);
+}
+
+/* K8S:pkg/kubelet/envvars */
+static void services_in_the_environment(void **state)
+{
+	static const char *const all[] = {
+		"MY_WEB_SERVICE_HOST=10.96.0.7", "HOSTNAME=host", MASTER("10.96.0.1"), "DNS_SERVICE_HOST=fd00::a", "DNS_SERVICE_PORT=53",
+		"DNS_SERVICE_PORT_DNS=53", "DNS_SERVICE_PORT_DNS_TCP=53", "DNS_PORT=udp://[fd00::a]:53",
+		"DNS_PORT_53_UDP=udp://[fd00::a]:53", "DNS_PORT_53_UDP_PROTO=udp", "DNS_PORT_53_UDP_PORT=53",
+		"DNS_PORT_53_UDP_ADDR=fd00::a", "DNS_PORT_53_TCP=tcp://[fd00::a]:53", "DNS_PORT_53_TCP_PROTO=tcp",
+		"DNS_PORT_53_TCP_PORT=53", "DNS_PORT_53_TCP_ADDR=fd00::a", "MY_WEB_SERVICE_PORT=own",
+		"MY_WEB_PORT=tcp://10.96.0.7:8080", "MY_WEB_PORT_8080_TCP=tcp://10.96.0.7:8080", "MY_WEB_PORT_8080_TCP_PROTO=tcp",
+		"MY_WEB_PORT_8080_TCP_PORT=8080", "MY_WEB_PORT_8080_TCP_ADDR=10.96.0.7", "URL=http://10.96.0.7:own" };
+	static const char *const master_only[] = { "MY_WEB_SERVICE_HOST=image", "HOSTNAME=host", MASTER("10.96.0.1"),
+						   "MY_WEB_SERVICE_PORT=own", "URL=http://$(MY_WEB_SERVICE_HOST):own" };
+
+	check_services("{\"containers\":[],\"enableServiceLinks\":true}", all, ARRAY_SIZE(all));
+	check_services("{\"containers\":[],\"enableServiceLinks\":false}", master_only, ARRAY_SIZE(master_only));
+}
+
+/* Many names: each is found again, and the order is kept. */
+static void a_thousand_variables(void **state)
+{
+	enum { N = 1000 };
+	_cleanup_object_ struct object *pod = make_pod("{\"containers\":[]}");
+	const struct image_config image = { .entrypoint = none, .cmd = none, .env = none };
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct sources sources = sources_of(pod);
+	struct value *c = value_new_map(a), *list = value_set_list(a, c, "env");
+	const char *skipped = NULL;
+	struct env_list env;
+
+	for (int i = 0; i < 2 * N; i++) {
+		struct value *entry = value_append(a, list, value_new_map(a));
+
+		value_set(a, entry, "name", value_new_strf(a, "V%d", i % N));
+		value_set(a, entry, "value", value_new_strf(a, "%d", i));
+	}
+	assert_int_equal(env_build(a, &sources, c, &image, &env, &skipped, &err), 0);
+	assert_int_equal(env.n, N + 2);
+	for (int i = 0; i < N; i++)
+		assert_string_equal(env.items[i + 2], arena_printf(a, "V%d=%d", i, i + N));
+}
+
 static void command_lines(void **state)
 {
 	static const char *const entrypoint[] = { "entry", "$(A)", NULL }, *const cmd[] = { "cmd", NULL };
@@ -270,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expansion),	    cmocka_unit_test(environment),
+		cmocka_unit_test(services_in_the_environment), cmocka_unit_test(a_thousand_variables),
 		cmocka_unit_test(command_lines),    cmocka_unit_test(cgroup_formulas),
 		cmocka_unit_test(resolver_files),   cmocka_unit_test(hosts_files),
 		cmocka_unit_test(termination_messages), cmocka_unit_test(mounts_are_ordered),
