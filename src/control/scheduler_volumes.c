@@ -55,6 +55,9 @@ static const char *read_claim(const struct object *pod, const char *name, bool g
 		return arena_printf(a, "waiting for ephemeral volume controller to create the persistentvolumeclaim \"%s\"", name);
 	if (!c->claim)
 		return arena_printf(a, "persistentvolumeclaim \"%s\" not found", name);
+	if (generic && !pv_is_of_pod(c->claim, pod))
+		return arena_printf(a, "PVC %s/%s was not created for pod %s/%s (pod is not owner)", object_namespace(pod), name,
+				    object_namespace(pod), object_name(pod));
 	if (object_is_deleting(c->claim))
 		return arena_printf(a, "persistentvolumeclaim \"%s\" is being deleted", name);
 	v->n++;

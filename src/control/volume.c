@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The persistent volume controller: carries out what volume_decide.h decides. Keys are a claim's "NAMESPACE/NAME", a volume's
- * "/NAME", and EVERY for all claims that wait. One thread looks at one of them at a time, so two claims never get one
+ * "/NAME", EVERY for all claims that wait, and those of ephemeral.h. One thread looks at one of them at a time, so two claims never get one
  * volume; and what they were judged by is what the store checks.
  */
 #include <string.h>
 
 #include "base/clock.h"
 #include "control/controller.h"
+#include "control/ephemeral.h"
 #include "control/volume_decide.h"
 
 static const char every[] = "*";
@@ -320,6 +321,8 @@ static int64_t sync_key(struct controller *c, const char *key)
 {
 	if (!strcmp(key, every))
 		return add_waiting(c);
+	if (ephemeral_has_key(key))
+		return ephemeral_sync(c, key);
 	return *key == '/' ? sync_volume(c, key + 1) : sync_claim(c, key);
 }
 
@@ -347,6 +350,8 @@ static void notice_claim(struct controller *c, const struct cache_event *e)
 		add_volume_of(c, e->old);
 	if (e->now)
 		controller_add_object(c, e->now);
+	else
+		ephemeral_notice_gone(c, e->old);
 }
 
 static void notice_volume(struct controller *c, const struct cache_event *e)
@@ -387,6 +392,8 @@ static void notice_pod(struct controller *c, const struct cache_event *e)
 	_cleanup_arena_ struct arena *a = NULL;
 	char key[STORE_KEY_MAX + 1];
 
+	if (!e->old)
+		ephemeral_notice_pod(c, pod);
 	if (!cache_count(controller_cache(c), claims(), object_namespace(pod)) ||
 	    (e->old && e->now && object_same(e->old, e->now, "spec", "nodeName")))
 		return;

@@ -404,7 +404,7 @@ static const struct schema_field volume_fields[] = {
 	{ "csi", &csi_volume_source, NOT_ACTED },
 	{ "downwardAPI", &downward_api_volume_source },
 	{ "emptyDir", &empty_dir_volume_source },
-	{ "ephemeral", &ephemeral_volume_source, NOT_ACTED },
+	{ "ephemeral", &ephemeral_volume_source },
 	{ "fc", &schema_fc_volume_source, NOT_ACTED },
 	{ "flexVolume", &flex_volume_source, NOT_ACTED },
 	{ "flocker", &schema_flocker_volume_source, NOT_ACTED },

@@ -269,6 +269,11 @@ const char *pv_claim_name(struct arena *a, const struct object *pod, const struc
 	return arena_printf(a, "%s-%s", object_name(pod), value_str_or(value_get(volume, "name"), ""));
 }
 
+bool pv_is_of_pod(const struct object *claim, const struct object *pod)
+{
+	return !strcmp(object_controller_uid(claim), object_uid(pod));
+}
+
 bool pv_pod_uses(const struct object *pod, const struct object *claim)
 {
 	const struct value *list = object_path(pod, "spec", "volumes");
@@ -279,7 +284,8 @@ bool pv_pod_uses(const struct object *pod, const struct object *claim)
 	for (size_t i = 0; i < value_len(list); i++) {
 		const char *name = pv_claim_name(a, pod, value_at(list, i));
 
-		if (name && !strcmp(name, object_name(claim)))
+		if (name && !strcmp(name, object_name(claim)) &&
+		    (!value_get(value_at(list, i), "ephemeral") || pv_is_of_pod(claim, pod)))
 			return true;
 	}
 	return false;

@@ -64,6 +64,8 @@ const struct object *pv_best(const struct object *claim, const struct object_lis
 
 /* The name of the claim that a pod's volume is made of, in `a`; NULL: of none. */
 const char *pv_claim_name(struct arena *a, const struct object *pod, const struct value *volume);
+/* Whether the claim was made for an ephemeral volume of the pod: K8S:component-helpers/storage/ephemeral, VolumeIsForPod. */
+bool pv_is_of_pod(const struct object *claim, const struct object *pod);
 /* Whether the pod has a volume of that claim. */
 bool pv_pod_uses(const struct object *pod, const struct object *claim);
 
