@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "schema/check.h"
 #include "schema/pod_rules.h"
 
 #define APPARMOR "container.apparmor.security.beta.kubernetes.io/"
+#define SECCOMP "container.seccomp.security.alpha.kubernetes.io/"
 
 /* Init containers were annotations before 1.6; servers drop what is left of them. */
 static void drop_init_containers(struct value *v)
@@ -70,4 +74,72 @@ void pod_annotations_defaults(struct admit *ad, struct value *v)
 	annotations = value_path(v, "metadata", "annotations");
 	apparmor_fields(ad, annotations, value_path(v, "spec", "containers"));
 	apparmor_fields(ad, annotations, value_path(v, "spec", "initContainers"));
+}
+
+/* --- rules --- */
+
+static bool has_container(const struct value *spec, const char *name)
+{
+	static const char *const lists[] = { "initContainers", "containers", "ephemeralContainers" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		const struct value *list = value_get(spec, lists[i]);
+
+		for (size_t k = 0; k < value_len(list); k++)
+			if (text_is(value_at(list, k), "name", name))
+				return true;
+	}
+	return false;
+}
+
+static bool is_seccomp(const char *s)
+{
+	static const char local[] = "localhost/";
+
+	if (!strncmp(s, local, strlen(local)))
+		return !format_local_path(s + strlen(local), strlen(s + strlen(local)));
+	return !strcmp(s, "runtime/default") || !strcmp(s, "docker/default") || !strcmp(s, "unconfined");
+}
+
+static bool is_apparmor(const char *s)
+{
+	return !*s || !strcmp(s, "runtime/default") || !strcmp(s, "unconfined") || !strncmp(s, "localhost/", 10);
+}
+
+static bool is_int32(const char *s)
+{
+	char *end;
+	long n = strtol(s, &end, 10);
+
+	return *s && !*end && strspn(s, "+-0123456789") == strlen(s) && n >= INT32_MIN && n <= INT32_MAX &&
+	       (*s == '0' ? !s[1] : *s != '+');
+}
+
+/* K8S:ValidatePodSpecificAnnotations */
+void pod_annotations_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *list = value_path(v, "metadata", "annotations"), *spec = value_get(v, "spec");
+	const struct schema_path *annotations = AT(AT(at, "metadata"), "annotations");
+
+	for (size_t i = 0; i < value_len(list); i++) {
+		const char *key = value_key_at(list, i), *s = value_str_or(value_at(list, i), "");
+		const struct schema_path *item = AT_KEY(annotations, key);
+
+		if (!strncmp(key, APPARMOR, strlen(APPARMOR))) {
+			if (!has_container(spec, key + strlen(APPARMOR)))
+				report_error(ad, item, value_key_mark_at(list, i),
+					     "Invalid value: \"%.128s\": container not found", key + strlen(APPARMOR));
+			if (!is_apparmor(s))
+				report_invalid(ad, item, value_at(list, i), "invalid AppArmor profile name: \"%.128s\"", s);
+		} else if (!strcmp(key, "controller.kubernetes.io/pod-deletion-cost")) {
+			if (!is_int32(s))
+				report_invalid(ad, item, value_at(list, i), "must be a 32bit integer");
+		} else if (!strcmp(key, "seccomp.security.alpha.kubernetes.io/pod") ||
+			   !strncmp(key, SECCOMP, strlen(SECCOMP))) {
+			if (!is_seccomp(s))
+				report_invalid(ad, item, value_at(list, i), "must be a valid seccomp profile");
+		} else if (!strcmp(key, "kubernetes.io/config.mirror") && !value_len(value_get(spec, "nodeName"))) {
+			report_invalid(ad, item, value_at(list, i), "must set spec.nodeName if mirror pod annotation is set");
+		}
+	}
 }

@@ -19,24 +19,12 @@ static void check_request(struct admit *ad, const struct value *v, const struct 
 		report_error(ad, at, value_mark(v), "Invalid value: PEM block type must be CERTIFICATE REQUEST");
 }
 
-/* DOMAIN.WITH.DOTS/path[.path]: K8S:ValidateSignerName */
 static void check_signer(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
-	const char *s = value_str_or(v, ""), *slash = strchr(s, '/');
-	char *domain = slash ? arena_memdup(ad->arena, s, (size_t)(slash - s)) : NULL;
-
-	if (!*s)
-		return;
-	if (!strcmp(s, "kubernetes.io/legacy-unknown"))
+	if (!strcmp(value_str_or(v, ""), "kubernetes.io/legacy-unknown"))
 		report_invalid(ad, at, v, "the legacy signerName is not allowed via this API version");
-	else if (!slash || strchr(slash + 1, '/'))
-		report_invalid(ad, at, v, "must be a fully qualified domain and path of the form 'example.com/signer-name'");
-	else if (domain && (format_dns_subdomain(domain, strlen(domain)) || !strchr(domain, '.')))
-		report_invalid(ad, at, v, "%s",
-			       strchr(domain, '.') ? format_dns_subdomain(domain, strlen(domain)) :
-						     "should be a domain with at least two segments separated by dots");
-	else if (domain && format_dns_subdomain(slash + 1, strlen(slash + 1)))
-		report_invalid(ad, at, v, "%s", format_dns_subdomain(slash + 1, strlen(slash + 1)));
+	else
+		check_text(ad, v, at, format_signer_name);
 }
 
 void signing_request_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)

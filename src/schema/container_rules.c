@@ -13,123 +13,6 @@ void container_defaults(struct admit *ad, struct value *v)
 		value_set_str(ad->arena, v, "imagePullPolicy", image_pull_policy(value_str_or(value_get(v, "image"), "")));
 }
 
-/* --- environment --- */
-
-/* A name that comes twice is legal, the last one counts; it is a mistake more often than not. */
-void env_list_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	struct value *seen = value_len(v) > 1 ? value_new_map(ad->arena) : NULL;
-
-	for (size_t i = 0; seen && i < value_len(v); i++) {
-		const struct value *item = value_at(v, i);
-		const char *name = value_str_or(value_get(item, "name"), "");
-		_cleanup_buf_ struct buf ref = BUF_INIT;
-
-		if (!seen_before(ad, seen, value_get(item, "name")))
-			continue;
-		buf_printf(&ref, "$(%s)", name); /* A=$(A):more builds on the earlier one */
-		if (!strstr(value_str_or(value_get(item, "value"), ""), buf_str(&ref)))
-			report_warning(ad, AT_ITEM(at, i), value_mark(item), "hides previous definition of \"%s\"", name);
-	}
-}
-
-void env_var_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	if (value_get(v, "valueFrom") && value_len(value_get(v, "value")))
-		report_invalid(ad, AT(at, "valueFrom"), value_get(v, "valueFrom"),
-			       "may not be specified when `value` is not empty");
-}
-
-void env_var_source_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	if (value_len(v) == 0)
-		report_invalid(ad, at, v, "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or "
-			       "`secretKeyRef`");
-	else if (value_len(v) > 1)
-		report_invalid(ad, at, v, "may not have more than one field specified at a time");
-}
-
-void env_from_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	static const char *const sources[] = { "configMapRef", "secretRef", NULL };
-	size_t n = members_among(v, sources);
-
-	if (n == 0)
-		report_invalid(ad, at, v, "must specify one of: `configMapRef` or `secretRef`");
-	else if (n > 1)
-		report_invalid(ad, at, v, "may not have more than one field specified at a time");
-	for (const char *const *s = sources; *s; s++) {
-		const struct value *ref = value_get(v, *s);
-
-		if (ref && !value_len(value_get(ref, "name")))
-			report_required(ad, AT(AT(at, *s), "name"), ref, "%s", "");
-	}
-}
-
-/* "metadata.labels['key']": whether `path` is that for `list`, with a key between the quotes. */
-static bool is_subscript(const char *path, const char *list, const char **ret_key, size_t *ret_len)
-{
-	size_t n = strlen(list), len = strlen(path);
-
-	if (strncmp(path, list, n) != 0 || len < n + 4 || strncmp(path + n, "['", 2) != 0 ||
-	    strcmp(path + len - 2, "']") != 0)
-		return false;
-	*ret_key = path + n + 2;
-	*ret_len = len - n - 4;
-	return true;
-}
-
-/* Fields that a container's environment or a volume's file may show: core/validation's validEnv- and
- * validVolumeDownwardAPIFieldPathExpressions. */
-static void check_field_path(struct admit *ad, const struct value *path, const struct schema_path *at)
-{
-	static const char *const known[] = { "metadata.annotations", "metadata.labels", "metadata.name",
-					     "metadata.namespace", "metadata.uid", "spec.nodeName",
-					     "spec.serviceAccountName", "status.hostIP", "status.hostIPs",
-					     "status.podIP", "status.podIPs", NULL };
-	const char *s = value_str_or(path, "");
-	const char *key, *why;
-	size_t len;
-
-	for (size_t i = 0; known[i]; i++)
-		if (strcmp(s, known[i]) == 0)
-			return;
-	if (is_subscript(s, "metadata.labels", &key, &len) || is_subscript(s, "metadata.annotations", &key, &len)) {
-		key = arena_memdup(ad->arena, key, len);
-		why = key ? format_annotation_key(key, len) : NULL;
-		if (why)
-			report_invalid(ad, at, path, "%s", why);
-		return;
-	}
-	report_unsupported(ad, at, path, known);
-}
-
-void field_ref_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	const struct value *path = value_get(v, "fieldPath");
-	const struct value *version = value_get(v, "apiVersion");
-
-	if (value_len(path))
-		check_field_path(ad, path, AT(at, "fieldPath"));
-	if (strcmp(value_str_or(version, "v1"), "v1") != 0)
-		report_unsupported(ad, AT(at, "apiVersion"), version, NAMES("v1"));
-}
-
-void resource_ref_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	static const char *const known[] = { "limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu",
-					     "requests.ephemeral-storage", "requests.memory", NULL };
-	const struct value *resource = value_get(v, "resource");
-	const char *s = value_str_or(resource, "");
-
-	if (!*s || strncmp(s, "limits.hugepages-", 17) == 0 || strncmp(s, "requests.hugepages-", 19) == 0)
-		return;
-	for (size_t i = 0; known[i]; i++)
-		if (strcmp(s, known[i]) == 0)
-			return;
-	report_unsupported(ad, AT(at, "resource"), resource, known);
-}
-
 /* --- ports --- */
 
 void container_ports_check(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -169,11 +52,7 @@ void probe_check(struct admit *ad, const struct value *v, const struct schema_pa
 
 void lifecycle_handler_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
-	const struct value *seconds = value_path(v, "sleep", "seconds");
-
 	check_handler(ad, v, NAMES("exec", "httpGet", "tcpSocket", "sleep"), at);
-	if (value_int(seconds, 0) < 0)
-		report_invalid(ad, AT(AT(at, "sleep"), "seconds"), seconds, "must be greater than or equal to 0");
 }
 
 void restart_rule_check(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -185,44 +64,6 @@ void restart_rule_check(struct admit *ad, const struct value *v, const struct sc
 	else if (value_len(codes) > 255)
 		report_error(ad, AT(AT(at, "exitCodes"), "values"), value_mark(codes),
 			     "Too many: %zu: must have at most 255 items", value_len(codes));
-}
-
-/* --- mounts --- */
-
-void volume_mounts_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	struct value *seen = value_new_map(ad->arena);
-
-	for (size_t i = 0; i < value_len(v); i++) {
-		const struct value *mount = value_at(v, i);
-		const struct value *path = value_get(mount, "mountPath");
-
-		if (seen_before(ad, seen, path))
-			report_invalid(ad, AT(AT_ITEM(at, i), "mountPath"), path, "must be unique");
-		if (value_get(mount, "subPath") && value_get(mount, "subPathExpr"))
-			report_forbidden(ad, AT(AT_ITEM(at, i), "subPathExpr"), value_get(mount, "subPathExpr"),
-					 "may not be set together with subPath");
-	}
-}
-
-static void check_mounts_in_pod(struct admit *ad, const struct value *container, const struct value *volumes,
-				const struct schema_path *at)
-{
-	const struct value *mounts = value_get(container, "volumeMounts");
-	const struct value *privileged = value_path(container, "securityContext", "privileged");
-
-	for (size_t i = 0; i < value_len(mounts); i++) {
-		const struct value *mount = value_at(mounts, i);
-		const struct value *name = value_get(mount, "name");
-		const struct schema_path *item = AT_ITEM(AT(at, "volumeMounts"), i);
-
-		if (value_len(name) && !value_get(volumes, value_str_or(name, "")))
-			report_not_found(ad, AT(item, "name"), name, "no volume of the pod has this name");
-		if (strcmp(value_str_or(value_get(mount, "mountPropagation"), ""), "Bidirectional") == 0 &&
-		    !value_bool(privileged, false))
-			report_forbidden(ad, AT(item, "mountPropagation"), value_get(mount, "mountPropagation"),
-					 "Bidirectional is for privileged containers only");
-	}
 }
 
 /* --- a container in its pod --- */
@@ -253,8 +94,8 @@ static void check_probes(struct admit *ad, const struct value *container, const 
 			report_invalid(ad, AT(AT(at, once[i]), "successThreshold"), n, "must be 1");
 	}
 	if (grace)
-		report_forbidden(ad, AT(AT(at, "readinessProbe"), "terminationGracePeriodSeconds"), grace,
-				 "must not be set for readinessProbes");
+		report_invalid(ad, AT(AT(at, "readinessProbe"), "terminationGracePeriodSeconds"), grace,
+			       "must not be set for readinessProbes");
 }
 
 static void check_init_only(struct admit *ad, const struct value *container, const struct schema_path *at)
@@ -288,6 +129,80 @@ static void check_restart_policy(struct admit *ad, const struct value *container
 			     value_len(rules));
 }
 
+/* A pause before the end cannot be longer than the time that the end has. */
+static void check_hooks(struct admit *ad, const struct value *container, const struct value *pod_spec,
+			const struct schema_path *at)
+{
+	static const char *const hooks[] = { "postStart", "preStop" };
+	int64_t grace = value_int(value_get(pod_spec, "terminationGracePeriodSeconds"), 30);
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		const struct value *seconds = value_path(container, "lifecycle", hooks[i], "sleep", "seconds");
+
+		if (value_int(seconds, 0) < 0 || (grace >= 0 && value_int(seconds, 0) > grace))
+			report_invalid(ad, AT(AT(AT(AT(at, "lifecycle"), hooks[i]), "sleep"), "seconds"), seconds,
+				       "must be non-negative and less than terminationGracePeriodSeconds (%lld)",
+				       (long long)grace);
+	}
+}
+
+static void check_resize_policy(struct admit *ad, const struct value *container, enum container_kind kind,
+				const struct value *pod_spec, const struct schema_path *at)
+{
+	const struct value *policies = value_get(container, "resizePolicy");
+	struct value *seen = value_len(policies) ? value_new_map(ad->arena) : NULL;
+
+	for (size_t i = 0; seen && i < value_len(policies); i++) {
+		const struct value *policy = value_get(value_at(policies, i), "restartPolicy");
+		const struct schema_path *item = AT_ITEM(AT(at, "resizePolicy"), i);
+
+		if (seen_before(ad, seen, value_get(value_at(policies, i), "resourceName")))
+			report_duplicate(ad, item, value_get(value_at(policies, i), "resourceName"));
+		if (strcmp(value_str_or(policy, ""), "RestartContainer") != 0)
+			continue;
+		if (strcmp(value_str_or(value_get(pod_spec, "restartPolicy"), ""), "Never") == 0)
+			report_invalid(ad, AT(item, "restartPolicy"), policy,
+				       "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
+		else if (kind == CONTAINER_INIT)
+			report_invalid(ad, AT(item, "restartPolicy"), policy,
+				       "must not be set to 'RestartContainer' for non-sidecar initContainers");
+	}
+}
+
+static bool has_claim(const struct value *pod_spec, const char *name)
+{
+	const struct value *claims = value_get(pod_spec, "resourceClaims");
+
+	for (size_t i = 0; i < value_len(claims); i++)
+		if (strcmp(value_str_or(value_get(value_at(claims, i), "name"), ""), name) == 0)
+			return true;
+	return false;
+}
+
+/* A claim is used as a whole, or by its requests: each once. */
+static void check_claims(struct admit *ad, const struct value *container, const struct value *pod_spec,
+			 const struct schema_path *at)
+{
+	const struct value *claims = value_path(container, "resources", "claims");
+	struct value *whole = value_len(claims) ? value_new_map(ad->arena) : NULL, *parts = value_new_map(ad->arena);
+
+	for (size_t i = 0; whole && i < value_len(claims); i++) {
+		const struct value *name = value_get(value_at(claims, i), "name");
+		const char *request = value_str_or(value_get(value_at(claims, i), "request"), "");
+		const struct schema_path *item = AT_ITEM(AT(AT(at, "resources"), "claims"), i);
+		struct value *key = value_new_strf(ad->arena, "%s/%s", value_str_or(name, ""), request);
+
+		if (!value_len(name))
+			continue;
+		if (value_get(whole, value_str_or(name, "")) || (!*request && value_get(parts, value_str_or(name, ""))) ||
+		    seen_before(ad, parts, key))
+			report_duplicate(ad, item, name);
+		(void)seen_before(ad, *request ? parts : whole, name);
+		if (!has_claim(pod_spec, value_str_or(name, "")))
+			report_not_found(ad, item, name, "must be one of the names in pod.spec.resourceClaims");
+	}
+}
+
 void container_check_in_pod(struct admit *ad, const struct value *container, enum container_kind kind,
 			    const struct value *pod_spec, const struct value *volumes, const struct schema_path *at)
 {
@@ -295,7 +210,10 @@ void container_check_in_pod(struct admit *ad, const struct value *container, enu
 
 	if (!value_len(value_get(container, "image")))
 		report_required(ad, AT(at, "image"), container, "%s", "");
-	check_mounts_in_pod(ad, container, volumes, at);
+	container_mounts_check(ad, container, volumes, at);
+	check_hooks(ad, container, pod_spec, at);
+	check_resize_policy(ad, container, kind, pod_spec, at);
+	check_claims(ad, container, pod_spec, at);
 	check_restart_policy(ad, container, kind, at);
 	check_probes(ad, container, at);
 	if (kind == CONTAINER_INIT)
@@ -303,7 +221,7 @@ void container_check_in_pod(struct admit *ad, const struct value *container, enu
 	if (strcmp(value_str_or(value_get(security, "procMount"), ""), "Unmasked") == 0 &&
 	    value_bool(value_get(pod_spec, "hostUsers"), true))
 		report_invalid(ad, AT(AT(at, "securityContext"), "procMount"), value_get(security, "procMount"),
-			       "`hostUsers` must be false if `procMount` is `Unmasked`");
+			       "`hostUsers` must be false to use `Unmasked`");
 	if (value_bool(value_get(pod_spec, "hostNetwork"), false))
 		check_host_ports(ad, container, at);
 }

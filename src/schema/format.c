@@ -192,7 +192,7 @@ const char *format_local_nonreserved_path(const char *s, size_t len)
 	const char *why = format_local_path(s, len);
 
 	if (!why && len >= 2 && s[0] == '.' && s[1] == '.')
-		why = "must not begin with '..'";
+		why = "must not start with '..'";
 	return why;
 }
 

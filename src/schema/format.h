@@ -70,6 +70,10 @@ const char *format_csi_driver(const char *s, size_t len);
 const char *format_fqdn(const char *s, size_t len);
 /* DOMAIN/PATH */
 const char *format_domain_path(const char *s, size_t len);
+/* DOMAIN.WITH.DOTS/path[.path]: who signs certificates. */
+const char *format_signer_name(const char *s, size_t len);
+/* A search domain of a resolver: a subdomain whose labels may begin with underscores, ".", and a final dot. */
+const char *format_search_domain(const char *s, size_t len);
 /* 4 or 6; 0 for what is no address. */
 int format_ip_family(const char *s);
 /* The address, the bits of its prefix, and how many its family has (32 or 128); false for what is no network. */

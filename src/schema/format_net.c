@@ -228,3 +228,41 @@ const char *format_domain_path(const char *s, size_t len)
 			return "Invalid path (e.g. 'www.my.com/path')";
 	return NULL;
 }
+
+const char *format_signer_name(const char *s, size_t len)
+{
+	const char *slash = memchr(s, '/', len);
+	size_t n = slash ? (size_t)(slash - s) : 0;
+	char domain[254];
+	const char *why;
+
+	if (!slash || memchr(slash + 1, '/', len - n - 1))
+		return "must be a fully qualified domain and path of the form 'example.com/signer-name'";
+	if (n >= sizeof(domain))
+		return "must be no more than 253 bytes before the '/'";
+	memcpy(domain, s, n);
+	domain[n] = 0;
+	why = format_dns_subdomain(domain, n);
+	if (why)
+		return why;
+	if (!strchr(domain, '.'))
+		return "should be a domain with at least two segments separated by dots";
+	return format_dns_subdomain(slash + 1, len - n - 1);
+}
+
+const char *format_search_domain(const char *s, size_t len)
+{
+	static const char why[] = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', "
+				  "'_' or '.', and must start and end with an alphanumeric character or '_'";
+	char plain[254];
+
+	if (len == 1 && *s == '.')
+		return NULL;
+	len -= len && s[len - 1] == '.';
+	if (!len || len >= sizeof(plain))
+		return len ? "must be no more than 253 bytes" : why;
+	for (size_t i = 0; i < len; i++)
+		plain[i] = s[i] == '_' ? 'x' : s[i];
+	plain[len] = 0;
+	return format_dns_subdomain(plain, len) ? why : NULL;
+}

@@ -41,7 +41,7 @@ static const struct schema_field cinder_persistent_volume_source_fields[] = {
 	{ "volumeID", STRING, REQUIRED | ALWAYS },
 };
 static const struct schema_type cinder_persistent_volume_source =
-	STRUCT("CinderPersistentVolumeSource", cinder_persistent_volume_source_fields);
+	STRUCT("CinderPersistentVolumeSource", cinder_persistent_volume_source_fields, .check = cinder_persistent_check);
 
 static const struct schema_field csi_persistent_volume_source_fields[] = {
 	{ "controllerExpandSecretRef", &csi_secret_reference },
@@ -91,7 +91,7 @@ static const struct schema_field iscsi_persistent_volume_source_fields[] = {
 	{ "targetPortal", STRING, REQUIRED | ALWAYS },
 };
 static const struct schema_type iscsi_persistent_volume_source =
-	STRUCT("ISCSIPersistentVolumeSource", iscsi_persistent_volume_source_fields, .check = iscsi_check);
+	STRUCT("ISCSIPersistentVolumeSource", iscsi_persistent_volume_source_fields, .check = iscsi_persistent_check);
 
 static const struct schema_field local_volume_source_fields[] = {
 	{ "fsType", STRING, KEEP_ZERO },
@@ -140,7 +140,8 @@ static const struct schema_field storage_os_persistent_volume_source_fields[] = 
 	{ "volumeNamespace", STRING },
 };
 static const struct schema_type storage_os_persistent_volume_source =
-	STRUCT("StorageOSPersistentVolumeSource", storage_os_persistent_volume_source_fields, .check = storage_os_check);
+	STRUCT("StorageOSPersistentVolumeSource", storage_os_persistent_volume_source_fields,
+	       .check = storage_os_persistent_check);
 
 static const struct schema_field persistent_volume_spec_fields[] = {
 	{ "accessModes", LIST(STRING) },

@@ -22,6 +22,13 @@ void claim_check_update(struct admit *ad, const struct value *old, const struct 
 void absolute_path_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void disk_partition_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void iscsi_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void iscsi_name_check(struct admit *ad, const struct value *volume, const struct schema_path *at);
+void cinder_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void csi_source_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+/* Of a PersistentVolume: its secrets have a namespace. */
+void iscsi_persistent_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void cinder_persistent_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void storage_os_persistent_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void fc_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void flocker_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void quobyte_check(struct admit *ad, const struct value *v, const struct schema_path *at);

@@ -10,12 +10,13 @@ static const struct schema_field pod_dns_config_option_fields[] = {
 	{ "name", STRING },
 	{ "value", STRING, KEEP_ZERO },
 };
-static const struct schema_type pod_dns_config_option = STRUCT("PodDNSConfigOption", pod_dns_config_option_fields);
+static const struct schema_type pod_dns_config_option =
+	STRUCT("PodDNSConfigOption", pod_dns_config_option_fields, .check = dns_option_check);
 
 static const struct schema_field pod_dns_config_fields[] = {
-	{ "nameservers", LIST(STRING) },
+	{ "nameservers", LIST(FORMAT(format_ip)) },
 	{ "options", LIST(&pod_dns_config_option) },
-	{ "searches", LIST(STRING) },
+	{ "searches", LIST(FORMAT(format_search_domain)) },
 };
 static const struct schema_type pod_dns_config = STRUCT("PodDNSConfig", pod_dns_config_fields);
 
@@ -37,10 +38,11 @@ static const struct schema_type pod_readiness_gate = STRUCT("PodReadinessGate", 
 
 static const struct schema_field pod_resource_claim_fields[] = {
 	{ "name", FORMAT(format_dns_label), REQUIRED | ALWAYS },
-	{ "resourceClaimName", STRING, KEEP_ZERO },
-	{ "resourceClaimTemplateName", STRING, KEEP_ZERO },
+	{ "resourceClaimName", FORMAT(format_dns_subdomain), KEEP_ZERO },
+	{ "resourceClaimTemplateName", FORMAT(format_dns_subdomain), KEEP_ZERO },
 };
-static const struct schema_type pod_resource_claim = STRUCT("PodResourceClaim", pod_resource_claim_fields);
+static const struct schema_type pod_resource_claim =
+	STRUCT("PodResourceClaim", pod_resource_claim_fields, .check = resource_claim_ref_check);
 
 static const struct schema_field pod_scheduling_gate_fields[] = {
 	{ "name", FORMAT(format_qualified_name), REQUIRED | ALWAYS },
@@ -79,7 +81,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "priorityClassName", FORMAT(format_dns_subdomain) },
 	{ "readinessGates", LIST(&pod_readiness_gate) },
 	{ "resourceClaims", LIST_BY(&pod_resource_claim, "name"), NOT_ACTED },
-	{ "resources", &schema_resource_requirements, NOT_ACTED },
+	{ "resources", &schema_pod_resource_requirements, NOT_ACTED },
 	{ "restartPolicy", ENUM("Always", "Never", "OnFailure"), 0, "Always" },
 	{ "runtimeClassName", FORMAT(format_dns_subdomain), KEEP_ZERO | NOT_ACTED },
 	{ "schedulerName", FORMAT(format_dns_subdomain), 0, "default-scheduler" },
@@ -114,4 +116,5 @@ static const struct schema_field pod_template_spec_fields[] = {
 	{ "spec", &pod_spec, ALWAYS },
 };
 const struct schema_type schema_pod_template_spec =
-	STRUCT("PodTemplateSpec", pod_template_spec_fields, .defaults = pod_template_defaults);
+	STRUCT("PodTemplateSpec", pod_template_spec_fields, .defaults = pod_template_defaults,
+	       .check = pod_annotations_check);

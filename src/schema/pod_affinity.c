@@ -28,9 +28,12 @@ static const struct schema_type preferred_scheduling_term =
 	STRUCT("PreferredSchedulingTerm", preferred_scheduling_term_fields);
 
 static const struct schema_field node_selector_fields[] = {
-	{ "nodeSelectorTerms", LIST(&node_selector_term), REQUIRED | ALWAYS },
+	{ "nodeSelectorTerms",
+	  TYPE(.form = SCHEMA_LIST, .elem = &node_selector_term, .required = "must have at least one node selector term"),
+	  REQUIRED | ALWAYS },
 };
-const struct schema_type schema_node_selector = STRUCT("NodeSelector", node_selector_fields);
+const struct schema_type schema_node_selector =
+	STRUCT("NodeSelector", node_selector_fields, .check = node_selector_check);
 
 static const struct schema_field node_affinity_fields[] = {
 	{ "preferredDuringSchedulingIgnoredDuringExecution", LIST(&preferred_scheduling_term) },
@@ -44,7 +47,8 @@ static const struct schema_field pod_affinity_term_fields[] = {
 	{ "mismatchLabelKeys", LIST(FORMAT(format_qualified_name)) },
 	{ "namespaceSelector", &schema_label_selector },
 	{ "namespaces", LIST(FORMAT(format_dns_label)) },
-	{ "topologyKey", FORMAT(format_qualified_name), REQUIRED | ALWAYS },
+	{ "topologyKey",
+	  TYPE(.form = SCHEMA_STRING, .format = format_qualified_name, .required = "can not be empty"), REQUIRED | ALWAYS },
 };
 static const struct schema_type pod_affinity_term =
 	STRUCT("PodAffinityTerm", pod_affinity_term_fields, .check = affinity_term_check);
@@ -78,7 +82,7 @@ const struct schema_type schema_affinity = STRUCT("Affinity", affinity_fields);
 static const struct schema_field toleration_fields[] = {
 	{ "effect", ENUM("NoExecute", "NoSchedule", "PreferNoSchedule") },
 	{ "key", FORMAT(format_qualified_name) },
-	{ "operator", ENUM("Equal", "Exists", "Gt", "Lt") },
+	{ "operator", ENUM("Equal", "Exists") },
 	{ "tolerationSeconds", INT64, KEEP_ZERO },
 	{ "value", STRING },
 };
@@ -87,11 +91,11 @@ const struct schema_type schema_toleration = STRUCT("Toleration", toleration_fie
 static const struct schema_field topology_spread_constraint_fields[] = {
 	{ "labelSelector", &schema_label_selector },
 	{ "matchLabelKeys", LIST(FORMAT(format_qualified_name)) },
-	{ "maxSkew", INT32_RANGE(1, INT32_MAX), REQUIRED | ALWAYS },
-	{ "minDomains", INT32_RANGE(1, INT32_MAX), KEEP_ZERO },
+	{ "maxSkew", INT32, ALWAYS },
+	{ "minDomains", INT32, KEEP_ZERO },
 	{ "nodeAffinityPolicy", ENUM("Honor", "Ignore"), KEEP_ZERO },
 	{ "nodeTaintsPolicy", ENUM("Honor", "Ignore"), KEEP_ZERO },
-	{ "topologyKey", FORMAT(format_qualified_name), REQUIRED | ALWAYS },
+	{ "topologyKey", TYPE(.form = SCHEMA_STRING, .required = "can not be empty"), REQUIRED | ALWAYS },
 	{ "whenUnsatisfiable", ENUM("DoNotSchedule", "ScheduleAnyway"), REQUIRED | ALWAYS },
 };
 const struct schema_type schema_topology_spread_constraint =

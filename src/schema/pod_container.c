@@ -7,7 +7,7 @@
 
 static const struct schema_field config_map_key_selector_fields[] = {
 	{ "key", FORMAT(format_config_key), REQUIRED | ALWAYS },
-	{ "name", STRING, REQUIRED },
+	{ "name", FORMAT(format_dns_subdomain), REQUIRED },
 	{ "optional", BOOL, KEEP_ZERO },
 };
 static const struct schema_type config_map_key_selector =
@@ -21,10 +21,10 @@ const struct schema_type schema_object_field_selector =
 	STRUCT("ObjectFieldSelector", object_field_selector_fields, .check = field_ref_check);
 
 static const struct schema_field file_key_selector_fields[] = {
-	{ "key", STRING, REQUIRED | ALWAYS },
+	{ "key", FORMAT(format_env_name), REQUIRED | ALWAYS },
 	{ "optional", BOOL, KEEP_ZERO, "false" },
-	{ "path", STRING, REQUIRED | ALWAYS },
-	{ "volumeName", STRING, REQUIRED | ALWAYS },
+	{ "path", FORMAT(format_no_dotdot), REQUIRED | ALWAYS },
+	{ "volumeName", FORMAT(format_dns_label), REQUIRED | ALWAYS },
 };
 static const struct schema_type file_key_selector = STRUCT("FileKeySelector", file_key_selector_fields);
 
@@ -38,7 +38,7 @@ const struct schema_type schema_resource_field_selector =
 
 static const struct schema_field secret_key_selector_fields[] = {
 	{ "key", FORMAT(format_config_key), REQUIRED | ALWAYS },
-	{ "name", STRING, REQUIRED },
+	{ "name", FORMAT(format_dns_subdomain), REQUIRED },
 	{ "optional", BOOL, KEEP_ZERO },
 };
 static const struct schema_type secret_key_selector = STRUCT("SecretKeySelector", secret_key_selector_fields);
@@ -180,6 +180,8 @@ static const struct schema_field resource_requirements_fields[] = {
 };
 const struct schema_type schema_resource_requirements =
 	STRUCT("ResourceRequirements", resource_requirements_fields, .check = resource_requirements_check);
+const struct schema_type schema_pod_resource_requirements =
+	STRUCT("ResourceRequirements", resource_requirements_fields);
 
 static const struct schema_field container_restart_rule_on_exit_codes_fields[] = {
 	{ "operator", ENUM("In", "NotIn"), REQUIRED },
@@ -210,7 +212,7 @@ static const struct schema_field volume_mount_fields[] = {
 	{ "subPath", FORMAT(format_local_path) },
 	{ "subPathExpr", FORMAT(format_local_path) },
 };
-static const struct schema_type volume_mount = STRUCT("VolumeMount", volume_mount_fields);
+static const struct schema_type volume_mount = STRUCT("VolumeMount", volume_mount_fields, .check = volume_mount_check);
 
 static const struct schema_type env_list = {
 	.form = SCHEMA_LIST, .elem = &env_var, .keys = NAMES("name"), .check = env_list_check

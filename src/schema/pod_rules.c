@@ -3,16 +3,13 @@
 
 #include <string.h>
 
-#include "schema/format.h"
+#include "schema/check.h"
 #include "schema/meta_rules.h"
 #include "schema/resources.h"
 #include "schema/table.h"
 
 enum {
 	TOLERATION_SECONDS = 300, /* defaulttolerationseconds: how long a pod stays on a node that is gone */
-	DNS_NAMESERVERS_MAX = 3,
-	DNS_SEARCHES_MAX = 32,
-	HOSTNAME_MAX = 64,
 };
 
 /* --- defaults --- */
@@ -137,12 +134,13 @@ static void check_names(struct admit *ad, const struct value *containers, struct
 	}
 }
 
-/* One host port can be given once in a pod: by protocol, address and number. */
-static void check_host_ports(struct admit *ad, const struct value *containers, const struct schema_path *at)
+/* One host port can be given once among those containers: by protocol, address and number. */
+static void check_host_ports(struct admit *ad, const struct value *containers, size_t from, size_t to,
+			     const struct schema_path *at)
 {
 	struct value *seen = value_new_map(ad->arena);
 
-	for (size_t i = 0; i < value_len(containers); i++) {
+	for (size_t i = from; i < to; i++) {
 		const struct value *ports = value_get(value_at(containers, i), "ports");
 
 		for (size_t k = 0; k < value_len(ports); k++) {
@@ -183,41 +181,6 @@ static void check_host_users(struct admit *ad, const struct value *spec, const s
 	}
 }
 
-static void check_dns(struct admit *ad, const struct value *spec, const struct schema_path *at)
-{
-	const struct value *policy = value_get(spec, "dnsPolicy");
-	const struct value *config = value_get(spec, "dnsConfig");
-	const struct value *servers = value_get(config, "nameservers");
-	const struct value *searches = value_get(config, "searches");
-	bool none = strcmp(value_str_or(policy, ""), "None") == 0;
-
-	if (none && !config)
-		report_required(ad, AT(at, "dnsConfig"), policy, "must provide `dnsConfig` when `dnsPolicy` is None");
-	else if (none && !value_len(servers))
-		report_required(ad, AT(AT(at, "dnsConfig"), "nameservers"), config,
-				"must provide at least one DNS nameserver when `dnsPolicy` is None");
-	if (value_len(servers) > DNS_NAMESERVERS_MAX)
-		report_invalid(ad, AT(AT(at, "dnsConfig"), "nameservers"), servers, "must not have more than %d nameservers",
-			       DNS_NAMESERVERS_MAX);
-	if (value_len(searches) > DNS_SEARCHES_MAX)
-		report_invalid(ad, AT(AT(at, "dnsConfig"), "searches"), searches,
-			       "must not have more than %d search paths", DNS_SEARCHES_MAX);
-}
-
-static void check_hostname(struct admit *ad, const struct value *spec, const struct schema_path *at)
-{
-	const struct value *name = value_get(spec, "hostnameOverride");
-
-	if (!name)
-		return;
-	if (value_bool(value_get(spec, "setHostnameAsFQDN"), false))
-		report_forbidden(ad, AT(at, "hostnameOverride"), name, "may not be specified when setHostnameAsFQDN is true");
-	if (value_bool(value_get(spec, "hostNetwork"), false))
-		report_forbidden(ad, AT(at, "hostnameOverride"), name, "may not be specified when hostNetwork is true");
-	if (value_len(name) > HOSTNAME_MAX)
-		report_too_long(ad, AT(at, "hostnameOverride"), name, "may not be more than %d bytes", HOSTNAME_MAX);
-}
-
 static void check_spread(struct admit *ad, const struct value *constraints, const struct schema_path *at)
 {
 	struct value *seen = value_new_map(ad->arena);
@@ -244,7 +207,7 @@ static void check_namespaces(struct admit *ad, const struct value *spec, const s
 
 	if (value_bool(share, false) && value_bool(value_get(spec, "hostPID"), false))
 		report_invalid(ad, AT(at, "shareProcessNamespace"), share,
-			       "shareProcessNamespace and hostPID cannot both be true");
+			       "ShareProcessNamespace and HostPID cannot both be enabled");
 	if (value_get(spec, "schedulingGates") && value_get(spec, "nodeName"))
 		report_forbidden(ad, AT(at, "nodeName"), value_get(spec, "nodeName"),
 				 "cannot be set until all schedulingGates have been cleared");
@@ -253,31 +216,82 @@ static void check_namespaces(struct admit *ad, const struct value *spec, const s
 			       "must be >= 0; negative values are invalid and will be treated as 1");
 }
 
+void resource_claim_ref_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	bool claim = value_get(v, "resourceClaimName"), template = value_get(v, "resourceClaimTemplateName");
+
+	if (claim && template)
+		report_invalid(ad, at, v,
+			       "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified");
+	else if (!claim && !template)
+		report_invalid(ad, at, v, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`");
+}
+
+/* A variable that is read from a file is read from a directory of the pod's own. */
+static void check_file_refs(struct admit *ad, const struct value *spec, const struct value *containers,
+			    const struct schema_path *at)
+{
+	const struct value *volumes = value_get(spec, "volumes");
+
+	for (size_t i = 0; i < value_len(containers); i++) {
+		const struct value *env = value_get(value_at(containers, i), "env");
+
+		for (size_t k = 0; k < value_len(env); k++) {
+			const struct value *name = value_path(value_at(env, k), "valueFrom", "fileKeyRef", "volumeName");
+			const struct schema_path *item = AT_ITEM(AT(AT_ITEM(at, i), "env"), k);
+			const struct schema_path *path = AT(AT(AT(item, "valueFrom"), "fileKeyRef"), "volumeName");
+			const struct value *volume = NULL;
+
+			for (size_t n = 0; value_len(name) && !volume && n < value_len(volumes); n++)
+				if (same_value(value_get(value_at(volumes, n), "name"), name))
+					volume = value_at(volumes, n);
+			if (value_len(name) && !volume)
+				report_not_found(ad, path, name, "no volume of the pod has this name");
+			else if (volume && !value_get(volume, "emptyDir"))
+				report_invalid(ad, path, name, "referenced volume must be of type emptyDir");
+		}
+	}
+}
+
+/* The names of a pod's volumes: true where one can be a block device. */
+static struct value *volume_names(struct admit *ad, const struct value *volumes)
+{
+	struct value *names = value_new_map(ad->arena);
+
+	for (size_t i = 0; i < value_len(volumes); i++) {
+		const struct value *volume = value_at(volumes, i);
+
+		value_set_bool(ad->arena, names, text_of(volume, "name"),
+			       value_get(volume, "persistentVolumeClaim") || value_get(volume, "ephemeral"));
+	}
+	for (size_t i = 0; i < value_len(ad->claims); i++)
+		value_set_bool(ad->arena, names, text_of(value_get(value_at(ad->claims, i), "metadata"), "name"), true);
+	return names;
+}
+
 static void check_containers(struct admit *ad, const struct value *spec, const struct schema_path *at)
 {
 	const struct value *main = value_get(spec, "containers");
 	const struct value *init = value_get(spec, "initContainers");
-	const struct value *volumes = value_get(spec, "volumes");
-	struct value *names = value_new_map(ad->arena);
-	struct value *volume_names = value_new_map(ad->arena);
+	struct value *names = value_new_map(ad->arena), *volumes = volume_names(ad, value_get(spec, "volumes"));
 
-	for (size_t i = 0; i < value_len(volumes); i++)
-		(void)seen_before(ad, volume_names, value_get(value_at(volumes, i), "name"));
-	for (size_t i = 0; i < value_len(ad->claims); i++)
-		(void)seen_before(ad, volume_names, value_path(value_at(ad->claims, i), "metadata", "name"));
 	check_names(ad, main, names, AT(at, "containers"));
 	check_names(ad, init, names, AT(at, "initContainers"));
 	for (size_t i = 0; i < value_len(main); i++)
-		container_check_in_pod(ad, value_at(main, i), CONTAINER_MAIN, spec, volume_names,
+		container_check_in_pod(ad, value_at(main, i), CONTAINER_MAIN, spec, volumes,
 				       AT_ITEM(AT(at, "containers"), i));
 	for (size_t i = 0; i < value_len(init); i++) {
 		const struct value *c = value_at(init, i);
 		bool sidecar = strcmp(value_str_or(value_get(c, "restartPolicy"), ""), "Always") == 0;
 
-		container_check_in_pod(ad, c, sidecar ? CONTAINER_SIDECAR : CONTAINER_INIT, spec, volume_names,
+		container_check_in_pod(ad, c, sidecar ? CONTAINER_SIDECAR : CONTAINER_INIT, spec, volumes,
 				       AT_ITEM(AT(at, "initContainers"), i));
 	}
-	check_host_ports(ad, main, AT(at, "containers"));
+	check_host_ports(ad, main, 0, value_len(main), AT(at, "containers"));
+	for (size_t i = 0; i < value_len(init); i++)
+		check_host_ports(ad, init, i, i + 1, AT(at, "initContainers"));
+	check_file_refs(ad, spec, main, AT(at, "containers"));
+	check_file_refs(ad, spec, init, AT(at, "initContainers"));
 	if (value_get(spec, "ephemeralContainers"))
 		report_forbidden(ad, AT(at, "ephemeralContainers"), value_get(spec, "ephemeralContainers"),
 				 "cannot be set on create");
@@ -286,16 +300,34 @@ static void check_containers(struct admit *ad, const struct value *spec, const s
 void pod_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	check_containers(ad, v, at);
-	check_dns(ad, v, at);
 	check_host_users(ad, v, at);
-	check_hostname(ad, v, at);
 	check_namespaces(ad, v, at);
+	pod_settings_check(ad, v, at);
+	unique_check(ad, value_get(v, "schedulingGates"), "name", AT(at, "schedulingGates"));
+	unique_check(ad, value_get(v, "resourceClaims"), "name", AT(at, "resourceClaims"));
+	pod_resources_check(ad, v, at);
+	pod_os_check(ad, v, at);
+	pod_host_process_check(ad, v, at);
 	check_spread(ad, value_get(v, "topologySpreadConstraints"), AT(at, "topologySpreadConstraints"));
+}
+
+/* A volume of an image may be left open in a template, for another to fill in; a pod's may not. */
+static void check_image_volumes(struct admit *ad, const struct value *volumes, const struct schema_path *at)
+{
+	for (size_t i = 0; i < value_len(volumes); i++) {
+		const struct value *image = value_get(value_at(volumes, i), "image");
+
+		if (image)
+			check_required(ad, image, AT(AT_ITEM(at, i), "image"), "reference", "");
+	}
 }
 
 void pod_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	const struct value *name = value_path(v, "metadata", "name");
+
+	pod_annotations_check(ad, v, at);
+	check_image_volumes(ad, value_path(v, "spec", "volumes"), AT(AT(at, "spec"), "volumes"));
 
 	if (value_len(name) && format_dns_label(value_str_or(name, ""), value_len(name)) &&
 	    !format_dns_subdomain(value_str_or(name, ""), value_len(name)))

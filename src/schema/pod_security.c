@@ -10,7 +10,7 @@ static const struct schema_field app_armor_profile_fields[] = {
 	{ "type", ENUM("Localhost", "RuntimeDefault", "Unconfined"), REQUIRED | ALWAYS },
 };
 static const struct schema_type app_armor_profile =
-	STRUCT("AppArmorProfile", app_armor_profile_fields, .check = profile_check);
+	STRUCT("AppArmorProfile", app_armor_profile_fields, .check = app_armor_profile_check);
 
 static const struct schema_field capabilities_fields[] = {
 	{ "add", LIST(STRING) },
@@ -31,7 +31,7 @@ static const struct schema_field seccomp_profile_fields[] = {
 	{ "type", ENUM("Localhost", "RuntimeDefault", "Unconfined"), REQUIRED | ALWAYS },
 };
 static const struct schema_type seccomp_profile =
-	STRUCT("SeccompProfile", seccomp_profile_fields, .check = profile_check);
+	STRUCT("SeccompProfile", seccomp_profile_fields, .check = seccomp_profile_check);
 
 static const struct schema_field windows_security_context_options_fields[] = {
 	{ "gmsaCredentialSpec", STRING, KEEP_ZERO },
@@ -40,7 +40,8 @@ static const struct schema_field windows_security_context_options_fields[] = {
 	{ "runAsUserName", STRING, KEEP_ZERO },
 };
 static const struct schema_type windows_security_context_options =
-	STRUCT("WindowsSecurityContextOptions", windows_security_context_options_fields);
+	STRUCT("WindowsSecurityContextOptions", windows_security_context_options_fields,
+	       .check = windows_options_check);
 
 static const struct schema_field security_context_fields[] = {
 	{ "allowPrivilegeEscalation", BOOL, KEEP_ZERO },

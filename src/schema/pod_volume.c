@@ -51,10 +51,11 @@ static const struct schema_field cinder_volume_source_fields[] = {
 	{ "secretRef", &schema_local_object_reference },
 	{ "volumeID", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type cinder_volume_source = STRUCT("CinderVolumeSource", cinder_volume_source_fields);
+static const struct schema_type cinder_volume_source =
+	STRUCT("CinderVolumeSource", cinder_volume_source_fields, .check = cinder_check);
 
 static const struct schema_field key_to_path_fields[] = {
-	{ "key", FORMAT(format_config_key), REQUIRED | ALWAYS },
+	{ "key", STRING, REQUIRED | ALWAYS },
 	{ "mode", FILE_MODE, KEEP_ZERO },
 	{ "path", FORMAT(format_local_nonreserved_path), REQUIRED | ALWAYS },
 };
@@ -70,13 +71,14 @@ static const struct schema_type config_map_volume_source =
 	STRUCT("ConfigMapVolumeSource", config_map_volume_source_fields);
 
 static const struct schema_field csi_volume_source_fields[] = {
-	{ "driver", STRING, REQUIRED | ALWAYS },
+	{ "driver", FORMAT(format_csi_driver), REQUIRED | ALWAYS },
 	{ "fsType", STRING, KEEP_ZERO },
 	{ "nodePublishSecretRef", &schema_local_object_reference },
 	{ "readOnly", BOOL, KEEP_ZERO },
 	{ "volumeAttributes", MAP(STRING) },
 };
-static const struct schema_type csi_volume_source = STRUCT("CSIVolumeSource", csi_volume_source_fields);
+static const struct schema_type csi_volume_source =
+	STRUCT("CSIVolumeSource", csi_volume_source_fields, .check = csi_source_check);
 
 static const struct schema_field downward_api_volume_file_fields[] = {
 	{ "fieldRef", &schema_object_field_selector },
@@ -146,7 +148,7 @@ static const struct schema_type persistent_volume_claim_template =
 	STRUCT("PersistentVolumeClaimTemplate", persistent_volume_claim_template_fields, .check = claim_template_check);
 
 static const struct schema_field ephemeral_volume_source_fields[] = {
-	{ "volumeClaimTemplate", &persistent_volume_claim_template },
+	{ "volumeClaimTemplate", &persistent_volume_claim_template, REQUIRED },
 };
 static const struct schema_type ephemeral_volume_source =
 	STRUCT("EphemeralVolumeSource", ephemeral_volume_source_fields);
@@ -188,7 +190,7 @@ const struct schema_type schema_gce_persistent_disk_volume_source =
 	STRUCT("GCEPersistentDiskVolumeSource", gce_persistent_disk_volume_source_fields, .check = disk_partition_check);
 
 static const struct schema_field git_repo_volume_source_fields[] = {
-	{ "directory", STRING },
+	{ "directory", FORMAT(format_local_path) },
 	{ "repository", STRING, REQUIRED | ALWAYS },
 	{ "revision", STRING },
 };
@@ -266,11 +268,11 @@ static const struct schema_field cluster_trust_bundle_projection_fields[] = {
 	{ "labelSelector", &schema_label_selector },
 	{ "name", STRING, KEEP_ZERO },
 	{ "optional", BOOL, KEEP_ZERO },
-	{ "path", STRING, REQUIRED | ALWAYS },
+	{ "path", FORMAT(format_local_nonreserved_path), REQUIRED | ALWAYS },
 	{ "signerName", STRING, KEEP_ZERO },
 };
 static const struct schema_type cluster_trust_bundle_projection =
-	STRUCT("ClusterTrustBundleProjection", cluster_trust_bundle_projection_fields);
+	STRUCT("ClusterTrustBundleProjection", cluster_trust_bundle_projection_fields, .check = trust_bundle_check);
 
 static const struct schema_field config_map_projection_fields[] = {
 	{ "items", LIST(&key_to_path) },
@@ -286,16 +288,16 @@ static const struct schema_type downward_api_projection =
 	STRUCT("DownwardAPIProjection", downward_api_projection_fields);
 
 static const struct schema_field pod_certificate_projection_fields[] = {
-	{ "certificateChainPath", STRING },
-	{ "credentialBundlePath", STRING },
-	{ "keyPath", STRING },
-	{ "keyType", STRING, REQUIRED },
+	{ "certificateChainPath", FORMAT(format_local_nonreserved_path) },
+	{ "credentialBundlePath", FORMAT(format_local_nonreserved_path) },
+	{ "keyPath", FORMAT(format_local_nonreserved_path) },
+	{ "keyType", ENUM("ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519", "RSA3072", "RSA4096"), REQUIRED },
 	{ "maxExpirationSeconds", INT32, KEEP_ZERO },
-	{ "signerName", STRING, REQUIRED },
+	{ "signerName", FORMAT(format_signer_name), REQUIRED },
 	{ "userAnnotations", MAP(STRING) },
 };
 static const struct schema_type pod_certificate_projection =
-	STRUCT("PodCertificateProjection", pod_certificate_projection_fields);
+	STRUCT("PodCertificateProjection", pod_certificate_projection_fields, .check = pod_certificate_check);
 
 static const struct schema_field secret_projection_fields[] = {
 	{ "items", LIST(&key_to_path) },
@@ -306,11 +308,11 @@ static const struct schema_type secret_projection = STRUCT("SecretProjection", s
 
 static const struct schema_field service_account_token_projection_fields[] = {
 	{ "audience", STRING },
-	{ "expirationSeconds", INT64_RANGE(600, 1LL << 32), KEEP_ZERO, "3600" },
-	{ "path", STRING, REQUIRED | ALWAYS },
+	{ "expirationSeconds", INT64, KEEP_ZERO, "3600" },
+	{ "path", FORMAT(format_local_nonreserved_path), REQUIRED | ALWAYS },
 };
 static const struct schema_type service_account_token_projection =
-	STRUCT("ServiceAccountTokenProjection", service_account_token_projection_fields);
+	STRUCT("ServiceAccountTokenProjection", service_account_token_projection_fields, .check = token_projection_check);
 
 static const struct schema_field volume_projection_fields[] = {
 	{ "clusterTrustBundle", &cluster_trust_bundle_projection },
@@ -328,7 +330,7 @@ static const struct schema_field projected_volume_source_fields[] = {
 	{ "sources", LIST(&volume_projection), ALWAYS },
 };
 static const struct schema_type projected_volume_source =
-	STRUCT("ProjectedVolumeSource", projected_volume_source_fields);
+	STRUCT("ProjectedVolumeSource", projected_volume_source_fields, .check = projected_check);
 
 static const struct schema_field quobyte_volume_source_fields[] = {
 	{ "group", STRING },
@@ -358,12 +360,12 @@ static const struct schema_field scale_io_volume_source_fields[] = {
 	{ "gateway", STRING, REQUIRED | ALWAYS },
 	{ "protectionDomain", STRING },
 	{ "readOnly", BOOL },
-	{ "secretRef", &schema_local_object_reference, REQUIRED },
+	{ "secretRef", &schema_local_object_reference },
 	{ "sslEnabled", BOOL },
 	{ "storageMode", STRING, 0, "ThinProvisioned" },
 	{ "storagePool", STRING },
 	{ "system", STRING, REQUIRED | ALWAYS },
-	{ "volumeName", STRING },
+	{ "volumeName", STRING, REQUIRED },
 };
 static const struct schema_type scale_io_volume_source = STRUCT("ScaleIOVolumeSource", scale_io_volume_source_fields);
 

@@ -27,36 +27,36 @@ void disk_partition_check(struct admit *ad, const struct value *v, const struct 
 
 /* --- iSCSI --- */
 
-static bool is_hex(const char *s, size_t n)
+static bool is_alnum(char c)
 {
-	return strlen(s) == n && strspn(s, "0123456789abcdefABCDEF") == n;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool is_lower_alnum(char c)
+static bool are_alnum(const char *s, size_t n)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+	size_t k = 0;
+
+	while (is_alnum(s[k]))
+		k++;
+	return k == n && !s[k];
 }
 
-/* iqn.YYYY-MM.REVERSED.DOMAIN[:ANY], eui.16 hexadecimal digits, naa.32. */
+/* iqn.YYYY-MM.REVERSED.DOMAIN:ANY, eui.16 letters or digits, naa.32. */
 static bool is_initiator(const char *s)
 {
 	const char *p = s + 4;
 
 	if (!strncmp(s, "eui.", 4))
-		return is_hex(p, 16);
+		return are_alnum(p, 16);
 	if (!strncmp(s, "naa.", 4))
-		return is_hex(p, 32);
+		return are_alnum(p, 32);
 	if (strncmp(s, "iqn.", 4) != 0 || strspn(p, "0123456789") != 4 || p[4] != '-' ||
 	    strspn(p + 5, "0123456789") != 2 || p[7] != '.')
 		return false;
-	for (p += 8; is_lower_alnum(*p); p++) {
-		p += strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789-");
-		if (p[-1] == '-' || (*p && *p != '.' && *p != ':'))
-			return false;
-		if (!*p || *p == ':')
-			return !*p || (p[1] && p[1] != ' ');
-	}
-	return false;
+	s = p + 8;
+	for (p = s; is_alnum(*p) || *p == '-' || *p == '.';)
+		p++;
+	return p > s && *p == ':' && p[1] && !p[1 + strcspn(p + 1, ",;*&$| \t\n\r\f\v")];
 }
 
 static void check_initiator(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -80,11 +80,34 @@ void iscsi_check(struct admit *ad, const struct value *v, const struct schema_pa
 	check_between(ad, v, at, "lun", 0, 255);
 	if (chap && !value_get(v, "secretRef"))
 		report_required(ad, AT(at, "secretRef"), v, "%s", "");
-	else if (value_get(v, "secretRef"))
-		check_required(ad, value_get(v, "secretRef"), AT(at, "secretRef"), "name", "");
+}
+
+/* The initiator's interface is named after volume and portal, of 64 bytes at most. */
+void iscsi_name_check(struct admit *ad, const struct value *volume, const struct schema_path *at)
+{
+	const struct value *iscsi = value_get(volume, "iscsi"), *name = value_get(volume, "name");
+
+	if (value_get(iscsi, "initiatorName") && value_len(name) + 1 + value_len(value_get(iscsi, "targetPortal")) > 64)
+		report_invalid(ad, AT(at, "name"), name,
+			       "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if "
+			       "iscsi.initiatorName is specified.");
 }
 
 /* --- the others --- */
+
+void cinder_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	if (value_get(v, "secretRef"))
+		check_required(ad, value_get(v, "secretRef"), AT(at, "secretRef"), "name", "");
+}
+
+void csi_source_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *ref = value_get(v, "nodePublishSecretRef");
+
+	if (ref)
+		check_name_of(ad, ref, AT(at, "nodePublishSecretRef"), "name", format_dns_subdomain);
+}
 
 void fc_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
@@ -209,4 +232,34 @@ void glusterfs_check(struct admit *ad, const struct value *v, const struct schem
 		report_invalid(ad, AT(at, "endpointsNamespace"), ns,
 			       "if the endpointnamespace is set, it must be a valid namespace name");
 	check_member(ad, v, at, "endpointsNamespace", format_dns_label);
+}
+
+/* --- of PersistentVolumes --- */
+
+void iscsi_persistent_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *ref = value_get(v, "secretRef");
+
+	iscsi_check(ad, v, at);
+	if (ref)
+		check_required(ad, ref, AT(at, "secretRef"), "name", "");
+}
+
+void cinder_persistent_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *ref = value_get(v, "secretRef");
+
+	if (!ref)
+		return;
+	check_required(ad, ref, AT(at, "secretRef"), "name", "");
+	check_required(ad, ref, AT(at, "secretRef"), "namespace", "");
+}
+
+void storage_os_persistent_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *ref = value_get(v, "secretRef");
+
+	storage_os_check(ad, v, at);
+	if (ref)
+		check_required(ad, ref, AT(at, "secretRef"), "namespace", "");
 }

@@ -104,7 +104,7 @@ extern const struct schema_type schema_object_meta, schema_label_selector, schem
 extern const struct schema_type schema_pod, schema_pod_template_spec, schema_pod_status,
 	schema_container, schema_ephemeral_container, schema_volume, schema_affinity, schema_toleration,
 	schema_topology_spread_constraint, schema_security_context, schema_pod_security_context,
-	schema_resource_requirements, schema_resource_list, schema_object_field_selector,
+	schema_resource_requirements, schema_pod_resource_requirements, schema_resource_list, schema_object_field_selector,
 	schema_resource_field_selector;
 /* workload.c, core.c: the kinds */
 extern const struct schema_type schema_deployment, schema_replica_set, schema_namespace, schema_node,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "schema/meta_rules.h"
+#include "schema/persistent_rules.h"
 #include "schema/pod_rules.h"
 
 void volume_defaults(struct admit *ad, struct value *v)
@@ -27,6 +28,7 @@ void volume_check(struct admit *ad, const struct value *v, const struct schema_p
 					 "may not specify more than 1 volume type");
 		found = true;
 	}
+	iscsi_name_check(ad, v, at);
 }
 
 void volumes_check(struct admit *ad, const struct value *v, const struct schema_path *at)
@@ -40,22 +42,4 @@ void empty_dir_check(struct admit *ad, const struct value *v, const struct schem
 
 	if (*value_str_or(limit, "") == '-')
 		report_forbidden(ad, AT(at, "sizeLimit"), limit, "must not be negative");
-}
-
-void downward_file_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	bool field = value_get(v, "fieldRef"), resource = value_get(v, "resourceFieldRef");
-
-	if (field && resource)
-		report_invalid(ad, at, v, "fieldRef and resourceFieldRef can not be specified simultaneously");
-	else if (!field && !resource)
-		report_required(ad, at, v, "one of fieldRef and resourceFieldRef is required");
-}
-
-void projection_check(struct admit *ad, const struct value *v, const struct schema_path *at)
-{
-	if (value_len(v) > 1)
-		report_forbidden(ad, at, v, "may not specify more than 1 volume type per source");
-	else if (value_len(v) == 0)
-		report_required(ad, at, v, "must specify a source");
 }

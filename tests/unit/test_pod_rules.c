@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules of pods: each row makes one mistake in a pod that is accepted, and names the field and the words that the
+ * refusal must have. They are those of the API server's validation of a PodSpec.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "rules.h"
+
+#define HEAD "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n"
+
+static void volumes(void **state)
+{
+	static const char manifest[] =
+		HEAD
+		"  containers: [{name: a, image: x}]\n"
+		"  volumes:\n"
+		"  - {name: git, gitRepo: {repository: r, directory: src}}\n"
+		"  - {name: sio, scaleIO: {gateway: g, system: s, volumeName: v}}\n"
+		"  - {name: csi, csi: {driver: csi.Example.com, nodePublishSecretRef: {name: s}}}\n"
+		"  - {name: cinder, cinder: {volumeID: v, secretRef: {name: c}}}\n"
+		"  - {name: iscsi, iscsi: {targetPortal: t, iqn: 'iqn.2001-04.com.Example:x', initiatorName: eui.0123456789ABCDEF,"
+		" lun: 0, secretRef: {}}}\n"
+		"  - {name: eph, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce],"
+		" resources: {requests: {storage: 1Gi}}}}}}\n"
+		"  - {name: img, image: {reference: r}}\n"
+		"  - {name: down, downwardAPI: {items: [{path: l, fieldRef: {fieldPath: metadata.labels}},"
+		" {path: c, resourceFieldRef: {containerName: a, resource: limits.cpu, divisor: 1m}}]}}\n"
+		"  - name: proj\n"
+		"    projected:\n"
+		"      sources:\n"
+		"      - serviceAccountToken: {path: token, expirationSeconds: 600}\n"
+		"      - secret: {name: s, items: [{key: 'a b', path: one}]}\n"
+		"      - configMap: {name: c, items: [{key: k, path: two}]}\n"
+		"      - clusterTrustBundle: {path: ca, signerName: example.com/ca}\n"
+		"      - podCertificate: {signerName: example.com/ca, keyType: ED25519, keyPath: key, maxExpirationSeconds: 3600}\n";
+	static const struct rule_row rows[] = {
+		{ "directory: src", "directory: /src", "gitRepo.directory", "must be a relative path" },
+		{ "directory: src", "directory: a/../b", "gitRepo.directory", "must not contain '..'" },
+		{ ", volumeName: v", "", "scaleIO.volumeName", "Required value" },
+		{ "csi.Example.com", "'a b'", "csi.driver", "Invalid value" },
+		{ "nodePublishSecretRef: {name: s}", "nodePublishSecretRef: {}", "nodePublishSecretRef.name", "Required value" },
+		{ "secretRef: {name: c}", "secretRef: {}", "cinder.secretRef.name", "Required value" },
+		{ "com.Example:x", "com.Example", "iscsi.iqn", "must be valid format" },
+		{ "com.Example:x", "com.Example:a;b", "iscsi.iqn", "must be valid format" },
+		{ "eui.0123456789ABCDEF", "eui.0123", "iscsi.initiatorname", "must be valid format" },
+		{ "targetPortal: t", "targetPortal: ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt",
+		  "spec.volumes[4].name", "Total length of <volume name>:<iscsi.targetPortal>" },
+		{ "ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}",
+		  "ephemeral: {}", "ephemeral.volumeClaimTemplate", "Required value" },
+		{ "image: {reference: r}", "image: {}", "image.reference", "Required value" },
+		{ "fieldPath: metadata.labels", "fieldPath: status.podIP", "fieldRef.fieldPath", "Unsupported value" },
+		{ "containerName: a, ", "", "resourceFieldRef.containerName", "Required value" },
+		{ "divisor: 1m", "divisor: 5m", "divisor", "only divisor's values 1m and 1 are supported with the cpu resource" },
+		{ "path: token", "path: ../token", "serviceAccountToken.path", "must not contain '..'" },
+		{ "path: token", "path: ..token", "serviceAccountToken.path", "must not start with '..'" },
+		{ "expirationSeconds: 600", "expirationSeconds: 599", "expirationSeconds", "less than 10 minutes" },
+		{ "expirationSeconds: 600", "expirationSeconds: 4294967297", "expirationSeconds", "larger than 2^32 seconds" },
+		{ "path: two", "path: one", "spec.volumes[8].projected", "conflicting duplicate paths" },
+		{ "path: ca,", "path: key,", "spec.volumes[8].projected", "conflicting duplicate paths" },
+		{ ", signerName: example.com/ca}", "}", "clusterTrustBundle", "either name or signerName must be specified" },
+		{ "path: ca,", "path: ca, name: n,", "clusterTrustBundle", "only one of name and signerName may be used" },
+		{ "example.com/ca}", "example/ca}", "clusterTrustBundle.signerName", "at least two segments" },
+		{ "keyType: ED25519", "keyType: RSA", "podCertificate.keyType", "Unsupported value" },
+		{ ", keyPath: key", "", "podCertificate", "specify at least one of credentialBundlePath, keyPath" },
+		{ "maxExpirationSeconds: 3600", "maxExpirationSeconds: 60", "maxExpirationSeconds", "must be >= 3600" },
+		{ "maxExpirationSeconds: 3600", "maxExpirationSeconds: 7862401", "maxExpirationSeconds", "must be <= 7862400" },
+	};
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+}
+
+static void environment(void **state)
+{
+	static const char manifest[] =
+		HEAD
+		"  volumes: [{name: files, emptyDir: {}}, {name: host, hostPath: {path: /h}}]\n"
+		"  containers:\n"
+		"  - name: a\n"
+		"    image: x\n"
+		"    envFrom: [{configMapRef: {name: c}}, {secretRef: {name: s}}]\n"
+		"    env:\n"
+		"    - {name: f, valueFrom: {fieldRef: {fieldPath: metadata.name}}}\n"
+		"    - {name: m, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Mi}}}\n"
+		"    - {name: k, valueFrom: {configMapKeyRef: {name: cm, key: k}}}\n"
+		"    - {name: s, valueFrom: {secretKeyRef: {name: sec, key: k}}}\n"
+		"    - {name: v, valueFrom: {fileKeyRef: {volumeName: files, path: p, key: K}}}\n";
+	static const struct rule_row rows[] = {
+		{ "metadata.name", "metadata.labels", "fieldRef.fieldPath", "supported values: \"metadata.name\"" },
+		{ "metadata.name", "status.phase", "fieldRef.fieldPath", "Unsupported value" },
+		{ "metadata.name", "spec.foo", "fieldRef.fieldPath", "error converting fieldPath: field label not supported: spec.foo" },
+		{ "metadata.name", "\"spec.nodeName['x']\"", "fieldRef.fieldPath", "field label does not support subscript" },
+		{ "metadata.name", "\"metadata.labels['a b']\"", "fieldRef.fieldPath", "Invalid value" },
+		{ "divisor: 1Mi", "divisor: 2Mi", "divisor", "are supported with the memory resource" },
+		{ "name: cm,", "name: C_,", "configMapKeyRef.name", "RFC 1123 subdomain" },
+		{ "name: sec,", "name: S_,", "secretKeyRef.name", "RFC 1123 subdomain" },
+		{ "{configMapRef: {name: c}}", "{configMapRef: {name: C_}}", "envFrom[0].configMapRef.name", "RFC 1123 subdomain" },
+		{ "{secretRef: {name: s}}", "{secretRef: {name: S_}}", "envFrom[1].secretRef.name", "RFC 1123 subdomain" },
+		{ "volumeName: files", "volumeName: none", "fileKeyRef.volumeName", "Not found" },
+		{ "volumeName: files", "volumeName: host", "fileKeyRef.volumeName", "must be of type emptyDir" },
+		{ "path: p", "path: ../p", "fileKeyRef.path", "must not contain '..'" },
+	};
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+}
+
+static void mounts(void **state)
+{
+	static const char manifest[] =
+		HEAD
+		"  volumes: [{name: v, emptyDir: {}}, {name: disk, persistentVolumeClaim: {claimName: c}}]\n"
+		"  containers:\n"
+		"  - name: a\n"
+		"    image: x\n"
+		"    volumeMounts: [{name: v, mountPath: /v, subPath: s, readOnly: true, recursiveReadOnly: Enabled}]\n"
+		"    volumeDevices: [{name: disk, devicePath: /dev/d}]\n";
+	static const struct rule_row rows[] = {
+		{ "subPath: s", "subPath: s, subPathExpr: e", "subPathExpr", "subPathExpr and subPath are mutually exclusive" },
+		{ "readOnly: true", "readOnly: false", "recursiveReadOnly", "may only be specified when readOnly is true" },
+		{ "Enabled}", "Enabled, mountPropagation: HostToContainer}", "recursiveReadOnly",
+		  "may only be specified when mountPropagation is None or not specified" },
+		{ "Enabled}", "Disabled, mountPropagation: Bidirectional}", "mountPropagation",
+		  "available only to privileged containers" },
+		{ "{name: disk, devicePath", "{name: v, devicePath", "volumeDevices[0].name",
+		  "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode" },
+		{ "{name: disk, devicePath", "{name: none, devicePath", "volumeDevices[0].name", "Not found" },
+		{ "/dev/d}", "/dev/../d}", "volumeDevices[0].devicePath", "can not contain backsteps ('..')" },
+		{ "/dev/d}", "/dev/d}, {name: disk, devicePath: /e}", "volumeDevices[1].name", "must be unique" },
+		{ "/dev/d}", "/v}", "volumeMounts[0].mountPath", "must not already exist as a path in volumeDevices" },
+		{ "{name: v, mountPath", "{name: disk, mountPath", "volumeMounts[0].name", "must not already exist in volumeDevices" },
+	};
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+}
+
+static void containers(void **state)
+{
+	static const char manifest[] =
+		HEAD
+		"  restartPolicy: Always\n"
+		"  hostNetwork: false\n"
+		"  resourceClaims: [{name: gpu, resourceClaimName: g}]\n"
+		"  resources: {requests: {cpu: 2}, limits: {memory: 1Gi}}\n"
+		"  initContainers:\n"
+		"  - {name: i, image: x, restartPolicy: Always, ports: [{containerPort: 1, hostPort: 1}, {containerPort: 2}]}\n"
+		"  containers:\n"
+		"  - name: a\n"
+		"    image: x\n"
+		"    lifecycle: {preStop: {sleep: {seconds: 30}}}\n"
+		"    resizePolicy: [{resourceName: cpu, restartPolicy: RestartContainer}]\n"
+		"    resources: {claims: [{name: gpu}], requests: {cpu: 1}, limits: {hugepages-2Mi: 4Mi, memory: 1Gi}}\n"
+		"    securityContext:\n"
+		"      appArmorProfile: {type: Localhost, localhostProfile: /usr/bin/x}\n"
+		"      seccompProfile: {type: Localhost, localhostProfile: p.json}\n";
+	static const struct rule_row rows[] = {
+		{ "{containerPort: 2}", "{containerPort: 2, hostPort: 1}", "initContainers[0].ports[1].hostPort", "Duplicate value" },
+		{ "seconds: 30", "seconds: 31", "preStop.sleep", "less than terminationGracePeriodSeconds (30)" },
+		{ "seconds: 30", "seconds: -1", "preStop.sleep", "must be non-negative" },
+		{ "restartPolicy: RestartContainer}", "restartPolicy: NotRequired}, {resourceName: cpu, restartPolicy: NotRequired}",
+		  "resizePolicy[1]", "Duplicate value" },
+		{ "restartPolicy: Always\n", "restartPolicy: Never\n", "resizePolicy[0]", "must be 'NotRequired' when pod `restartPolicy`" },
+		{ "claims: [{name: gpu}]", "claims: [{name: x}]", "resources.claims[0]", "must be one of the names in pod.spec.resourceClaims" },
+		{ "claims: [{name: gpu}]", "claims: [{name: gpu}, {name: gpu, request: r}]", "resources.claims[1]", "Duplicate value" },
+		{ ", resourceClaimName: g", "", "resourceClaims[0]", "must specify one of: `resourceClaimName`" },
+		{ "resourceClaimName: g", "resourceClaimName: g, resourceClaimTemplateName: t", "resourceClaims[0]", "at most one of" },
+		{ "resourceClaimName: g}", "resourceClaimName: g}, {name: gpu, resourceClaimName: h}", "resourceClaims[1].name", "Duplicate" },
+		{ "requests: {cpu: 2}", "requests: {cpu: 500m}", "spec.resources.requests[cpu]",
+		  "must be greater than or equal to aggregate container requests of 1" },
+		{ "limits: {memory: 1Gi}", "limits: {memory: 1Mi}", "limits[memory]", "must be less than or equal to pod limits of 1Mi" },
+		{ "requests: {cpu: 2}", "requests: {storage: 2}", "spec.resources.requests[storage]", "Unsupported value" },
+		{ "hugepages-2Mi: 4Mi", "hugepages-2Mi: 3Mi", "limits[hugepages-2Mi]", "is not positive integer multiple of" },
+		{ "requests: {cpu: 1}, limits: {hugepages-2Mi: 4Mi, memory: 1Gi}", "limits: {hugepages-2Mi: 4Mi}",
+		  "containers[0].resources", "HugePages require cpu or memory" },
+		{ "hugepages-2Mi", "requests.example.com/gpu", "limits", "doesn't follow extended resource name standard" },
+		{ "/usr/bin/x", "' x'", "appArmorProfile.localhostProfile", "must not be padded with whitespace" },
+		{ "type: Localhost, localhostProfile: /usr", "type: Unconfined, localhostProfile: /usr", "appArmorProfile.localhostProfile",
+		  "can only be set when AppArmor type is Localhost" },
+		{ "p.json", "/p.json", "seccompProfile.localhostProfile", "must be a relative path" },
+		{ ", localhostProfile: p.json", "", "seccompProfile.localhostProfile", "must be set when seccomp type is Localhost" },
+	};
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+}
+
+static void systems(void **state)
+{
+	static const char linux_pod[] =
+		HEAD "  os: {name: linux}\n  containers: [{name: a, image: x, securityContext: {runAsUser: 1}}]\n";
+	static const char windows_pod[] =
+		HEAD
+		"  os: {name: windows}\n"
+		"  hostNetwork: true\n"
+		"  securityContext: {windowsOptions: {hostProcess: true}}\n"
+		"  containers: [{name: a, image: x, securityContext: {windowsOptions: {runAsUserName: 'CORP\\me',"
+		" gmsaCredentialSpecName: g, gmsaCredentialSpec: c}}}]\n";
+	static const struct rule_row of_linux[] = {
+		{ "runAsUser: 1", "windowsOptions: {runAsUserName: a}", "securityContext.windowsOptions",
+		  "windows options cannot be set for a linux pod" },
+		{ "linux}\n", "windows}\n", "containers[0].securityContext.runAsUser", "cannot be set for a windows pod" },
+		{ "linux}\n", "windows}\n  hostPID: true\n", "spec.hostPID", "cannot be set for a windows pod" },
+		{ "linux}\n", "windows}\n  securityContext: {fsGroup: 1}\n", "spec.securityContext.fsGroup",
+		  "cannot be set for a windows pod" },
+	};
+	static const struct rule_row of_windows[] = {
+		{ "'CORP\\me'", "''", "runAsUserName", "runAsUserName cannot be an empty string" },
+		{ "'CORP\\me'", "'a\\b\\c'", "runAsUserName", "cannot contain more than one backslash" },
+		{ "'CORP\\me'", "'a?\\me'", "runAsUserName", "doesn't match the NetBios nor the DNS format" },
+		{ "'CORP\\me'", "'CORP\\'", "runAsUserName", "User cannot be empty" },
+		{ "'CORP\\me'", "'. .'", "runAsUserName", "only periods or spaces" },
+		{ "'CORP\\me'", "'a=b'", "runAsUserName", "cannot contain the following characters" },
+		{ "'CORP\\me'", "\"a\\tb\"", "runAsUserName", "control characters" },
+		{ "gmsaCredentialSpecName: g", "gmsaCredentialSpecName: G_", "gmsaCredentialSpecName", "RFC 1123" },
+		{ "gmsaCredentialSpec: c", "gmsaCredentialSpec: ''", "gmsaCredentialSpec", "cannot be an empty string" },
+		{ "  hostNetwork: true\n", "", "spec.hostNetwork", "hostNetwork must be true if pod contains any hostProcess" },
+		{ "gmsaCredentialSpec: c", "hostProcess: false", "windowsOptions.hostProcess", "must be identical if both are specified" },
+		{ "image: x, securityContext: {windowsOptions: {", "image: x}, {name: b, image: x, securityContext: {windowsOptions: {"
+		  "hostProcess: false, ", "windowsOptions.hostProcess", "must be identical" },
+	};
+
+	(void)state;
+	rules_judge(linux_pod, of_linux, ARRAY_SIZE(of_linux));
+	rules_judge(windows_pod, of_windows, ARRAY_SIZE(of_windows));
+}
+
+static void names_and_settings(void **state)
+{
+	static const char manifest[] =
+		"apiVersion: v1\nkind: Pod\n"
+		"metadata: {name: p, annotations: {controller.kubernetes.io/pod-deletion-cost: '-5',"
+		" container.apparmor.security.beta.kubernetes.io/a: runtime/default,"
+		" seccomp.security.alpha.kubernetes.io/pod: localhost/p}}\n"
+		"spec:\n"
+		"  dnsConfig: {nameservers: [1.2.3.4], searches: [., _a.b.], options: [{name: ndots, value: '1'}]}\n"
+		"  schedulingGates: [{name: g}]\n"
+		"  securityContext: {sysctls: [{name: net.core.somaxconn, value: '1'}, {name: kernel.shmmax, value: '1'}]}\n"
+		"  containers: [{name: a, image: x}]\n";
+	static const struct rule_row rows[] = {
+		{ "1.2.3.4", "one", "dnsConfig.nameservers[0]", "must be a valid IP address" },
+		{ "_a.b.", "'a b'", "dnsConfig.searches[1]", "RFC 1123 subdomain" },
+		{ "name: ndots, ", "", "dnsConfig.options[0]", "must not be empty" },
+		{ "[{name: g}]", "[{name: g}, {name: g}]", "schedulingGates[1]", "Duplicate value" },
+		{ "  containers", "  hostNetwork: true\n  containers", "sysctls[0].name", "when 'hostNetwork' is true" },
+		{ "  containers", "  hostIPC: true\n  containers", "sysctls[1].name", "when 'hostIPC' is true" },
+		{ "  containers", "  overhead: {cpu: '-1'}\n  containers", "spec.overhead[cpu]", "greater than or equal to 0" },
+		{ "'-5'", "x", "annotations[controller.kubernetes.io/pod-deletion-cost]", "must be a 32bit integer" },
+		{ "'-5'", "'05'", "annotations[controller.kubernetes.io/pod-deletion-cost]", "must be a 32bit integer" },
+		{ "io/a: runtime", "io/b: runtime", "container.apparmor.security.beta.kubernetes.io/b", "container not found" },
+		{ "runtime/default", "mine", "container.apparmor.security.beta.kubernetes.io/a", "invalid AppArmor profile name" },
+		{ "localhost/p", "mine", "seccomp.security.alpha.kubernetes.io/pod", "must be a valid seccomp profile" },
+	};
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+}
+
+static void placement(void **state)
+{
+	static const char manifest[] =
+		HEAD
+		"  containers: [{name: a, image: x}]\n"
+		"  affinity:\n"
+		"    nodeAffinity:\n"
+		"      requiredDuringSchedulingIgnoredDuringExecution:\n"
+		"        nodeSelectorTerms:\n"
+		"        - matchExpressions: [{key: k, operator: In, values: [v]}, {key: num, operator: Gt, values: [x]}]\n"
+		"          matchFields: [{key: metadata.name, operator: In, values: [node]}]\n"
+		"      preferredDuringSchedulingIgnoredDuringExecution:\n"
+		"      - {weight: 1, preference: {matchExpressions: [{key: k, operator: In, values: ['any text']}]}}\n"
+		"    podAffinity:\n"
+		"      requiredDuringSchedulingIgnoredDuringExecution:\n"
+		"      - {topologyKey: t, labelSelector: {matchLabels: {a: b}}, matchLabelKeys: [c], mismatchLabelKeys: [d]}\n"
+		"  topologySpreadConstraints:\n"
+		"  - {maxSkew: 1, minDomains: 2, topologyKey: 'any text', whenUnsatisfiable: DoNotSchedule, labelSelector: {},"
+		" matchLabelKeys: [e]}\n"
+		"  tolerations: [{key: k, operator: Equal, value: v}]\n";
+	static const struct rule_row rows[] = {
+		{ "values: [v]", "values: ['a b']", "matchExpressions[0].values[0]", "a valid label" },
+		{ "values: [x]", "values: [x, y]", "matchExpressions[1].values", "must be specified single value" },
+		{ "values: [node]", "values: [Node_]", "matchFields[0].values[0]", "RFC 1123 subdomain" },
+		{ "values: [node]", "values: [a, b]", "matchFields[0].values", "must be only one value when" },
+		{ "metadata.name", "spec.name", "matchFields[0].key", "not a valid field selector key" },
+		{ "        nodeSelectorTerms:\n        - matchExpressions: [{key: k, operator: In, values: [v]}, {key: num, operator: "
+		  "Gt, values: [x]}]\n          matchFields: [{key: metadata.name, operator: In, values: [node]}]\n",
+		  "        nodeSelectorTerms: []\n", "nodeSelectorTerms", "must have at least one node selector term" },
+		{ "labelSelector: {matchLabels: {a: b}}, ", "", "matchLabelKeys", "must not be specified when labelSelector is not set" },
+		{ "matchLabelKeys: [c]", "matchLabelKeys: [a]", "matchLabelKeys[0]", "exists in both matchLabelKeys and labelSelector" },
+		{ "matchLabelKeys: [c]", "matchLabelKeys: [d]", "matchLabelKeys[0]", "exists in both matchLabelKeys and mismatch" },
+		{ "topologyKey: t, ", "", "topologyKey", "Required value: can not be empty" },
+		{ "maxSkew: 1", "maxSkew: 0", "maxSkew", "must be greater than zero" },
+		{ "maxSkew: 1, ", "", "maxSkew", "must be greater than zero" },
+		{ "minDomains: 2", "minDomains: 0", "minDomains", "must be greater than zero" },
+		{ "DoNotSchedule", "ScheduleAnyway", "minDomains", "whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway" },
+		{ "labelSelector: {},", "", "topologySpreadConstraints[0].matchLabelKeys", "when labelSelector is not set" },
+		{ "operator: Equal", "operator: Gt", "tolerations[0].operator", "Unsupported value" },
+	};
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(volumes), cmocka_unit_test(environment), cmocka_unit_test(mounts),
+		cmocka_unit_test(containers), cmocka_unit_test(systems), cmocka_unit_test(names_and_settings),
+		cmocka_unit_test(placement),
+	};
+
+	return cmocka_run_group_tests_name("pod rules", tests, NULL, NULL);
+}
