@@ -63,12 +63,13 @@ void *controller_data(struct controller *c)
 	return c->data;
 }
 
-void controller_add(struct controller *c, const char *key)
+/* wait 0: at once. */
+static void add(struct controller *c, const char *key, int64_t wait)
 {
 	int r;
 
 	pthread_mutex_lock(&c->lock);
-	r = workqueue_add(c->queue, key);
+	r = wait > 0 ? workqueue_add_at(c->queue, key, clock_monotonic() + wait) : workqueue_add(c->queue, key);
 	if (noticing)
 		c->noted = true;
 	else
@@ -78,12 +79,22 @@ void controller_add(struct controller *c, const char *key)
 		log_error("%s: %s: out of memory, not queued", c->type->name, key);
 }
 
+void controller_add(struct controller *c, const char *key)
+{
+	add(c, key, 0);
+}
+
 void controller_add_object(struct controller *c, const struct object *o)
+{
+	controller_add_after(c, o, 0);
+}
+
+void controller_add_after(struct controller *c, const struct object *o, int64_t wait)
 {
 	char key[STORE_KEY_MAX + 1];
 
 	(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(o), object_name(o));
-	controller_add(c, key);
+	add(c, key, wait);
 }
 
 void controller_add_owner(struct controller *c, const struct object *owned, const char *owner_kind)

@@ -65,7 +65,9 @@ void *controller_data(struct controller *c);
 /* Puts a key in the queue; any thread. Out of memory is logged. */
 void controller_add(struct controller *c, const char *key);
 void controller_add_object(struct controller *c, const struct object *o); /* its own "NAMESPACE/NAME" */
-/* As above for the controller of an object, if that is of the given kind: for watches of what it owns. */
+/* Puts it in the queue for so many ns from now, unless it is due earlier. */
+void controller_add_after(struct controller *c, const struct object *o, int64_t wait);
+/* Adds the controller of an object, if that is of the given kind: for watches of what it owns. */
 void controller_add_owner(struct controller *c, const struct object *owned, const char *owner_kind);
 
 /* The object of a key; NULL when it is gone. The caller owns the reference. */
@@ -94,6 +96,7 @@ int controller_delete(struct controller *c, const struct object *const *objects,
 
 /* The controllers of this folder. */
 extern const struct controller_type replicaset_controller;
+extern const struct controller_type cronjob_controller;
 extern const struct controller_type deployment_controller;
 extern const struct controller_type job_controller;
 extern const struct controller_type garbage_collector;

@@ -5,7 +5,7 @@
 const struct schema_kind_ops kind_cron_job = {
 	.kind = { .kind = "CronJob", .plural = "cronjobs", .singular = "cronjob", .short_names = NAMES("cj"),
 		  .group = "batch", .api_version = "batch/v1", .namespaced = true, .has_status = true,
-		  .has_generation = true, .has_directory = true, .type = &schema_cron_job },
+		  .has_generation = true, .acted_on = true, .has_directory = true, .type = &schema_cron_job },
 	.old_versions = OLD({ "batch/v1beta1" }, { "batch/v2alpha1" }),
 	.name_format = format_dns_subdomain,
 };

@@ -66,6 +66,7 @@ static const struct {
 	const char *plural;
 	void (*prepare)(struct arena *a, struct value *root);
 } strategies[] = {
+	{ "cronjobs", prepare_workload },
 	{ "deployments", prepare_workload },
 	{ "jobs", prepare_workload },
 	{ "namespaces", prepare_namespace },
