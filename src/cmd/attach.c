@@ -23,7 +23,7 @@ static const char help[] =
 	"      --run-dir PATH    the daemon's runtime directory (" DEFAULT_RUN_DIR ")\n";
 
 struct attachment {
-	struct remote remote;
+	struct remote *remote;
 	struct pump pump;
 	int sizes; /* where this terminal's are sent; -1: nowhere */
 };
@@ -34,10 +34,10 @@ static int attach(struct attachment *a, struct error *err)
 	int fds[CONTROL_FDS_MAX];
 	struct control_answer answer;
 	char text[REMOTE_TEXT_SIZE];
-	int r = remote_ask(&a->remote, CONTROL_ATTACH, NULL, 0, err);
+	int r = remote_ask(a->remote, CONTROL_ATTACH, NULL, 0, err);
 
 	if (r == 0)
-		r = remote_receive(&a->remote, &answer, text, fds, err);
+		r = remote_receive(a->remote, &answer, text, fds, err);
 	if (r < 0)
 		return r;
 	if (answer.type != CONTROL_STARTED)
@@ -51,10 +51,10 @@ static int attach(struct attachment *a, struct error *err)
 /* Until the container has ended, or nobody takes what it writes. */
 static void serve(struct attachment *a)
 {
-	_cleanup_close_ int winch = a->sizes >= 0 && a->remote.tty ? terminal_open_winch() : -1;
+	_cleanup_close_ int winch = a->sizes >= 0 && a->remote->tty ? terminal_open_winch() : -1;
 	struct pollfd more = { .fd = winch, .events = POLLIN };
 
-	if (a->remote.input && a->remote.tty)
+	if (a->remote->input && a->remote->tty)
 		terminal_make_raw();
 	if (winch >= 0)
 		terminal_send_size(a->sizes);
@@ -67,16 +67,29 @@ static void serve(struct attachment *a)
 	}
 }
 
-int cmd_attach(int argc, char **argv)
+int remote_attach(struct remote *s, struct error *err)
 {
-	_cleanup_error_ struct error err = ERROR_INIT;
 	static struct attachment a;
 	int r;
 
-	a.remote = REMOTE_INIT;
+	a.remote = s;
 	a.sizes = -1;
 	pump_init(&a.pump);
-	r = remote_options(&a.remote, argc, argv, help, true);
+	r = attach(&a, err);
+	if (r == 0)
+		serve(&a);
+	pump_clear(&a.pump);
+	close_fdp(&a.sizes);
+	return r;
+}
+
+int cmd_attach(int argc, char **argv)
+{
+	_cleanup_error_ struct error err = ERROR_INIT;
+	struct remote s = REMOTE_INIT;
+	int r;
+
+	r = remote_options(&s, argc, argv, help, true);
 	if (r >= 0)
 		return r;
 	if (optind != argc - 1) {
@@ -84,15 +97,11 @@ int cmd_attach(int argc, char **argv)
 		return 2;
 	}
 	(void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL); /* cannot fail with these arguments */
-	r = remote_find_pod(&a.remote, argv[optind], &err);
+	r = remote_find_pod(&s, argv[optind], &err);
 	if (r == 0)
-		r = attach(&a, &err);
-	if (r == 0)
-		serve(&a);
-	else
+		r = remote_attach(&s, &err);
+	if (r < 0)
 		(void)fprintf(stderr, "podfs attach: %s\n", error_text(&err));
-	pump_clear(&a.pump);
-	close_fdp(&a.sizes);
-	remote_clear(&a.remote);
+	remote_clear(&s);
 	return r < 0 ? REMOTE_FAILED : 0;
 }

@@ -8,6 +8,7 @@
 int cmd_attach(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_cp(int argc, char **argv);
+int cmd_debug(int argc, char **argv);
 int cmd_mount(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_umount(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct {
 	{ "attach", cmd_attach, "show what a container writes, and pass it input" },
 	{ "backup", cmd_backup, "write a cluster's state to a file, while it runs" },
 	{ "cp", cmd_cp, "copy files to and from a container" },
+	{ "debug", cmd_debug, "add a container to a running pod, to look at it" },
 	{ "diff", cmd_diff, "show what copying files into the mount would change" },
 	{ "exec", cmd_exec, "run a program in a container" },
 	{ "validate", cmd_validate, "check manifests as a write into the mount would" },

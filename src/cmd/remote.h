@@ -37,6 +37,9 @@ int remote_receive(struct remote *s, struct control_answer *ret, char text[stati
 /* What to say of an answer of failure. */
 const char *remote_reason(const struct control_answer *a, const char *text);
 void remote_clear(struct remote *s);
+/* cmd/attach.c: joins this process' streams to the container's, as -i and -t say, until that ends. The caller ignores
+ * SIGPIPE. Once in a process. */
+int remote_attach(struct remote *s, struct error *err);
 
 /* Makes the terminal on standard input, if it is one, raw until the process ends. */
 void terminal_make_raw(void);

@@ -199,6 +199,8 @@ static void pod_spec(struct buf *out, const struct value *spec, const struct val
 {
 	containers(out, "Init Containers", value_get(spec, "initContainers"), value_get(status, "initContainerStatuses"));
 	containers(out, "Containers", value_get(spec, "containers"), value_get(status, "containerStatuses"));
+	containers(out, "Ephemeral Containers", value_get(spec, "ephemeralContainers"),
+		   value_get(status, "ephemeralContainerStatuses"));
 	if (value_len(value_get(spec, "volumes")))
 		buf_puts(out, "Volumes:\n");
 	for (size_t i = 0; i < value_len(value_get(spec, "volumes")); i++) {

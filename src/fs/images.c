@@ -126,7 +126,7 @@ static int find_image(struct fs *fs, const char *file, struct image *ret)
 static int used_by(struct fs *fs, const struct image *im, const char *between, struct buf *out)
 {
 	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
-	static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
+	static const char *const lists[] = { "initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses" };
 	int r = cache_list(fs->cache, schema_kind_by_plural("pods"), NULL, &pods);
 
 	for (size_t i = 0; r == 0 && i < pods.n; i++) {

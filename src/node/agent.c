@@ -207,9 +207,7 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 		return NULL;
 	}
 	atomic_store(&agent->n_pods, HASH_COUNT(agent->pods));
-	p->uses_sources = source_is_used(object, SOURCE_CONFIG_MAP, NULL) || source_is_used(object, SOURCE_SECRET, NULL);
-	if (p->uses_sources)
-		atomic_fetch_add(&agent->n_source_users, 1);
+	agent_source_uses(agent, p);
 	(void)cgroup_path(agent->cgroups, value_str_or(object_path(object, "status", "qosClass"), "BestEffort"), p->uid,
 			  NULL, p->cgroup); /* ignoring: the parent's name is short */
 	p->has_files = access(p->dir, F_OK) == 0;

@@ -82,6 +82,18 @@ static void on_ready(struct agent *agent, struct agent_pod *p, struct sandbox_ev
 		p->run.sandbox = SANDBOX_UP;
 }
 
+/* Ephemeral containers that are to be in its PID namespace wait no longer. */
+static void retry_for_target(struct agent_pod *p, const struct container_run *target)
+{
+	for (size_t i = p->run.n_main; i < p->run.n; i++) {
+		struct container_run *c = &p->run.containers[i];
+
+		if (c->phase == CONTAINER_WAITING && !c->pull_id &&
+		    !strcmp(value_str_or(value_get(c->spec, "targetContainerName"), ""), target->name))
+			c->not_before = 0;
+	}
+}
+
 static void on_started(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct sandbox_event *ev)
 {
 	c->phase = CONTAINER_RUNNING;
@@ -89,6 +101,7 @@ static void on_started(struct agent *agent, struct agent_pod *p, struct containe
 	c->started_at = ev->started_at;
 	agent_facts_set(agent, p, c);
 	agent_tell(agent, p, EVENT_NORMAL, "Started", "Started container %s", c->name);
+	retry_for_target(p, c);
 	agent_hook_post_start(agent, p, c);
 }
 

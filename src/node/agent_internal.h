@@ -212,6 +212,8 @@ void agent_pod_lost(struct agent *agent, struct agent_pod *p);
 
 /* Where the pod's configuration comes from; valid as long as the pod is. hostname in `a`. */
 struct sources agent_sources(struct agent *agent, const struct agent_pod *p, struct arena *a);
+/* Counts the pod among those that use ConfigMaps or Secrets if it does. */
+void agent_source_uses(struct agent *agent, struct agent_pod *p);
 /* Whether the change of a ConfigMap, Secret or ServiceAccount may concern a pod: that is all that every pod has to do with,
  * and the others where there are pods that use such. Any thread. */
 bool agent_source_concerns(const struct cache_event *e, bool has_users);

@@ -313,6 +313,20 @@ static void remove_dead_run(struct agent *agent, struct agent_pod *p, const stru
 		(void)cleaner_add_dir(agent->cleaner, dir); /* ignoring: it goes with the pod at the latest */
 }
 
+/* K8S:pkg/kubelet/kuberuntime: an ephemeral container that names a target is in its PID namespace. */
+static int set_target(struct agent_pod *p, const struct container_run *run, struct sandbox_container *c, struct error *err)
+{
+	const char *name = value_str_or(value_get(run->spec, "targetContainerName"), "");
+	const struct container_run *target = *name ? lifecycle_find(&p->run, name) : NULL;
+
+	if (!*name)
+		return 0;
+	if (!target || target->phase != CONTAINER_RUNNING)
+		return error_set(err, -ESRCH, "unable to find target container \"%s\"", name);
+	c->target = target->name;
+	return 0;
+}
+
 int agent_launch_container(struct agent *agent, struct agent_pod *p, struct container_run *run, const char **ret_reason,
 			   struct error *err)
 {
@@ -332,6 +346,8 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	*ret_reason = "CreateContainerConfigError";
 	r = !a ? error_errno(err, -ENOMEM, "container %s", run->name) :
 		 agent_container_assemble(a, agent, p, run, image, &env, &c, err);
+	if (r == 0)
+		r = set_target(p, run, &c, err);
 	if (r == 0)
 		r = set_root(a, p, run, image, &c, err);
 	if (r == 0)

@@ -188,7 +188,8 @@ static void stop_container(struct agent *agent, struct agent_pod *p, struct cont
 
 void agent_pod_update(struct agent *agent, struct agent_pod *p, const struct object *now)
 {
-	const struct value *lists[] = { object_path(now, "spec", "initContainers"), object_path(now, "spec", "containers") };
+	size_t had;
+	int r;
 
 	agent_mark(agent, p);
 	if (!now) {
@@ -196,17 +197,16 @@ void agent_pod_update(struct agent *agent, struct agent_pod *p, const struct obj
 		p->run.killed = true;
 		return;
 	}
-	for (size_t i = 0; i < p->run.n; i++)
-		if (!value_find(lists[i >= p->run.n_init], "name", p->run.containers[i].name))
-			return; /* cannot be: containers do not come and go; keep what it was made of */
-	for (size_t i = 0; i < p->run.n; i++) {
-		struct container_run *c = &p->run.containers[i];
-
-		c->spec = value_find(lists[i >= p->run.n_init], "name", c->name);
-		c->name = value_str(value_get(c->spec, "name"));
+	had = p->run.n;
+	r = lifecycle_update(&p->run, object_path(now, "spec"));
+	if (r < 0) { /* keep what it was made of */
+		agent_tell(agent, p, EVENT_WARNING, "Failed", "Error: its new spec cannot be taken up: %s", strerrordesc_np(-r));
+		return;
 	}
 	object_unref(p->object);
 	p->object = object_ref(now);
+	if (p->run.n > had)
+		agent_source_uses(agent, p);
 	agent_refresh_volumes(agent, p);
 }
 

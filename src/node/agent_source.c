@@ -97,6 +97,15 @@ void agent_renew_tokens(struct agent *agent, struct agent_pod *p)
 		p->token_at = now + token_retry;
 }
 
+void agent_source_uses(struct agent *agent, struct agent_pod *p)
+{
+	if (p->uses_sources || (!source_is_used(p->object, SOURCE_CONFIG_MAP, NULL) &&
+				!source_is_used(p->object, SOURCE_SECRET, NULL)))
+		return;
+	p->uses_sources = true;
+	atomic_fetch_add(&agent->n_source_users, 1);
+}
+
 /* What could not be had is tried again now. */
 static void retry(struct agent_pod *p)
 {

@@ -5,33 +5,81 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_containers(struct pod_run *p, const struct value *list, bool init)
+static void add_container(struct pod_run *p, const struct value *spec, enum container_kind kind)
+{
+	p->containers[p->n++] = (struct container_run){
+		.spec = spec,
+		.name = value_str_or(value_get(spec, "name"), ""),
+		.kind = kind,
+	};
+}
+
+static void add_containers(struct pod_run *p, const struct value *list, enum container_kind kind)
 {
 	for (size_t i = 0; i < value_len(list); i++) {
 		const struct value *spec = value_at(list, i);
 		bool always = !strcmp(value_str_or(value_get(spec, "restartPolicy"), ""), "Always");
 
-		p->containers[p->n++] = (struct container_run){
-			.spec = spec,
-			.name = value_str_or(value_get(spec, "name"), ""),
-			.kind = !init ? CONTAINER_MAIN : always ? CONTAINER_SIDECAR : CONTAINER_INIT,
-		};
+		add_container(p, spec, kind == CONTAINER_INIT && always ? CONTAINER_SIDECAR : kind);
 	}
 }
 
 int lifecycle_init(struct pod_run *p, const struct value *spec, int64_t now)
 {
 	const struct value *init = value_get(spec, "initContainers"), *main = value_get(spec, "containers");
+	const struct value *ephemeral = value_get(spec, "ephemeralContainers");
+	size_t n = value_len(init) + value_len(main) + value_len(ephemeral);
 
-	if (value_len(init) + value_len(main) > LIFECYCLE_CONTAINERS_MAX)
+	if (n > LIFECYCLE_CONTAINERS_MAX)
 		return -E2BIG;
 	*p = (struct pod_run){ .started_at = now };
-	p->containers = calloc(value_len(init) + value_len(main) + 1, sizeof(p->containers[0]));
+	p->containers = calloc(n + 1, sizeof(p->containers[0]));
 	if (!p->containers)
 		return -ENOMEM;
-	add_containers(p, init, true);
+	add_containers(p, init, CONTAINER_INIT);
 	p->n_init = p->n;
-	add_containers(p, main, false);
+	add_containers(p, main, CONTAINER_MAIN);
+	p->n_main = p->n;
+	add_containers(p, ephemeral, CONTAINER_EPHEMERAL);
+	return 0;
+}
+
+/* What the spec says of a container that it had before. */
+static const struct value *find_spec(const struct value *spec, const struct container_run *c)
+{
+	const char *list = c->kind == CONTAINER_MAIN	   ? "containers" :
+			   c->kind == CONTAINER_EPHEMERAL ? "ephemeralContainers" :
+							     "initContainers";
+
+	return value_find(value_get(spec, list), "name", c->name);
+}
+
+int lifecycle_update(struct pod_run *p, const struct value *spec)
+{
+	const struct value *ephemeral = value_get(spec, "ephemeralContainers");
+	size_t n = p->n_main + value_len(ephemeral), had = p->n;
+	struct container_run *list;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!find_spec(spec, &p->containers[i]))
+			return -EINVAL;
+	if (n > LIFECYCLE_CONTAINERS_MAX)
+		return -E2BIG;
+	if (n > had) {
+		list = reallocarray(p->containers, n + 1, sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		p->containers = list;
+	}
+	for (size_t i = 0; i < had; i++) {
+		struct container_run *c = &p->containers[i];
+
+		c->spec = find_spec(spec, c);
+		c->name = value_str_or(value_get(c->spec, "name"), "");
+	}
+	for (size_t i = 0; i < value_len(ephemeral) && p->n < n; i++)
+		if (!lifecycle_find(p, value_str_or(value_get(value_at(ephemeral, i), "name"), "")))
+			add_container(p, value_at(ephemeral, i), CONTAINER_EPHEMERAL);
 	return 0;
 }
 
@@ -334,7 +382,7 @@ static void recover_phase(struct pod_run *p, const struct value *status)
 
 void lifecycle_recover(struct pod_run *p, const struct value *status, int64_t now)
 {
-	static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
+	static const char *const lists[] = { "initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses" };
 
 	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
 		const struct value *list = value_get(status, lists[l]);
@@ -375,10 +423,10 @@ bool lifecycle_is_done(const struct pod_run *p, const struct value *spec)
 		return false;
 	if (init_failed(p, policy_of(spec)))
 		return true;
-	for (size_t i = p->n_init; i < p->n; i++)
+	for (size_t i = p->n_init; i < p->n_main; i++)
 		if (p->containers[i].phase != CONTAINER_EXITED || lifecycle_restarts(&p->containers[i], policy_of(spec)))
 			return false;
-	return p->n > p->n_init;
+	return p->n_main > p->n_init;
 }
 
 bool lifecycle_fail(struct pod_run *p, const char *reason, const char *message)
@@ -465,9 +513,11 @@ static void decide_container(const struct pod_run *p, size_t i, const char *poli
 		plan->wake_at = c->not_before;
 }
 
-/* Starts what is next: init containers one after another, then all the others. */
+/* Starts what is next: ephemeral ones however far the pod is, init containers one after another, then all the others. */
 static void decide_starts(const struct pod_run *p, const char *policy, int64_t now, struct pod_plan *plan)
 {
+	for (size_t i = p->n_main; i < p->n; i++)
+		decide_container(p, i, policy, now, plan);
 	for (size_t i = 0; i < p->n_init; i++) {
 		const struct container_run *c = &p->containers[i];
 
@@ -476,7 +526,7 @@ static void decide_starts(const struct pod_run *p, const char *policy, int64_t n
 		if (!lets_pass(c))
 			return;
 	}
-	for (size_t i = p->n_init; i < p->n; i++) {
+	for (size_t i = p->n_init; i < p->n_main; i++) {
 		const struct container_run *c = &p->containers[i];
 
 		decide_container(p, i, policy, now, plan);
@@ -486,16 +536,19 @@ static void decide_starts(const struct pod_run *p, const char *policy, int64_t n
 	}
 }
 
-/* Stops what is alive: the main and init containers first, the sidecars when those are gone, last started first. */
+/*
+ * Stops what is alive: the main and init containers first, the sidecars when those are gone, last started first. Ephemeral
+ * ones go at once, and nobody waits for them but the sandbox.
+ */
 static size_t decide_stops(const struct pod_run *p, struct pod_plan *plan)
 {
-	size_t alive = 0;
+	size_t alive = 0, ephemeral = 0;
 
 	plan->ending = true;
 	for (size_t i = 0; i < p->n; i++) {
 		if (!lifecycle_is_alive(&p->containers[i]) || p->containers[i].kind == CONTAINER_SIDECAR)
 			continue;
-		alive++;
+		*(i < p->n_main ? &alive : &ephemeral) += 1;
 		plan->stop[plan->n_stop++] = i;
 	}
 	for (size_t i = p->n_init; i-- > 0 && !alive;) {
@@ -504,7 +557,7 @@ static size_t decide_stops(const struct pod_run *p, struct pod_plan *plan)
 		alive++;
 		plan->stop[plan->n_stop++] = i;
 	}
-	return alive;
+	return alive + ephemeral;
 }
 
 int64_t lifecycle_seconds(int64_t n)
@@ -564,7 +617,7 @@ void lifecycle_decide_drain(const struct pod_run *p, const struct object *pod, s
 static void decide_restart_all(const struct pod_run *p, const struct container_run *source, int64_t now,
 			       struct pod_plan *plan)
 {
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n_main; i++)
 		if (lifecycle_is_alive(&p->containers[i]))
 			plan->stop[plan->n_stop++] = i;
 	plan->restart = true;

@@ -30,7 +30,7 @@ enum {
 	LIFECYCLE_EXIT_UNKNOWN = 137, /* ContainerStatusUnknown */
 };
 
-enum container_kind { CONTAINER_INIT, CONTAINER_SIDECAR, CONTAINER_MAIN };
+enum container_kind { CONTAINER_INIT, CONTAINER_SIDECAR, CONTAINER_MAIN, CONTAINER_EPHEMERAL };
 
 enum container_phase { CONTAINER_WAITING, CONTAINER_STARTING, CONTAINER_RUNNING, CONTAINER_EXITED };
 
@@ -93,6 +93,7 @@ struct pod_run {
 	struct container_run *containers; /* owned */
 	size_t n;
 	size_t n_init;	       /* the first so many are init containers and sidecars, in order */
+	size_t n_main;	       /* the first so many are no ephemeral ones */
 	char ip[16];	       /* "" while it has none */
 	int64_t started_at;    /* when the agent first saw it; real time, ns */
 	int64_t sandbox_not_before; /* after a failure */
@@ -109,6 +110,11 @@ int64_t lifecycle_seconds(int64_t n);
 /* Fills in the containers of a pod's spec, all waiting. -E2BIG for more than fit, -ENOMEM. */
 int lifecycle_init(struct pod_run *p, const struct value *spec, int64_t now);
 void lifecycle_clear(struct pod_run *p);
+/*
+ * Takes up a newer spec of the same pod: its containers are the same, but ephemeral ones may have come. Whoever points to
+ * containers must look for them again. -EINVAL, -ENOMEM, -E2BIG: it keeps the old one.
+ */
+int lifecycle_update(struct pod_run *p, const struct value *spec);
 
 struct container_run *lifecycle_find(struct pod_run *p, const char *name);
 

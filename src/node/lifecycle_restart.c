@@ -33,6 +33,8 @@ bool lifecycle_restarts(const struct container_run *c, const char *policy)
 {
 	const char *own = value_str(value_get(c->spec, "restartPolicy"));
 
+	if (c->kind == CONTAINER_EPHEMERAL) /* never, whatever the policy */
+		return false;
 	if (c->kind == CONTAINER_SIDECAR || c->replacing || *action_of(c))
 		return true;
 	if (c->exit.is_set && !strcmp(c->exit.reason, LIFECYCLE_RESTARTING_ALL))
@@ -73,7 +75,7 @@ bool lifecycle_could_restart_all(const struct pod_run *p)
 
 void lifecycle_restart_all(struct pod_run *p)
 {
-	for (size_t i = 0; i < p->n; i++) {
+	for (size_t i = 0; i < p->n_main; i++) {
 		struct container_run *c = &p->containers[i];
 
 		c->has_started = false;

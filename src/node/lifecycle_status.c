@@ -39,7 +39,7 @@ static bool shows_running(const struct container_run *c)
 /* K8S:pkg/kubelet/kubelet_pods.go, getPhase. */
 static const char *phase_of(const struct pod_run *p, const char *policy, bool deleting)
 {
-	size_t waiting = 0, running = 0, stopped = 0, succeeded = 0, final = 0;
+	size_t waiting = 0, running = 0, stopped = 0, succeeded = 0, final = 0, n = p->n_main - p->n_init;
 
 	for (size_t i = 0; i < p->n_init; i++)
 		if (p->containers[i].kind == CONTAINER_INIT && p->containers[i].phase == CONTAINER_EXITED &&
@@ -48,7 +48,7 @@ static const char *phase_of(const struct pod_run *p, const char *policy, bool de
 			return "Failed";
 	if (p->fail_reason && !any_alive(p))
 		return "Failed";
-	for (size_t i = p->n_init; i < p->n; i++) {
+	for (size_t i = p->n_init; i < p->n_main; i++) {
 		const struct container_run *c = &p->containers[i];
 
 		running += shows_running(c);
@@ -57,8 +57,8 @@ static const char *phase_of(const struct pod_run *p, const char *policy, bool de
 		succeeded += c->phase == CONTAINER_EXITED && !c->exit.code;
 		final += is_final(p, c, policy);
 	}
-	if (p->n > p->n_init && (final == p->n - p->n_init || (deleting && stopped == p->n - p->n_init)))
-		return succeeded == p->n - p->n_init ? "Succeeded" : "Failed";
+	if (n && (final == n || (deleting && stopped == n)))
+		return succeeded == n ? "Succeeded" : "Failed";
 	if (deleting && !running && p->sandbox == SANDBOX_NONE)
 		return "Failed";
 	if (!lifecycle_init_is_done(p) || waiting)
@@ -147,7 +147,7 @@ static bool is_ready(const struct container_run *c)
 {
 	if (c->kind == CONTAINER_INIT)
 		return c->phase == CONTAINER_EXITED && !c->exit.code;
-	return probe_is_ready(c);
+	return c->kind != CONTAINER_EPHEMERAL && probe_is_ready(c);
 }
 
 static struct value *container_status(struct arena *a, const struct pod_run *p, const struct container_run *c,
@@ -165,7 +165,8 @@ static struct value *container_status(struct arena *a, const struct pod_run *p, 
 	value_set_str(a, s, "imageID", c->image_id ? c->image_id : "");
 	if (c->phase == CONTAINER_RUNNING || c->phase == CONTAINER_EXITED)
 		value_set(a, s, "containerID", value_new_strf(a, "podfs://%s/%s/%" PRIu32, uid, c->name, c->run));
-	value_set_bool(a, s, "started", probe_is_started(c));
+	if (c->kind != CONTAINER_EPHEMERAL)
+		value_set_bool(a, s, "started", probe_is_started(c));
 	return s;
 }
 
@@ -198,7 +199,7 @@ static const char *unready(struct arena *a, const struct pod_run *p)
 {
 	_cleanup_buf_ struct buf names = BUF_INIT;
 
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n_main; i++)
 		if (p->containers[i].kind != CONTAINER_INIT && !is_ready(&p->containers[i]))
 			buf_printf(&names, "%s%s", names.len ? " " : "", p->containers[i].name);
 	return names.len ? arena_printf(a, "containers with unready status: [%s]", buf_str(&names)) : NULL;
@@ -272,7 +273,7 @@ void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_
 {
 	struct value *status = value_set_map(a, root, "status");
 	const char *phase = phase_of(p, policy_of(root), value_path(root, "metadata", "deletionTimestamp") != NULL);
-	struct value *init = value_new_list(a), *main = value_new_list(a);
+	struct value *init = value_new_list(a), *main = value_new_list(a), *ephemeral = value_new_list(a);
 
 	value_set_str(a, status, "phase", phase);
 	if (p->fail_reason && !strcmp(phase, "Failed")) {
@@ -286,9 +287,11 @@ void lifecycle_set_status(struct arena *a, struct value *root, const struct pod_
 	if (!value_get(status, "startTime"))
 		set_time(a, status, "startTime", p->started_at);
 	for (size_t i = 0; i < p->n; i++)
-		value_append(a, i < p->n_init ? init : main,
+		value_append(a, i < p->n_init ? init : i < p->n_main ? main : ephemeral,
 			     container_status(a, p, &p->containers[i], root, now));
 	if (value_len(init))
 		value_set(a, status, "initContainerStatuses", init);
 	value_set(a, status, "containerStatuses", main);
+	if (value_len(ephemeral))
+		value_set(a, status, "ephemeralContainerStatuses", ephemeral);
 }

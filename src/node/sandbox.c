@@ -428,6 +428,10 @@ static int send_start(struct sandbox *sb, const struct sandbox_container *c, enu
 		return error_set(err, -E2BIG, "more than %d cgroups", POD_CGROUPS_MAX);
 	if (c->log && strlen(c->log) >= sizeof(m.log))
 		return error_set(err, -ENAMETOOLONG, "log file %s", c->log);
+	if (c->target && type == POD_START)
+		r = copy_name(m.target, c->target, err);
+	if (r < 0)
+		return r;
 	if (c->log)
 		(void)snprintf(m.log, sizeof(m.log), "%s", c->log);
 	spec = sandbox_spec_container(c, fds + n, POD_FDS_MAX - n, &n_sources, err);

@@ -92,6 +92,7 @@ struct sandbox_container {
 	uint64_t log_max_size;	/* bytes at which it is rotated; 0: never */
 	unsigned log_max_files; /* that are kept of this run */
 	int stop_signal; /* 0: SIGTERM */
+	const char *target; /* the running container whose PID namespace it is to be in; NULL: one of its own, or the pod's */
 	unsigned flags;  /* enum pod_start_flags */
 	uint64_t *ret_id; /* NULL, or where sandbox_start_container() stores the id that a SANDBOX_ERROR would bear */
 };

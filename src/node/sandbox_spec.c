@@ -155,6 +155,7 @@ int sandbox_spec_container(const struct sandbox_container *c, int *fds, size_t m
 	put_strings(&w, SPEC_ARG, c->argv, c->n_argv);
 	put_strings(&w, SPEC_ENV, c->env, c->n_env);
 	put_string(&w, SPEC_BUILTIN, c->builtin);
+	put_string(&w, SPEC_TARGET, c->target);
 	put_string(&w, SPEC_CWD, c->cwd);
 	put_string(&w, SPEC_USER, c->user);
 	for (size_t i = 0; i < c->n_groups; i++) {

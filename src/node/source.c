@@ -243,7 +243,8 @@ bool source_is_used(const struct object *pod, enum source_kind kind, const char 
 			return true;
 
 	if (in_environment(object_path(pod, "spec", "containers"), ref, key_ref, name) ||
-	    in_environment(object_path(pod, "spec", "initContainers"), ref, key_ref, name))
+	    in_environment(object_path(pod, "spec", "initContainers"), ref, key_ref, name) ||
+	    in_environment(object_path(pod, "spec", "ephemeralContainers"), ref, key_ref, name))
 		return true;
 	for (size_t i = 0; i < value_len(volumes); i++) {
 		const struct value *v = value_at(volumes, i), *list = value_path(v, "projected", "sources");

@@ -245,7 +245,7 @@ static int aim_at_shared(const struct child *c)
 {
 	if (c->pids < 0)
 		return 0;
-	return setns(c->pids, CLONE_NEWPID) < 0 ? report_fail(c->report, -errno, "enter the pod's PID namespace") : 0;
+	return setns(c->pids, CLONE_NEWPID) < 0 ? report_fail(c->report, -errno, "enter the PID namespace of others") : 0;
 }
 
 static int start_session(const struct child *c)
@@ -269,7 +269,8 @@ static int build(const struct child *c, const struct become *b)
 		.n_sources = c->n_sources,
 		.cgroup_ns = c->cgroup_ns,
 		.cgroup_v2 = c->cgroup_v2,
-		.shared_pids = c->pids >= 0,
+		.shared_pids = c->pids >= 0 && c->target < 0,
+		.target = c->target,
 	};
 	int root, r = rootfs_open(&fs);
 

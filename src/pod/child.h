@@ -26,8 +26,8 @@ struct child {
 	int podns;
 	const char *dir;
 	bool own_pid; /* its PID namespace is of its own: made by who starts it where the pod has no user namespace */
-	int pids;     /* the PID namespace that the pod's containers share; -1: none */
-	/* for a program beside it */
+	int pids;     /* the PID namespace that it shares with others: the pod's, or by a pidfd its target's; -1: none */
+	/* for a program beside it, or for a container in that one's PID namespace; else -1 */
 	int target; /* pidfd of the container's first process */
 };
 

@@ -152,7 +152,22 @@ static bool is_cgroup2(int dir)
 	return fstatfs(dir, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-static int run_child(struct pod *p, struct slot *s, const struct pod_message *m, const int theirs[4])
+/* The container whose PID namespace a new one is to be in. *ret is NULL when that is not asked for, or is the pod's. */
+static int find_target(struct pod *p, const struct pod_start *start, struct slot **ret)
+{
+	struct slot *s = NULL;
+
+	if (start->target[0] && !(p->flags & (POD_HOST_PID | POD_SHARE_PID))) {
+		s = pod_find(p, start->target);
+		if (!s || s->told.state != POD_STATE_RUNNING || s->pidfd < 0)
+			return -ESRCH;
+	}
+	*ret = s;
+	return 0;
+}
+
+static int run_child(struct pod *p, struct slot *s, const struct slot *target, const struct pod_message *m,
+		     const int theirs[4])
 {
 	const struct pod_start *start = &m->start;
 	struct child c = {
@@ -169,8 +184,9 @@ static int run_child(struct pod *p, struct slot *s, const struct pod_message *m,
 		.users = &p->users,
 		.podns = p->podns,
 		.dir = p->path,
-		.own_pid = !(p->flags & (POD_HOST_PID | POD_SHARE_PID)),
-		.pids = p->shared_pids,
+		.own_pid = !target && !(p->flags & (POD_HOST_PID | POD_SHARE_PID)),
+		.pids = target ? target->pidfd : p->shared_pids,
+		.target = target ? target->pidfd : -1,
 	};
 	/* The PID namespace of a pod with a user namespace is made from inside that. */
 	uint64_t flags = CLONE_PIDFD | (c.own_pid && p->users.fd < 0 ? CLONE_NEWPID : 0);
@@ -199,13 +215,15 @@ int pod_start_container(struct pod *p, struct pod_message *m)
 {
 	const struct pod_start *start = &m->start;
 	int theirs[4] = { -1, -1, -1, -1 };
-	struct slot *s;
+	struct slot *s, *target;
 	int r;
 
 	if (start->n_cgroups > POD_CGROUPS_MAX || start->n_sources > POD_FDS_MAX ||
 	    m->n_fds != 1 + (size_t)start->n_cgroups + start->n_sources)
 		return -EBADMSG;
-	r = take_slot(p, start->name, &s);
+	r = find_target(p, start, &target);
+	if (r == 0)
+		r = take_slot(p, start->name, &s);
 	if (r < 0)
 		return r;
 	s->told.state = POD_STATE_STARTING;
@@ -217,7 +235,7 @@ int pod_start_container(struct pod *p, struct pod_message *m)
 	if (r == 0)
 		r = make_streams(p, s, start->flags, theirs);
 	if (r == 0)
-		r = run_child(p, s, m, theirs);
+		r = run_child(p, s, target, m, theirs);
 	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++)
 		close_fdp(&theirs[i]);
 	if (r < 0) {

@@ -12,11 +12,12 @@ static const struct shape {
 	size_t size;
 	struct {
 		size_t at, size;
-	} strings[2];
+	} strings[3];
 } setup_shape = { offsetof(struct pod_setup, first_id), { { offsetof(struct pod_setup, dir), POD_PATH_SIZE } } },
   start_shape = { offsetof(struct pod_start, log_max_size),
 		  { { offsetof(struct pod_start, name), POD_NAME_SIZE },
-		    { offsetof(struct pod_start, log), POD_PATH_SIZE } } },
+		    { offsetof(struct pod_start, log), POD_PATH_SIZE },
+		    { offsetof(struct pod_start, target), POD_NAME_SIZE } } },
   stop_shape = { sizeof(struct pod_stop), { { offsetof(struct pod_stop, name), POD_NAME_SIZE } } },
   name_shape = { sizeof(struct pod_name), { { offsetof(struct pod_name, name), POD_NAME_SIZE } } },
   ready_shape = { sizeof(struct pod_ready), { { 0, 0 } } },

@@ -116,6 +116,8 @@ struct pod_start {
 	uint64_t log_max_size;    /* bytes at which the log file is rotated (pod/crilog.h); 0: never */
 	uint32_t log_max_files;   /* that are kept of this run, with the one that is written */
 	uint32_t reserved2;
+	char target[POD_NAME_SIZE]; /* POD_START: the running container whose PID namespace it is to be in; "": one of its
+				     * own, or the pod's. The spec has SPEC_TARGET too, so that an older podfs-pod refuses it */
 };
 
 /* exec_id 0 names the container itself, else the exec whose POD_EXEC had that header.id. */

@@ -19,12 +19,14 @@
 #include "pod/podns.h"
 #include "pod/report.h"
 #include "pod/sys.h"
+#include "pod/target.h"
 
 enum { MOUNTS_MAX = 512 };
 
 struct rootfs {
 	const struct rootfs_config *c;
 	int root;
+	int proc; /* with c->target: a detached mount */
 	int dev; /* the container's /dev, from which a null device is taken to hide files */
 	int tree[MOUNTS_MAX]; /* detached mounts of the binds, in the order of the spec; -1: none */
 	int n_tree;
@@ -257,6 +259,9 @@ static int mount_fixed(struct rootfs *b, const struct fixed *f)
 		r = fd < 0 ? fd : mounts_set(fd, attr, false, 0);
 		if (r < 0)
 			return report_fail(b->c->report, r, "mount %s", f->target);
+	} else if (strcmp(f->type, "proc") == 0 && b->c->target >= 0) {
+		fd = fcntl(b->proc, F_DUPFD_CLOEXEC, 3);
+		fd = fd < 0 ? -errno : fd;
 	} else {
 		fd = mounts_new(f->type, f->data, attr);
 	}
@@ -392,10 +397,15 @@ int rootfs_open(const struct rootfs_config *c)
 	struct rootfs *b = &rootfs;
 	int r;
 
-	*b = (struct rootfs){ .c = c, .root = -1, .dev = -1 };
+	*b = (struct rootfs){ .c = c, .root = -1, .dev = -1, .proc = -1 };
 	r = open_sources(b);
 	if (r < 0)
 		return r;
+	if (c->target >= 0) {
+		b->proc = target_proc(c->target, c->podns, fixed_mounts[0].attr);
+		if (b->proc < 0)
+			return report_fail(c->report, b->proc, "mount %s of the target container", fixed_mounts[0].target);
+	}
 	if (!c->cgroup_v2)
 		cgroupfs_controllers(b->controllers);
 	if (c->users->fd < 0) {

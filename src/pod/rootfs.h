@@ -25,6 +25,7 @@ struct rootfs_config {
 	const struct spec *spec;
 	const struct spec_security *security;
 	int podns;          /* the pod's mount namespace */
+	int target;         /* a process whose PID namespace /proc is to be of (pidfd); -1: this one's own */
 	const struct userns *users;
 	const char *dir;    /* an absolute directory of the host that may be mounted over meanwhile */
 	const int *sources; /* descriptors that spec_mount.source_fd counts */

@@ -14,7 +14,7 @@
 
 #include "pod/protocol.h"
 
-enum { SPEC_TYPES = SPEC_BUILTIN + 1 };
+enum { SPEC_TYPES = SPEC_TARGET + 1 };
 
 /* Payload of each type: `fixed` bytes, then `strings` NUL-terminated strings and nothing else; or whole units. */
 static const struct layout {
@@ -41,6 +41,7 @@ static const struct layout {
 	[SPEC_SYSCTL] = { .strings = 1 },
 	[SPEC_TMPFS] = { .fixed = sizeof(struct spec_tmpfs), .strings = 1 },
 	[SPEC_BUILTIN] = { .strings = 1 },
+	[SPEC_TARGET] = { .strings = 1 },
 };
 
 static bool payload_ok(unsigned type, const unsigned char *data, size_t size)

@@ -36,6 +36,7 @@ enum spec_type {
 	SPEC_TMPFS = 18,    /* struct spec_tmpfs, then its name as a string; POD_SETUP */
 	SPEC_BUILTIN = 19,  /* string: instead of a program of the container's podfs-pod does this itself, in there: "cp" (copy.c);
 			     * POD_EXEC */
+	SPEC_TARGET = 20,   /* string: struct pod_start's target */
 };
 
 enum { SPEC_CRITICAL = 1 << 0 };

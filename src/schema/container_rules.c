@@ -203,6 +203,26 @@ static void check_claims(struct admit *ad, const struct value *container, const 
 	}
 }
 
+/* What would make it more than a look at the pod. K8S:pkg/apis/core/validation: allowedEphemeralContainerFields. */
+static void check_ephemeral_only(struct admit *ad, const struct value *container, const struct schema_path *at)
+{
+	static const char *const fields[] = { "lifecycle", "livenessProbe", "ports", "readinessProbe", "resizePolicy",
+					      "resources", "restartPolicy", "restartPolicyRules", "startupProbe" };
+	static const char *const paths[] = { "subPath", "subPathExpr" };
+	const struct value *mounts = value_get(container, "volumeMounts");
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (value_len(value_get(container, fields[i])))
+			report_forbidden(ad, AT(at, fields[i]), value_get(container, fields[i]),
+					 "cannot be set for an Ephemeral Container");
+	for (size_t i = 0; i < value_len(mounts); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(paths); k++)
+			if (value_len(value_get(value_at(mounts, i), paths[k])))
+				report_forbidden(ad, AT(AT_ITEM(AT(at, "volumeMounts"), i), paths[k]),
+						 value_get(value_at(mounts, i), paths[k]),
+						 "cannot be set for an Ephemeral Container");
+}
+
 void container_check_in_pod(struct admit *ad, const struct value *container, enum container_kind kind,
 			    const struct value *pod_spec, const struct value *volumes, const struct schema_path *at)
 {
@@ -211,17 +231,21 @@ void container_check_in_pod(struct admit *ad, const struct value *container, enu
 	if (!value_len(value_get(container, "image")))
 		report_required(ad, AT(at, "image"), container, "%s", "");
 	container_mounts_check(ad, container, volumes, at);
-	check_hooks(ad, container, pod_spec, at);
-	check_resize_policy(ad, container, kind, pod_spec, at);
-	check_claims(ad, container, pod_spec, at);
-	check_restart_policy(ad, container, kind, at);
-	check_probes(ad, container, at);
+	if (kind == CONTAINER_EPHEMERAL) {
+		check_ephemeral_only(ad, container, at);
+	} else {
+		check_hooks(ad, container, pod_spec, at);
+		check_resize_policy(ad, container, kind, pod_spec, at);
+		check_claims(ad, container, pod_spec, at);
+		check_restart_policy(ad, container, kind, at);
+		check_probes(ad, container, at);
+	}
 	if (kind == CONTAINER_INIT)
 		check_init_only(ad, container, at);
 	if (strcmp(value_str_or(value_get(security, "procMount"), ""), "Unmasked") == 0 &&
 	    value_bool(value_get(pod_spec, "hostUsers"), true))
 		report_invalid(ad, AT(AT(at, "securityContext"), "procMount"), value_get(security, "procMount"),
 			       "`hostUsers` must be false to use `Unmasked`");
-	if (value_bool(value_get(pod_spec, "hostNetwork"), false))
+	if (value_bool(value_get(pod_spec, "hostNetwork"), false) && kind != CONTAINER_EPHEMERAL)
 		check_host_ports(ad, container, at);
 }

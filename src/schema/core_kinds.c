@@ -42,5 +42,6 @@ const struct schema_kind_ops kind_pod = {
 		  .acted_on = true, .has_directory = true, .type = &schema_pod },
 	.name_format = format_dns_subdomain,
 	.initial_status = pod_initial_status,
+	.finish_create = pod_finish_create,
 	.check_update = pod_check_update,
 };

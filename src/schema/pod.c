@@ -62,7 +62,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "dnsConfig", &pod_dns_config },
 	{ "dnsPolicy", ENUM("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"), 0, "ClusterFirst" },
 	{ "enableServiceLinks", BOOL, KEEP_ZERO },
-	{ "ephemeralContainers", LIST_BY(&schema_ephemeral_container, "name"), NOT_ACTED },
+	{ "ephemeralContainers", LIST_BY(&schema_ephemeral_container, "name") },
 	{ "hostAliases", LIST_BY(&host_alias, "ip") },
 	{ "hostIPC", BOOL },
 	{ "hostNetwork", BOOL },

@@ -123,6 +123,14 @@ void pod_initial_status(struct admit *ad, struct value *root)
 
 /* --- rules --- */
 
+void pod_finish_create(struct admit *ad, struct value *root)
+{
+	const struct value *list = value_path(root, "spec", "ephemeralContainers");
+
+	if (value_len(list))
+		report_forbidden(ad, AT(AT(NULL, "spec"), "ephemeralContainers"), list, "cannot be set on create");
+}
+
 static void check_names(struct admit *ad, const struct value *containers, struct value *seen,
 			const struct schema_path *at)
 {
@@ -269,6 +277,29 @@ static struct value *volume_names(struct admit *ad, const struct value *volumes)
 	return names;
 }
 
+/* K8S:pkg/apis/core/validation: validateEphemeralContainers. names: of the pod's other containers. */
+static void check_ephemeral(struct admit *ad, const struct value *spec, struct value *names, const struct value *volumes,
+			    const struct schema_path *at)
+{
+	const struct value *list = value_get(spec, "ephemeralContainers");
+
+	if (at->up && at->up->up && value_len(list)) {
+		report_forbidden(ad, at, list, "ephemeral containers not allowed in pod template");
+		return;
+	}
+	for (size_t i = 0; i < value_len(list); i++) {
+		const struct value *c = value_at(list, i), *target = value_get(c, "targetContainerName");
+
+		container_check_in_pod(ad, c, CONTAINER_EPHEMERAL, spec, volumes, AT_ITEM(at, i));
+		if (value_len(target) && !value_find(value_get(spec, "containers"), "name", value_str_or(target, "")) &&
+		    !value_find(value_get(spec, "initContainers"), "name", value_str_or(target, "")))
+			report_not_found(ad, AT(AT_ITEM(at, i), "targetContainerName"), target,
+					 "no container of the pod has this name");
+	}
+	check_names(ad, list, names, at);
+	check_file_refs(ad, spec, list, at);
+}
+
 static void check_containers(struct admit *ad, const struct value *spec, const struct schema_path *at)
 {
 	const struct value *main = value_get(spec, "containers");
@@ -292,9 +323,7 @@ static void check_containers(struct admit *ad, const struct value *spec, const s
 		check_host_ports(ad, init, i, i + 1, AT(at, "initContainers"));
 	check_file_refs(ad, spec, main, AT(at, "containers"));
 	check_file_refs(ad, spec, init, AT(at, "initContainers"));
-	if (value_get(spec, "ephemeralContainers"))
-		report_forbidden(ad, AT(at, "ephemeralContainers"), value_get(spec, "ephemeralContainers"),
-				 "cannot be set on create");
+	check_ephemeral(ad, spec, names, volumes, AT(at, "ephemeralContainers"));
 }
 
 void pod_spec_check(struct admit *ad, const struct value *v, const struct schema_path *at)

@@ -15,6 +15,7 @@ void pod_spec_check(struct admit *ad, const struct value *v, const struct schema
 void resource_claim_ref_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void pod_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void pod_initial_status(struct admit *ad, struct value *root);
+void pod_finish_create(struct admit *ad, struct value *root);
 
 /* pod_settings.c */
 void pod_settings_check(struct admit *ad, const struct value *spec, const struct schema_path *at);
@@ -45,7 +46,7 @@ void volume_mount_check(struct admit *ad, const struct value *v, const struct sc
 void container_mounts_check(struct admit *ad, const struct value *container, const struct value *volumes,
 			    const struct schema_path *at);
 
-enum container_kind { CONTAINER_MAIN, CONTAINER_INIT, CONTAINER_SIDECAR };
+enum container_kind { CONTAINER_MAIN, CONTAINER_INIT, CONTAINER_SIDECAR, CONTAINER_EPHEMERAL };
 
 /* The rules that depend on where a container stands, and on the rest of its pod. `volumes`: a map whose keys are the
  * names of the pod's volumes, true where it can be a block device. */

@@ -58,8 +58,8 @@ int schema_admit_update(const struct schema_kind *kind, const struct value *old,
 
 #define POD_RULE                                                                                                    \
 	"may not change on an existing pod: only spec.containers[*].image, spec.initContainers[*].image, "          \
-	"spec.activeDeadlineSeconds, spec.tolerations (additions) and spec.schedulingGates (removals) may; delete " \
-	"the pod and create it anew, or use a Deployment"
+	"spec.activeDeadlineSeconds, spec.tolerations and spec.ephemeralContainers (additions) and "               \
+	"spec.schedulingGates (removals) may; delete the pod and create it anew, or use a Deployment"
 
 /* Reports each member of two maps that differs, but for those of the NULL-terminated list. */
 static void compare_members(struct admit *ad, const struct value *old, const struct value *is,
@@ -158,10 +158,26 @@ static void check_only_removed(struct admit *ad, const struct value *was, const 
 			     "only deletion is allowed, but found new scheduling gate");
 }
 
+/* K8S:pkg/apis/core/validation: ValidatePodEphemeralContainersUpdate. */
+static void check_ephemeral(struct admit *ad, const struct value *was, const struct value *now)
+{
+	const struct schema_path *at = AT(AT(NULL, "spec"), "ephemeralContainers");
+
+	for (size_t i = 0; i < value_len(was); i++) {
+		const char *name = value_str_or(value_get(value_at(was, i), "name"), "");
+		const struct value *is = value_find(now, "name", name);
+
+		if (!is)
+			report_fixed(ad, at, now, "existing ephemeral containers \"%s\" may not be removed", name);
+		else if (!same(value_at(was, i), is))
+			report_fixed(ad, at, is, "existing ephemeral containers \"%s\" may not be changed", name);
+	}
+}
+
 void pod_check_update(struct admit *ad, const struct value *old, const struct value *new_root)
 {
-	static const char *const mutable[] = { "activeDeadlineSeconds", "containers", "initContainers",
-					       "schedulingGates", "tolerations", NULL };
+	static const char *const mutable[] = { "activeDeadlineSeconds", "containers", "ephemeralContainers",
+					       "initContainers", "schedulingGates", "tolerations", NULL };
 	const struct value *was = value_get(old, "spec"), *now = value_get(new_root, "spec");
 
 	compare_containers(ad, was, now, "containers");
@@ -169,5 +185,6 @@ void pod_check_update(struct admit *ad, const struct value *old, const struct va
 	check_deadline(ad, was, now);
 	check_only_added(ad, value_get(was, "tolerations"), value_get(now, "tolerations"));
 	check_only_removed(ad, value_get(was, "schedulingGates"), value_get(now, "schedulingGates"));
+	check_ephemeral(ad, value_get(was, "ephemeralContainers"), value_get(now, "ephemeralContainers"));
 	compare_members(ad, was, now, mutable, AT(NULL, "spec"));
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,66 @@ static void a_pod_comes_up(void **state)
 	assert_string_equal(phase(&w, NOW), "Running");
 	assert_string_equal(condition(&w, "Ready", NOW), "True");
 	assert_string_equal(condition(&w, "PodReadyToStartContainers", NOW), "True");
+	clear(&w);
+}
+
+/* Ephemeral containers come later, are started whatever else waits, never again, and count for nothing. */
+static void ephemeral_ones(void **state)
+{
+	struct world w = make("{" INIT TWO "}", "");
+	struct value *spec, *other;
+
+	w.run.sandbox = SANDBOX_UP;
+	assert_string_equal(decided(&w, NOW), "+i");
+	begin(&w, "i");
+	spec = parse(w.a, "{" INIT TWO ",\"ephemeralContainers\":[{\"name\":\"e\",\"image\":\"a\"}]}");
+	assert_int_equal(lifecycle_update(&w.run, spec), 0);
+	assert_int_equal(w.run.n_main + 1, w.run.n);
+	assert_ptr_equal(get(&w, "e")->spec, value_at(value_get(spec, "ephemeralContainers"), 0));
+	assert_ptr_equal(get(&w, "c")->spec, value_at(value_get(spec, "containers"), 0));
+	assert_string_equal(decided(&w, NOW), "+e");
+	runs(&w, "e", NOW);
+	assert_string_equal(phase(&w, NOW), "Pending");
+	exits(&w, "i", 0, NOW);
+	runs(&w, "s", NOW);
+	get(&w, "s")->has_started = true;
+	runs(&w, "j", NOW);
+	exits(&w, "j", 0, NOW);
+	runs(&w, "c", NOW);
+	runs(&w, "d", NOW);
+	exits(&w, "e", 1, NOW);
+	assert_string_equal(decided(&w, NOW + 3600 * SEC), "");
+	assert_string_equal(phase(&w, NOW), "Running");
+	assert_string_equal(condition(&w, "Ready", NOW), "True");
+	other = parse(w.a, "{" INIT ONE ",\"ephemeralContainers\":[{\"name\":\"e\",\"image\":\"a\"}]}");
+	assert_int_equal(lifecycle_update(&w.run, other), -EINVAL); /* one has gone */
+	assert_ptr_equal(get(&w, "c")->spec, value_at(value_get(spec, "containers"), 0));
+	clear(&w);
+}
+
+/* They end with their pod, and sidecars do not wait for them. */
+static void ephemeral_ones_end(void **state)
+{
+	struct world w = make("{\"restartPolicy\":\"Never\"," INIT ONE ",\"ephemeralContainers\":[{\"name\":\"e\",\"image\":\"a\"}]}", "");
+
+	w.run.sandbox = SANDBOX_UP;
+	runs(&w, "i", NOW);
+	exits(&w, "i", 0, NOW);
+	runs(&w, "s", NOW);
+	runs(&w, "j", NOW);
+	exits(&w, "j", 0, NOW);
+	runs(&w, "e", NOW);
+	runs(&w, "c", NOW);
+	get(&w, "s")->has_started = true;
+	assert_string_equal(decided(&w, NOW), "");
+	exits(&w, "c", 0, NOW);
+	assert_string_equal(decided(&w, NOW), "-e -s");
+	assert_string_equal(phase(&w, NOW), "Succeeded");
+	exits(&w, "s", 0, NOW);
+	assert_string_equal(decided(&w, NOW), "-e");
+	exits(&w, "e", 9, NOW);
+	assert_string_equal(decided(&w, NOW), "end");
+	assert_string_equal(phase(&w, NOW), "Succeeded");
 	clear(&w);
 }
 
@@ -481,6 +542,8 @@ int main(void)
 		cmocka_unit_test(test_pull_backoff),
 		cmocka_unit_test(a_pod_comes_up),
 		cmocka_unit_test(a_failed_sandbox_waits),
+		cmocka_unit_test(ephemeral_ones),
+		cmocka_unit_test(ephemeral_ones_end),
 		cmocka_unit_test(policies),
 		cmocka_unit_test(the_back_off_doubles),
 		cmocka_unit_test(a_crash_loop_is_told),
