@@ -3,8 +3,10 @@
  * The scheduler: binds each pod that has no node to one that it fits on. What the bound pods of each node ask for
  * is kept as sums that follow the cache, so that a decision does not look at every pod.
  *
- * Pods that fit nowhere are remembered and tried again when a node changes or a bound pod goes, and every five minutes.
+ * Pods that fit nowhere are remembered and tried again when what may cure that happens (scheduler_queue.h), and every five
+ * minutes.
  */
+#include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -12,10 +14,16 @@
 #include "control/conditions.h"
 #include "control/controller.h"
 #include "control/scheduler_decide.h"
+#include "control/scheduler_queue.h"
+#include "value/json.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+enum { TURN_PODS = 64 }; /* that are tried again before others have their turn */
+
+static const char turn_key[] = "*"; /* has the next pods tried again */
+static const int64_t pressed_pause = 2 * NSEC_PER_MSEC; /* between turns while writers wait for the disk */
 static const int64_t retry_unschedulable = 300 * NSEC_PER_SEC; /* K8S:scheduler, podMaxInUnschedulablePodsDuration */
 
 struct usage {
@@ -26,16 +34,10 @@ struct usage {
 	char node[];
 };
 
-struct waiting {
-	UT_hash_handle hh;
-	char key[];
-};
-
 struct scheduler {
-	pthread_mutex_t lock;	 /* protects what follows; taken inside the cache's dispatch */
-	struct usage *usage;	 /* by node */
-	struct waiting *waiting; /* keys of pods that fit nowhere */
-	uint64_t moves;		 /* how often something has changed that may let one fit */
+	pthread_mutex_t lock;	     /* protects what follows; taken inside the cache's dispatch */
+	struct usage *usage;	     /* by node */
+	struct sched_queue *waiting; /* pods that fit nowhere; has a lock of its own */
 };
 
 static int init(struct controller *c, void **ret_data)
@@ -44,6 +46,11 @@ static int init(struct controller *c, void **ret_data)
 
 	if (!s)
 		return -ENOMEM;
+	s->waiting = sched_queue_new();
+	if (!s->waiting) {
+		free(s);
+		return -ENOMEM;
+	}
 	pthread_mutex_init(&s->lock, NULL);
 	*ret_data = s;
 	return 0;
@@ -53,7 +60,6 @@ static void fini(void *data)
 {
 	struct scheduler *s = data;
 	struct usage *u, *next_u;
-	struct waiting *w, *next_w;
 
 	if (!s)
 		return;
@@ -62,10 +68,7 @@ static void fini(void *data)
 		object_list_clear(&u->bound);
 		free(u);
 	}
-	HASH_ITER(hh, s->waiting, w, next_w) {
-		HASH_DEL(s->waiting, w);
-		free(w);
-	}
+	sched_queue_free(s->waiting);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -138,65 +141,58 @@ static void account(struct scheduler *s, const struct object *pod, int sign)
 		}
 }
 
-/* Notes a pod that fits nowhere, unless what it was measured against (`moves`) has changed since: then false. */
-static bool remember_waiting(struct scheduler *s, const char *key, uint64_t moves)
-{
-	struct waiting *w;
-	bool current;
+/* --- pods that wait --- */
 
-	pthread_mutex_lock(&s->lock);
-	current = s->moves == moves;
-	HASH_FIND_STR(s->waiting, key, w);
-	if (current && !w && (w = calloc(1, sizeof(*w) + strlen(key) + 1))) {
-		memcpy(w->key, key, strlen(key) + 1);
-		HASH_ADD_STR(s->waiting, key, w);
-		if (!w->hh.tbl)
-			free(w); /* ignoring: it is tried again after five minutes */
-	}
-	pthread_mutex_unlock(&s->lock);
-	return current;
-}
-
-static void forget_waiting(struct scheduler *s, const struct object *pod)
-{
-	char key[STORE_KEY_MAX + 1];
-	struct waiting *w;
-
-	(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(pod), object_name(pod));
-	pthread_mutex_lock(&s->lock);
-	HASH_FIND_STR(s->waiting, key, w);
-	if (w) {
-		HASH_DEL(s->waiting, w);
-		free(w);
-	}
-	pthread_mutex_unlock(&s->lock);
-}
-
-static uint64_t count_moves(struct scheduler *s)
-{
-	uint64_t n;
-
-	pthread_mutex_lock(&s->lock);
-	n = s->moves;
-	pthread_mutex_unlock(&s->lock);
-	return n;
-}
-
-static void retry_waiting(struct controller *c)
+static void forget_waiting(struct controller *c, const char *key)
 {
 	struct scheduler *s = controller_data(c);
-	struct waiting *all, *w, *next;
+	char next[STORE_KEY_MAX + 1];
 
-	pthread_mutex_lock(&s->lock);
-	s->moves++;
-	all = s->waiting;
-	s->waiting = NULL;
-	pthread_mutex_unlock(&s->lock);
-	HASH_ITER(hh, all, w, next) {
-		HASH_DEL(all, w);
-		controller_add(c, w->key);
-		free(w);
-	}
+	sched_queue_remove(s->waiting, key, next);
+	if (*next)
+		controller_add(c, next);
+}
+
+/* Something has happened that may let pods fit: their turns begin. As this runs on the store's thread, it looks at none. */
+static void retry_waiting(struct controller *c, enum sched_cure what)
+{
+	struct scheduler *s = controller_data(c);
+
+	if (sched_queue_happened(s->waiting, what))
+		controller_add(c, turn_key);
+}
+
+static void add_key(void *arg, const char *key)
+{
+	controller_add(arg, key);
+}
+
+/* Has some pods tried again. Others' work, and new pods, come between this turn and the next. */
+static int64_t sync_turn(struct controller *c)
+{
+	struct scheduler *s = controller_data(c);
+
+	if (!sched_queue_take(s->waiting, TURN_PODS, add_key, c))
+		return 0;
+	if (store_is_pressed(registry_store(controller_registry(c))))
+		return pressed_pause;
+	controller_add(c, turn_key);
+	return 0;
+}
+
+/* What pods that are judged alike have in common; one with claims is judged alone. In `a`; NULL when memory is out. */
+static const char *class_of(struct arena *a, const struct object *pod, const char *key, bool has_claims)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a; of one namespace, so that nobody's class is chosen by others */
+
+	if (has_claims)
+		return key;
+	json_write(&text, object_path(pod, "spec"), JSON_SORTED);
+	json_write(&text, object_labels(pod), JSON_SORTED);
+	for (const char *p = buf_str(&text); *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	return buf_failed(&text) ? NULL : arena_printf(a, "%s#%016" PRIx64, object_namespace(pod), hash);
 }
 
 /* The nodes with their sums; the array lives in `a`, the nodes in `list`. */
@@ -240,6 +236,7 @@ static void clear_nodes(struct sched_node *nodes, size_t n)
 struct binding {
 	const char *node, *reason, *message;
 	int64_t now;
+	bool changed; /* the pod's condition has */
 };
 
 static int bind_pod(void *arg, struct arena *a, struct value *root, const struct object *old)
@@ -255,13 +252,15 @@ static int bind_pod(void *arg, struct arena *a, struct value *root, const struct
 
 static int mark_unschedulable(void *arg, struct arena *a, struct value *root, const struct object *old)
 {
-	const struct binding *b = arg;
+	struct binding *b = arg;
 	const struct value *c = condition_get(object_path(old, "status"), "PodScheduled");
 
+	b->changed = false;
 	if (c && !strcmp(value_str_or(value_get(c, "message"), ""), b->message))
 		return -ECANCELED;
 	condition_remove(value_get(root, "status"), "PodScheduled");
 	condition_set(a, value_set_map(a, root, "status"), "PodScheduled", "False", b->reason, b->message, b->now, false);
+	b->changed = true;
 	return 0;
 }
 
@@ -277,18 +276,29 @@ static int64_t mark_gated(struct controller *c, const struct object *pod, struct
 	return r == -ENOENT ? 0 : r;
 }
 
-/* `moves` as counted before the nodes were looked at. */
-static int64_t refuse(struct controller *c, const struct object *pod, const char *key, struct binding *b, uint64_t moves)
+/* What was found out about a pod. */
+struct finding {
+	const char *class;
+	unsigned cures;
+	struct sched_moment seen; /* before the nodes were looked at */
+};
+
+/* That it still fits nowhere is told when something about it is new, or its time has come. */
+static int64_t refuse(struct controller *c, const struct object *pod, const char *key, struct binding *b,
+		      const struct finding *f)
 {
+	struct scheduler *s = controller_data(c);
+	enum sched_put put = sched_queue_put(s->waiting, key, f->class, f->cures, &f->seen);
 	int r;
 
-	if (!remember_waiting(controller_data(c), key, moves)) {
+	if (put == SCHED_PUT_STALE) {
 		controller_add(c, key);
 		return 0;
 	}
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
 			    object_name(pod), object_uid(pod), TXN_STATUS, STORE_LAZY, mark_unschedulable, b);
-	controller_event(c, pod, EVENT_WARNING, "FailedScheduling", "%s", b->message);
+	if (b->changed || put == SCHED_PUT_NEW)
+		controller_event(c, pod, EVENT_WARNING, "FailedScheduling", "%s", b->message);
 	return r < 0 && r != -ENOENT ? r : retry_unschedulable;
 }
 
@@ -358,8 +368,9 @@ static int select_node(void *arg, struct arena *a, struct value *root, const str
 
 /* Has the claims get their volumes on the node; the pod is looked at again when they have. */
 static int64_t bind_claims(struct controller *c, const struct sched_volumes *v, const struct object *node, const char *key,
-			   uint64_t moves)
+			   const struct sched_moment *seen)
 {
+	struct scheduler *s = controller_data(c);
 	_cleanup_object_list_ struct object_list taken = OBJECT_LIST_INIT;
 	struct registry *reg = controller_registry(c);
 	int r = 0;
@@ -379,7 +390,7 @@ static int64_t bind_claims(struct controller *c, const struct sched_volumes *v, 
 	}
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
-	if (!remember_waiting(controller_data(c), key, moves))
+	if (sched_queue_put(s->waiting, key, key, SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE, seen) == SCHED_PUT_STALE)
 		controller_add(c, key);
 	return 0;
 }
@@ -394,13 +405,20 @@ static int64_t sync_pod(struct controller *c, const char *key)
 	struct sched_node *nodes = NULL;
 	const struct object *node = NULL;
 	const char *why = NULL;
-	uint64_t moves = count_moves(controller_data(c));
+	struct finding f = { .cures = SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE,
+			     .seen = sched_queue_now(((struct scheduler *)controller_data(c))->waiting) };
 	int r;
 
-	if (!pod || object_is_deleting(pod) || value_len(object_path(pod, "spec", "nodeName")))
+	if (!strcmp(key, turn_key))
+		return sync_turn(c);
+	if (!pod || object_is_deleting(pod) || value_len(object_path(pod, "spec", "nodeName"))) {
+		forget_waiting(c, key);
 		return 0;
-	if (value_len(object_path(pod, "spec", "schedulingGates")))
+	}
+	if (value_len(object_path(pod, "spec", "schedulingGates"))) {
+		forget_waiting(c, key);
 		return mark_gated(c, pod, &b);
+	}
 	r = read_claims(c, pod, a, &claims, &why);
 	if (r == 0)
 		r = view_nodes(c, a, &list, &nodes);
@@ -408,15 +426,17 @@ static int64_t sync_pod(struct controller *c, const char *key)
 		if (why)
 			b.message = arena_printf(a, "0/%zu nodes are available: %s.", list.n, why);
 		else
-			r = schedule_decide(pod, &claims.of, nodes, list.n, a, &node, &b.message);
+			r = schedule_decide(pod, &claims.of, nodes, list.n, a, &node, &b.message, &f.cures);
 		clear_nodes(nodes, list.n);
 	}
 	if (r < 0 || (!node && !b.message))
 		return r < 0 ? r : -ENOMEM;
-	if (!node)
-		return refuse(c, pod, key, &b, moves);
+	if (!node) {
+		f.class = class_of(a, pod, key, why || claims.of.n);
+		return f.class ? refuse(c, pod, key, &b, &f) : -ENOMEM;
+	}
 	if (sched_volumes_wait(&claims.of))
-		return bind_claims(c, &claims.of, node, key, moves);
+		return bind_claims(c, &claims.of, node, key, &f.seen);
 	b.node = object_name(node);
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
 			    object_name(pod), object_uid(pod), TXN_BOTH, 0, bind_pod, &b);
@@ -453,10 +473,14 @@ static void notice_pod(struct controller *c, const struct cache_event *e)
 			account(s, e->now, 1);
 		pthread_mutex_unlock(&s->lock);
 		if (*was)
-			retry_waiting(c);
+			retry_waiting(c, SCHED_POD_GONE);
 	}
-	if (!e->now && !*was)
-		forget_waiting(s, e->old);
+	if (e->old && !is_bound(e->old) && (!e->now || is_bound(e->now))) {
+		char key[STORE_KEY_MAX + 1];
+
+		(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(e->old), object_name(e->old));
+		forget_waiting(c, key);
+	}
 	if (e->now && !is_bound(e->now) && !object_is_deleting(e->now) && is_ours(e->now) &&
 	    (!e->old || !object_same(e->old, e->now, "spec")))
 		controller_add_object(c, e->now);
@@ -477,7 +501,7 @@ static bool node_changed(const struct cache_event *e)
 static void notice_node(struct controller *c, const struct cache_event *e)
 {
 	if (node_changed(e))
-		retry_waiting(c);
+		retry_waiting(c, SCHED_NODE);
 }
 
 /* What of claims, volumes and classes lets pods be scheduled. */
@@ -485,7 +509,7 @@ static void notice_storage(struct controller *c, const struct cache_event *e)
 {
 	if (!e->old || !e->now || object_is_deleting(e->now) || !object_same(e->old, e->now, "spec") ||
 	    !object_same(e->old, e->now, "metadata", "annotations") || !object_same(e->old, e->now, "status", "phase"))
-		retry_waiting(c);
+		retry_waiting(c, SCHED_STORAGE);
 }
 
 const struct controller_type scheduler = {

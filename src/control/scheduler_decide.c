@@ -16,6 +16,7 @@ enum { REASONS_MAX = 32, DEFAULT_PODS = 110 /* kubelet's maxPods */ };
 /* Why nodes were refused, each text with how many nodes it refused. */
 struct reasons {
 	struct arena *arena;
+	unsigned cures;
 	size_t n;
 	struct {
 		const char *text;
@@ -229,6 +230,7 @@ static bool filter_resources(struct pod_resources want, const struct sched_node 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
 		if (checks[i].is_short) {
 			add_reason(why, checks[i].text);
+			why->cures |= SCHED_POD_GONE;
 			fits = false;
 		}
 	return fits;
@@ -242,18 +244,24 @@ static bool fits(const struct object *pod, const struct sched_volumes *volumes, 
 
 	if (!reason)
 		reason = filter_selector(pod, node->node);
-	if (!reason)
-		reason = filter_ports(pod, node);
 	if (reason) {
 		add_reason(why, reason);
+		return false;
+	}
+	reason = filter_ports(pod, node);
+	if (reason) {
+		add_reason(why, reason);
+		why->cures |= SCHED_POD_GONE;
 		return false;
 	}
 	*ret_capacity = read_capacity(node->node);
 	if (!filter_resources(want, node, *ret_capacity, why))
 		return false;
 	reason = volumes ? sched_volumes_filter(volumes, node->node) : NULL;
-	if (reason)
+	if (reason) {
 		add_reason(why, reason);
+		why->cures |= SCHED_POD_GONE | SCHED_STORAGE;
+	}
 	return !reason;
 }
 
@@ -312,10 +320,11 @@ static const char *explain(struct reasons *why, size_t n)
 }
 
 int schedule_decide(const struct object *pod, const struct sched_volumes *volumes, const struct sched_node *nodes,
-		    size_t n, struct arena *a, const struct object **ret_node, const char **ret_message)
+		    size_t n, struct arena *a, const struct object **ret_node, const char **ret_message,
+		    unsigned *ret_cures)
 {
 	struct pod_resources want = pod_requests(object_path(pod, "spec"));
-	struct reasons why = { .arena = a };
+	struct reasons why = { .arena = a, .cures = SCHED_NODE };
 	const struct sched_node *best = NULL;
 	int64_t best_score = 0;
 
@@ -333,5 +342,6 @@ int schedule_decide(const struct object *pod, const struct sched_volumes *volume
 	}
 	*ret_node = best ? best->node : NULL;
 	*ret_message = best ? NULL : explain(&why, n);
+	*ret_cures = why.cures;
 	return best || *ret_message ? 0 : -ENOMEM;
 }

@@ -5,6 +5,7 @@
 #ifndef PODFS_CONTROL_SCHEDULER_DECIDE_H
 #define PODFS_CONTROL_SCHEDULER_DECIDE_H
 
+#include "control/scheduler_queue.h"
 #include "control/scheduler_volumes.h"
 #include "schema/resources.h"
 #include "store/object.h"
@@ -21,10 +22,11 @@ struct sched_node {
  * Chooses among the nodes that the pod fits on the one with the best score; ties go to the fewest pods, then the first
  * name. *ret_node is NULL when it fits on none; then *ret_message (in `a`) says why, in kube-scheduler's words:
  *   0/5 nodes are available: 2 Insufficient cpu, 3 node(s) had untolerated taint {k: v}.
- * `volumes`: the pod's claims; may be NULL. -ENOMEM.
+ * and *ret_cures (enum sched_cure) what may let it fit on one of them. `volumes`: the pod's claims; may be NULL. -ENOMEM.
  */
 int schedule_decide(const struct object *pod, const struct sched_volumes *volumes, const struct sched_node *nodes,
-		    size_t n, struct arena *a, const struct object **ret_node, const char **ret_message);
+		    size_t n, struct arena *a, const struct object **ret_node, const char **ret_message,
+		    unsigned *ret_cures);
 
 /* Whether a container or sidecar of the pod has a hostPort. */
 bool schedule_has_host_ports(const struct object *pod);

@@ -135,6 +135,65 @@ static void a_pod_that_fits_nowhere_waits_for_a_node(void **state)
 	assert_true(wait_for(w, pod_is_bound, (void *)"n1"));
 }
 
+struct count {
+	size_t bound, waiting; /* pods, without those that are being deleted */
+};
+
+static bool counts_are(struct world *w, void *arg)
+{
+	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+	const struct count *want = arg;
+	struct count n = { 0 };
+
+	assert_int_equal(cache_list(w->cache, kind("pods"), "default", &pods), 0);
+	for (size_t i = 0; i < pods.n; i++) {
+		const struct value *c = condition_get(object_path(pods.items[i], "status"), "PodScheduled");
+
+		if (object_is_deleting(pods.items[i]))
+			continue;
+		n.bound += value_len(object_path(pods.items[i], "spec", "nodeName")) > 0;
+		n.waiting += !strcmp(value_str_or(value_get(c, "status"), ""), "False");
+	}
+	return n.bound == want->bound && n.waiting == want->waiting;
+}
+
+static void remove_pod(struct world *w, const char *name)
+{
+	_cleanup_object_ struct object *o = cache_get(w->cache, kind("pods"), "default", name);
+	_cleanup_txn_ struct txn *t = txn_new(w->registry, &tester);
+
+	assert_int_equal(txn_delete(t, o, NULL), 0);
+	assert_int_equal(txn_commit(t, 0, NULL), 0);
+}
+
+/* Two sorts of pods on a node of 8 CPUs: as each goes, one of those that wait gets its place, until none waits. */
+static void waiting_pods_get_the_places_of_those_that_go(void **state)
+{
+	struct world *w = *state;
+	char text[256];
+
+	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(text, sizeof(text),
+			       "apiVersion: v1\nkind: Pod\nmetadata: {name: p%02d, namespace: default, labels: {sort: s%d}}\n"
+			       "spec: {containers: [{name: c, image: i, resources: {requests: {cpu: '1'}}}]}\n", i, i % 2);
+		assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+	}
+	assert_true(wait_for(w, counts_are, &(struct count){ 8, 12 }));
+	for (size_t left = 12; left--;) {
+		_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+		size_t i = 0;
+
+		assert_int_equal(cache_list(w->cache, kind("pods"), "default", &pods), 0);
+		while (object_is_deleting(pods.items[i]) || !value_len(object_path(pods.items[i], "spec", "nodeName")))
+			i++;
+		remove_pod(w, object_name(pods.items[i]));
+		assert_true(wait_for(w, counts_are, &(struct count){ 8, left }));
+	}
+	remove_pod(w, "p19");
+	assert_true(wait_for(w, counts_are, &(struct count){ 7, 0 }));
+}
+
 static bool namespace_is_gone(struct world *w, void *arg)
 {
 	_cleanup_object_ struct object *ns = cache_get(w->cache, kind("namespaces"), NULL, "dev");
@@ -170,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(foreground_deletion_waits_for_the_children, setup, teardown),
 		cmocka_unit_test_setup_teardown(orphaned_children_live_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pod_that_fits_nowhere_waits_for_a_node, setup, teardown),
+		cmocka_unit_test_setup_teardown(waiting_pods_get_the_places_of_those_that_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deleted_namespace_is_emptied_first, setup, teardown),
 	};
 

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A turn goes on where the last one ended: what it has looked at moves to the end of its list and bears the number of the
+ * round, and the round is over when the first of the list bears it. A round over all pods follows a change of a node or of
+ * storage, one over classes a pod's going.
+ */
+#include "control/scheduler_queue.h"
+
+#include <bsd/sys/queue.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+enum { LOOK_MAX = 16 }; /* entries that a turn looks at for each that it may hand out */
+
+struct class;
+
+struct waiting {
+	UT_hash_handle hh; /* by key */
+	TAILQ_ENTRY(waiting) in_class, in_all;
+	struct class *class;
+	uint64_t round;
+	bool trying; /* handed out */
+	char key[];
+};
+
+TAILQ_HEAD(waiting_list, waiting);
+
+struct class {
+	UT_hash_handle hh; /* by id */
+	TAILQ_ENTRY(class) in_all;
+	struct waiting_list pods; /* in the order in which they came; none is empty */
+	unsigned cures;
+	uint64_t round;
+	char id[];
+};
+
+TAILQ_HEAD(class_list, class);
+
+struct sched_queue {
+	pthread_mutex_t lock; /* protects what follows; nothing is called with it held but fn of sched_queue_take() */
+	struct waiting *by_key;
+	struct class *by_id;
+	struct waiting_list pods;
+	struct class_list classes;
+	struct sched_moment now;
+	uint64_t pod_round, class_round;
+	unsigned wanted; /* what the round over all pods is for */
+};
+
+struct sched_queue *sched_queue_new(void)
+{
+	struct sched_queue *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	pthread_mutex_init(&q->lock, NULL);
+	TAILQ_INIT(&q->pods);
+	TAILQ_INIT(&q->classes);
+	return q;
+}
+
+void sched_queue_free(struct sched_queue *q)
+{
+	struct waiting *w, *next_w;
+	struct class *c, *next_c;
+
+	if (!q)
+		return;
+	HASH_ITER(hh, q->by_key, w, next_w) {
+		HASH_DEL(q->by_key, w);
+		free(w);
+	}
+	HASH_ITER(hh, q->by_id, c, next_c) {
+		HASH_DEL(q->by_id, c);
+		free(c);
+	}
+	pthread_mutex_destroy(&q->lock);
+	free(q);
+}
+
+struct sched_moment sched_queue_now(struct sched_queue *q)
+{
+	struct sched_moment now;
+
+	pthread_mutex_lock(&q->lock);
+	now = q->now;
+	pthread_mutex_unlock(&q->lock);
+	return now;
+}
+
+/* --- the lists; called with the lock held --- */
+
+static struct class *get_class(struct sched_queue *q, const char *id)
+{
+	struct class *c;
+
+	HASH_FIND_STR(q->by_id, id, c);
+	if (c)
+		return c;
+	c = calloc(1, sizeof(*c) + strlen(id) + 1);
+	if (!c)
+		return NULL;
+	memcpy(c->id, id, strlen(id) + 1);
+	HASH_ADD_STR(q->by_id, id, c);
+	if (!c->hh.tbl) {
+		free(c);
+		return NULL;
+	}
+	TAILQ_INIT(&c->pods);
+	c->round = q->class_round;
+	TAILQ_INSERT_TAIL(&q->classes, c, in_all);
+	return c;
+}
+
+static void drop_empty(struct sched_queue *q, struct class *c)
+{
+	if (!c || !TAILQ_EMPTY(&c->pods))
+		return;
+	TAILQ_REMOVE(&q->classes, c, in_all);
+	HASH_DEL(q->by_id, c);
+	free(c);
+}
+
+static struct waiting *new_waiting(struct sched_queue *q, const char *key)
+{
+	struct waiting *w = calloc(1, sizeof(*w) + strlen(key) + 1);
+
+	if (!w)
+		return NULL;
+	memcpy(w->key, key, strlen(key) + 1);
+	HASH_ADD_STR(q->by_key, key, w);
+	if (!w->hh.tbl) {
+		free(w);
+		return NULL;
+	}
+	w->round = q->pod_round;
+	TAILQ_INSERT_TAIL(&q->pods, w, in_all);
+	return w;
+}
+
+static void leave_class(struct sched_queue *q, struct waiting *w)
+{
+	struct class *c = w->class;
+
+	if (!c)
+		return;
+	TAILQ_REMOVE(&c->pods, w, in_class);
+	w->class = NULL;
+	drop_empty(q, c);
+}
+
+static bool is_stale(const struct sched_queue *q, unsigned cures, const struct sched_moment *seen)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(seen->happened); i++)
+		if ((cures & (1U << i)) && q->now.happened[i] != seen->happened[i])
+			return true;
+	return false;
+}
+
+static void put(struct sched_queue *q, struct waiting *w, const char *key, const char *id, unsigned cures)
+{
+	struct class *c = get_class(q, id);
+
+	if (c && !w)
+		w = new_waiting(q, key);
+	if (w)
+		w->trying = false;
+	if (!c || !w) {
+		drop_empty(q, c);
+		return;
+	}
+	c->cures = cures;
+	if (w->class == c)
+		return;
+	leave_class(q, w);
+	w->class = c;
+	TAILQ_INSERT_TAIL(&c->pods, w, in_class);
+}
+
+enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const char *class, unsigned cures,
+			       const struct sched_moment *seen)
+{
+	enum sched_put r = SCHED_PUT_STALE;
+	struct waiting *w;
+
+	pthread_mutex_lock(&q->lock);
+	HASH_FIND_STR(q->by_key, key, w);
+	if (!is_stale(q, cures, seen)) {
+		r = w && w->trying ? SCHED_PUT_AGAIN : SCHED_PUT_NEW;
+		put(q, w, key, class, cures);
+	}
+	pthread_mutex_unlock(&q->lock);
+	return r;
+}
+
+/* Hands out the first of a class. */
+static const struct waiting *hand_out(struct class *c)
+{
+	struct waiting *w = c ? TAILQ_FIRST(&c->pods) : NULL;
+
+	if (!w || w->trying)
+		return NULL; /* that one's outcome tells what is next */
+	w->trying = true;
+	return w;
+}
+
+/* One of the class has had its chance: in the next round it is the last. */
+static void let_others_first(struct sched_queue *q, struct class *c)
+{
+	if (c->round != q->class_round)
+		return; /* this round has yet to look at it */
+	TAILQ_REMOVE(&q->classes, c, in_all);
+	TAILQ_INSERT_TAIL(&q->classes, c, in_all);
+}
+
+void sched_queue_remove(struct sched_queue *q, const char *key, char next[static STORE_KEY_MAX + 1])
+{
+	const struct waiting *other = NULL;
+	struct waiting *w;
+
+	next[0] = '\0';
+	pthread_mutex_lock(&q->lock);
+	HASH_FIND_STR(q->by_key, key, w);
+	if (w) {
+		struct class *c = w->class;
+		bool was_last = TAILQ_FIRST(&c->pods) == w && !TAILQ_NEXT(w, in_class);
+
+		leave_class(q, w);
+		if (w->trying && !was_last) {
+			other = hand_out(c);
+			let_others_first(q, c);
+		}
+		if (other)
+			(void)snprintf(next, STORE_KEY_MAX + 1, "%s", other->key);
+		TAILQ_REMOVE(&q->pods, w, in_all);
+		HASH_DEL(q->by_key, w);
+		free(w);
+	}
+	pthread_mutex_unlock(&q->lock);
+}
+
+bool sched_queue_happened(struct sched_queue *q, enum sched_cure what)
+{
+	bool any;
+
+	pthread_mutex_lock(&q->lock);
+	for (size_t i = 0; i < ARRAY_SIZE(q->now.happened); i++)
+		q->now.happened[i] += (what >> i) & 1;
+	any = !TAILQ_EMPTY(&q->pods);
+	if (what == SCHED_POD_GONE) {
+		q->class_round += any;
+	} else if (any) {
+		q->pod_round++;
+		q->wanted |= what;
+	}
+	pthread_mutex_unlock(&q->lock);
+	return any;
+}
+
+struct turn {
+	size_t handed, looked, max;
+	void (*fn)(void *arg, const char *key);
+	void *arg;
+};
+
+static bool has_room(const struct turn *t)
+{
+	return t->handed < t->max && t->looked < t->max * LOOK_MAX;
+}
+
+/* Whether the round over all pods is over. */
+static bool take_pods(struct sched_queue *q, struct turn *t)
+{
+	struct waiting *w;
+
+	while ((w = TAILQ_FIRST(&q->pods)) && w->round != q->pod_round) {
+		if (!has_room(t))
+			return false;
+		t->looked++;
+		w->round = q->pod_round;
+		TAILQ_REMOVE(&q->pods, w, in_all);
+		TAILQ_INSERT_TAIL(&q->pods, w, in_all);
+		if (!(w->class->cures & q->wanted))
+			continue;
+		w->trying = true;
+		t->fn(t->arg, w->key);
+		t->handed++;
+	}
+	q->wanted = 0;
+	return true;
+}
+
+static bool take_classes(struct sched_queue *q, struct turn *t)
+{
+	struct class *c;
+
+	while ((c = TAILQ_FIRST(&q->classes)) && c->round != q->class_round) {
+		const struct waiting *w;
+
+		if (!has_room(t))
+			return false;
+		t->looked++;
+		c->round = q->class_round;
+		TAILQ_REMOVE(&q->classes, c, in_all);
+		TAILQ_INSERT_TAIL(&q->classes, c, in_all);
+		w = c->cures & SCHED_POD_GONE ? hand_out(c) : NULL;
+		if (!w)
+			continue;
+		t->fn(t->arg, w->key);
+		t->handed++;
+	}
+	return true;
+}
+
+bool sched_queue_take(struct sched_queue *q, size_t max, void (*fn)(void *arg, const char *key), void *arg)
+{
+	struct turn t = { .max = max, .fn = fn, .arg = arg };
+	bool over;
+
+	pthread_mutex_lock(&q->lock);
+	over = take_pods(q, &t) && take_classes(q, &t);
+	pthread_mutex_unlock(&q->lock);
+	return !over;
+}
