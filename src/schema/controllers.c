@@ -83,17 +83,12 @@ static const struct schema_type stateful_set_update_strategy =
 	       .check = stateful_set_strategy_check);
 
 /* A claim of its own for each pod; its names and types are those of a PersistentVolumeClaim. */
-static const struct schema_field volume_claim_status_fields[] = {
-	{ "phase", STRING },
-};
-static const struct schema_type volume_claim_status = STRUCT("PersistentVolumeClaimStatus", volume_claim_status_fields);
-
 static const struct schema_field volume_claim_template_fields[] = {
 	{ "apiVersion", STRING },
 	{ "kind", STRING },
 	{ "metadata", &schema_object_meta, ALWAYS },
 	{ "spec", &schema_persistent_volume_claim_spec, ALWAYS },
-	{ "status", &volume_claim_status },
+	{ "status", &schema_persistent_volume_claim_status },
 };
 static const struct schema_type volume_claim_template =
 	STRUCT("PersistentVolumeClaim", volume_claim_template_fields, .defaults = volume_claim_template_defaults);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "schema/check.h"
+#include "schema/json_formats.h"
 #include "schema/meta_rules.h"
 
 enum { MATCHED_MAX = 64 * 1024, PATTERN_MAX = 1024, DEPTH_MAX = 32 };
@@ -118,7 +119,7 @@ static bool judge_string(struct judge *j, const struct value *schema, const stru
 			 const struct schema_path *at)
 {
 	const struct value *least = value_get(schema, "minLength"), *most = value_get(schema, "maxLength");
-	const char *pattern = text_of(schema, "pattern");
+	const char *pattern = text_of(schema, "pattern"), *format = text_of(schema, "format");
 	char text[PATTERN_MAX + 64];
 	bool good = true;
 
@@ -133,6 +134,10 @@ static bool judge_string(struct judge *j, const struct value *schema, const stru
 	}
 	if (*pattern && !matches_pattern(pattern, value_str_or(v, ""))) {
 		(void)snprintf(text, sizeof(text), "should match '%.*s'", PATTERN_MAX, pattern);
+		good = refuse(j, at, v, text);
+	}
+	if (*format && !json_format_fits(format, value_str_or(v, ""))) {
+		(void)snprintf(text, sizeof(text), "must be of type %.64s", format);
 		good = refuse(j, at, v, text);
 	}
 	return good;
@@ -353,4 +358,23 @@ void json_check(struct admit *ad, const struct value *schema, const struct value
 
 	if (!value_is_null(v)) /* it was let pass where the schema says nullable */
 		(void)judge(&j, schema, v, at);
+}
+
+void json_check_default(struct admit *ad, const struct value *schema, const struct value *v, const struct schema_path *at)
+{
+	size_t errors = ad->diags->errors;
+	struct judge j = { .ad = ad };
+	char text[64];
+
+	if (value_is_null(v) ? value_bool(value_get(schema, "nullable"), false) :
+			       has_type(schema, v) && fits(schema, v, 0))
+		return;
+	if (value_is_null(v) || !has_type(schema, v)) {
+		(void)snprintf(text, sizeof(text), "must be of type %.32s", text_of(schema, "type"));
+		(void)refuse(&j, at, v, text);
+		return;
+	}
+	(void)judge(&j, schema, v, at);
+	if (ad->diags->errors == errors)
+		(void)refuse(&j, at, v, "must fit the schema that it is the default of");
 }

@@ -11,5 +11,8 @@
 void json_defaults(struct admit *ad, const struct value *schema, struct value *v);
 /* Reports what breaks the rules of this node; members and items are judged by their own. */
 void json_check(struct admit *ad, const struct value *schema, const struct value *v, const struct schema_path *at);
+/* Reports a default that its own schema would refuse. */
+void json_check_default(struct admit *ad, const struct value *schema, const struct value *v,
+			const struct schema_path *at);
 
 #endif

@@ -29,7 +29,8 @@ static const struct schema_field owner_reference_fields[] = {
 	{ "name", STRING, REQUIRED | ALWAYS },
 	{ "uid", STRING, REQUIRED | ALWAYS },
 };
-static const struct schema_type owner_reference = STRUCT("OwnerReference", owner_reference_fields);
+static const struct schema_type owner_reference =
+	STRUCT("OwnerReference", owner_reference_fields, .check = owner_check);
 
 static const struct schema_field object_meta_fields[] = {
 	{ "annotations", &schema_annotations },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "schema/format.h"
+#include "schema/table.h"
 
 /* Bytes of all keys and values: apimachinery's TotalAnnotationSizeLimitB. */
 enum { ANNOTATIONS_MAX = 256 * 1024 };
@@ -35,11 +36,57 @@ void annotations_check(struct admit *ad, const struct value *v, const struct sch
 		report_too_long(ad, at, v, "may not be more than %d bytes, keys and values together", ANNOTATIONS_MAX);
 }
 
+void owner_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *version = value_get(v, "apiVersion");
+	const char *s = value_str_or(version, ""), *slash = strchr(s, '/');
+
+	if (slash && (strchr(slash + 1, '/') || !slash[1]))
+		report_invalid(ad, AT(at, "apiVersion"), version, "version must not be empty");
+	if (!strcmp(s, "v1") && !strcmp(value_str_or(value_get(v, "kind"), ""), "Event"))
+		report_invalid(ad, at, v, "/v1, Kind=Event is disallowed from being an owner");
+}
+
+/* Groups whose objects may have any finalizer that is a name; the others' are of a domain, or Kubernetes' own. */
+static bool takes_any_finalizer(const struct admit *ad)
+{
+	static const char *const groups[] = { "admissionregistration.k8s.io", "apiextensions.k8s.io",
+					      "apiregistration.k8s.io", "coordination.k8s.io",
+					      "rbac.authorization.k8s.io" };
+
+	if (!ad->ops || ad->ops->kind.is_custom)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (!strcmp(ad->ops->kind.group, groups[i]))
+			return true;
+	return false;
+}
+
+static void check_finalizers(struct admit *ad, const struct value *list, const struct schema_path *at)
+{
+	bool orphan = false, foreground = false;
+
+	for (size_t i = 0; i < value_len(list); i++) {
+		const char *s = value_str_or(value_at(list, i), "");
+
+		orphan = orphan || !strcmp(s, "orphan");
+		foreground = foreground || !strcmp(s, "foregroundDeletion");
+		if (*s && !strchr(s, '/') && strcmp(s, "kubernetes") != 0 && strcmp(s, "orphan") != 0 &&
+		    strcmp(s, "foregroundDeletion") != 0 && !takes_any_finalizer(ad))
+			report_invalid(ad, AT_ITEM(at, i), value_at(list, i),
+				       "name is neither a standard finalizer name nor is it fully qualified");
+	}
+	if (orphan && foreground)
+		report_invalid(ad, at, list, "finalizer orphan and foregroundDeletion cannot be both set");
+}
+
 void object_meta_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	const struct value *owners = value_get(v, "ownerReferences");
 	const char *controller = NULL;
 
+	if (at && !at->up) /* a template's are its pods' matter */
+		check_finalizers(ad, value_get(v, "finalizers"), AT(at, "finalizers"));
 	for (size_t i = 0; i < value_len(owners); i++) {
 		const struct value *owner = value_at(owners, i);
 

@@ -224,7 +224,7 @@ static const struct schema_field persistent_volume_claim_status_fields[] = {
 	{ "modifyVolumeStatus", &modify_volume_status },
 	{ "phase", STRING },
 };
-static const struct schema_type persistent_volume_claim_status =
+const struct schema_type schema_persistent_volume_claim_status =
 	STRUCT("PersistentVolumeClaimStatus", persistent_volume_claim_status_fields);
 
 static const struct schema_field persistent_volume_claim_fields[] = {
@@ -232,7 +232,7 @@ static const struct schema_field persistent_volume_claim_fields[] = {
 	{ "kind", STRING, REQUIRED },
 	{ "metadata", &schema_object_meta },
 	{ "spec", &schema_persistent_volume_claim_spec, ALWAYS },
-	{ "status", &persistent_volume_claim_status, SYSTEM | ALWAYS },
+	{ "status", &schema_persistent_volume_claim_status, SYSTEM | ALWAYS },
 };
 const struct schema_type schema_persistent_volume_claim =
 	STRUCT("PersistentVolumeClaim", persistent_volume_claim_fields);

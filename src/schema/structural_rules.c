@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "schema/check.h"
+#include "schema/json_formats.h"
+#include "schema/json_rules.h"
 #include "schema/extension_rules.h"
 #include "schema/meta_rules.h"
 #include "schema/table.h"
@@ -239,6 +241,15 @@ static bool is_int_or_string(const struct value *list)
 
 static void check_nested(struct admit *ad, const struct value *v, const struct schema_path *at);
 
+static void check_pattern(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *pattern = value_get(v, "pattern");
+	const char *why = json_pattern_error(value_str_or(pattern, ""));
+
+	if (why)
+		report_invalid(ad, AT(at, "pattern"), pattern, "must be a valid regular expression, but isn't: %s", why);
+}
+
 static void check_junctors(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(junctors); i++) {
@@ -281,6 +292,7 @@ static void check_nested(struct admit *ad, const struct value *v, const struct s
 		if (member && !value_is_null(member) && (value_type(member) != VALUE_BOOL || value_bool(member, false)))
 			report_forbidden(ad, AT(at, none[i].name), member, "%s", none[i].text);
 	}
+	check_pattern(ad, v, at);
 	check_junctors(ad, v, at);
 	if (value_type(value_get(v, "items")) == VALUE_MAP)
 		check_nested(ad, value_get(v, "items"), AT(at, "items"));
@@ -326,6 +338,9 @@ static void check_node(struct admit *ad, const struct value *v, const struct sch
 	check_additional(ad, v, at, level);
 	check_extensions(ad, v, at);
 	check_type(ad, v, at, level);
+	check_pattern(ad, v, at);
+	if (value_get(v, "default"))
+		json_check_default(ad, v, value_get(v, "default"), AT(at, "default"));
 	check_junctors(ad, v, at);
 	if (level == ROOT || is_true(v, "x-kubernetes-embedded-resource"))
 		check_metadata(ad, v, at);

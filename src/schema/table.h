@@ -119,7 +119,7 @@ extern const struct schema_type schema_node_selector, schema_persistent_volume_c
 extern const struct schema_type schema_service, schema_endpoints, schema_endpoint_slice, schema_ingress,
 	schema_ingress_class, schema_network_policy, schema_service_cidr, schema_ip_address, schema_secret,
 	schema_service_account, schema_persistent_volume, schema_persistent_volume_spec,
-	schema_persistent_volume_claim, schema_csi_driver, schema_csi_node, schema_csi_storage_capacity,
+	schema_persistent_volume_claim, schema_persistent_volume_claim_status, schema_csi_driver, schema_csi_node, schema_csi_storage_capacity,
 	schema_storage_class, schema_volume_attachment, schema_volume_attributes_class, schema_cluster_role,
 	schema_cluster_role_binding, schema_role, schema_role_binding;
 /* admission.c, extension.c, api_service.c, flowcontrol.c, certificate.c, device.c */

@@ -309,12 +309,53 @@ static void placement(void **state)
 	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
+static void owners_and_finalizers(void **state)
+{
+	static const char manifest[] =
+		"apiVersion: v1\nkind: ConfigMap\n"
+		"metadata: {name: c, finalizers: [foregroundDeletion, example.com/f],"
+		" ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: d, uid: u}]}\n";
+	static const struct rule_row rows[] = {
+		{ "apps/v1", "apps/v1/x", "ownerReferences[0].apiVersion", "version must not be empty" },
+		{ "apps/v1, kind: Deployment", "v1, kind: Event", "ownerReferences[0]", "is disallowed from being an owner" },
+		{ "example.com/f", "mine", "metadata.finalizers[1]", "neither a standard finalizer name nor is it fully qualified" },
+		{ "example.com/f", "orphan", "metadata.finalizers", "orphan and foregroundDeletion cannot be both set" },
+		{ "example.com/f", "'a b/f'", "metadata.finalizers[1]", "Invalid value" },
+	};
+	static const char role[] = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r, finalizers: [mine]}\n";
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(role, NULL, 0); /* of groups that ask less */
+}
+
+/* What a claim template shows of a claim that was once read back is taken as it is. */
+static void claim_templates_have_a_status(void **state)
+{
+	static const char manifest[] =
+		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: s}\n"
+		"spec:\n"
+		"  selector: {matchLabels: {a: b}}\n"
+		"  template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: x}]}}\n"
+		"  volumeClaimTemplates:\n"
+		"  - metadata: {name: d}\n"
+		"    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
+		"    status: {phase: Pending, accessModes: [ReadWriteOnce], capacity: {storage: 1Gi}}\n";
+	static const struct rule_row rows[] = {
+		{ "phase: Pending", "phases: Pending", "volumeClaimTemplates[0].status.phases", "unknown field" },
+	};
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(volumes), cmocka_unit_test(environment), cmocka_unit_test(mounts),
 		cmocka_unit_test(containers), cmocka_unit_test(systems), cmocka_unit_test(names_and_settings),
-		cmocka_unit_test(placement),
+		cmocka_unit_test(placement), cmocka_unit_test(owners_and_finalizers),
+		cmocka_unit_test(claim_templates_have_a_status),
 	};
 
 	return cmocka_run_group_tests_name("pod rules", tests, NULL, NULL);
