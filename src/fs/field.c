@@ -17,33 +17,18 @@ static int find(const struct fs_node *n, const struct object *o, struct field *r
 	return field_find(object_kind(o), object_root(o), buf_str(&path), ret);
 }
 
-static void destroy(struct fs_node *n)
-{
-	free(n->data);
-}
-
 static int get_node(struct fs_node *dir, const char *name, const struct fs_ops *ops, struct fs_node **ret)
 {
-	_cleanup_fs_node_ struct fs_node *n = NULL;
-	bool is_new;
-	int r = fs_obj_node(dir, name, ops, &n, &is_new);
+	int r = fs_obj_node(dir, name, ops, ret, NULL);
 
 	if (r == -EIO) { /* it was a file and is a directory now, or the other way: the old one's number is not free yet */
 		_cleanup_buf_ struct buf path = BUF_INIT;
 
 		fs_obj_path(dir, &path);
 		buf_printf(&path, "/%s//%d", name, ops == &fs_fielddir_ops);
-		r = fs_node_get(dir, name, fs_ino(dir->fs, fs_obj_uid(dir), buf_str(&path)), ops, &n, &is_new);
+		r = fs_node_get(dir, name, fs_ino(dir->fs, fs_obj_uid(dir), buf_str(&path)), ops, ret, NULL);
 	}
-	if (r < 0)
-		return r;
-	if (is_new) {
-		n->data = calloc(1, sizeof(struct fs_field_node));
-		if (!n->data)
-			return -ENOMEM;
-	}
-	*ret = steal_ptr(n);
-	return 0;
+	return r;
 }
 
 int fs_field_node(struct fs_node *dir, const char *name, struct fs_node **ret)
@@ -155,7 +140,7 @@ void fs_field_held(struct fs_handle *h, struct fs_attr *a)
 	const struct fs_field_node *d = h->node->data;
 	const struct fs_field_handle *w = h->data;
 
-	if (d && d->mode)
+	if (d->mode)
 		fs_attr_file(h->node, a, S_IFREG | d->mode, d->memo.mtime);
 	if (w && w->blob)
 		a->size = w->blob->len;
@@ -177,8 +162,8 @@ static int file_render(struct fs_node *n, struct buf *out)
 
 const struct fs_ops fs_field_ops = {
 	.region = "field",
+	.room = sizeof(struct fs_field_node),
 	.getattr = file_getattr,
-	.destroy = destroy,
 	.setattr = fs_field_setattr,
 	.render = file_render,
 	.open = fs_field_open,
@@ -354,8 +339,8 @@ static void dir_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 
 const struct fs_ops fs_fielddir_ops = {
 	.region = "field",
+	.room = sizeof(struct fs_field_node),
 	.getattr = dir_getattr,
-	.destroy = destroy,
 	.lookup = dir_lookup,
 	.readdir = dir_readdir,
 	.create = fs_field_create,

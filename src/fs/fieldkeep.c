@@ -69,15 +69,13 @@ int fs_field_restore(struct fs_handle *h, const struct fs_takeover_place *at)
 		(void)fs_node_ref(n);
 	else
 		r = at->dir ? fs_field_node(at->dir, at->name, &n) : -ESTALE; /* it is being made */
-	if (r == 0 && n->ino != at->ino)
+	if (r == 0 && (n->ino != at->ino || n->ops->held != fs_field_held))
 		r = -ESTALE;
 	if (r < 0)
 		return r;
 	(void)fs_takeover_adopt(n);
-	if (!n->data)
-		n->data = calloc(1, sizeof(*d));
 	d = n->data;
-	w = d ? calloc(1, sizeof(*w)) : NULL;
+	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	buf_append(&h->snap, fs_keep_handle_snap(h->fs->keep, h->kept), h->kept->snap_len);

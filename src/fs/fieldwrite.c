@@ -139,17 +139,12 @@ void fs_field_open(struct fs_req *r, struct fs_node *n, struct fs_handle *h)
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	bool whole = n->ops == &fs_object_yaml_ops;
 	struct fs_field_handle *w;
-	struct fs_field_node *d;
+	struct fs_field_node *d = n->data;
 	struct field f = { .type = NULL };
 	int err = 0;
 
-	if (!n->data)
-		n->data = calloc(1, sizeof(*d));
-	d = n->data;
 	fs_obj_path(n, &path);
-	if (!d)
-		err = -ENOMEM;
-	else if (whole)
+	if (whole)
 		err = n->ops->render(n, &h->snap);
 	else if (!o || (field_find(object_kind(o), object_root(o), buf_str(&path), &f) < 0 && LIST_EMPTY(&d->writers)))
 		err = -ESTALE; /* the kernel looks the name up again, and makes the file if the caller asks for that */

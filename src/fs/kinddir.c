@@ -5,6 +5,7 @@
 
 #include "fs/dirattr.h"
 #include "fs/files.h"
+#include "fs/live.h"
 #include "fs/manifest.h"
 #include "fs/names.h"
 #include "fs/region.h"
@@ -62,6 +63,7 @@ static int op_lookup(struct fs_node *dir, const char *name, struct fs_node **ret
 {
 	_cleanup_object_ struct object *o = NULL;
 	enum fs_name_class class = fs_name_classify(name);
+	uint64_t rev = cache_revision(dir->fs->cache);
 	int r = -ENOENT;
 
 	if (class == FS_NAME_MANIFEST)
@@ -71,8 +73,10 @@ static int op_lookup(struct fs_node *dir, const char *name, struct fs_node **ret
 	if (r != -ENOENT || class == FS_NAME_BAD)
 		return r;
 	o = fs_kinddir_object(dir, name);
-	if (o)
+	if (o) {
+		fs_live_note(dir->fs, o, rev);
 		return object_node(dir, name, o, ret);
+	}
 	/* Objects of such names are rare enough for the contract's second; files come by this mount only. */
 	return class == FS_NAME_OTHER ? -ENOENT : 0;
 }

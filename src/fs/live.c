@@ -22,6 +22,8 @@ struct past {
 struct fs_live {
 	struct past past;
 	struct object *views[VIEWS]; /* owned, the last used first */
+	struct object *seen;	     /* owned: what was asked for last, as the cache had it at that revision; NULL */
+	uint64_t seen_rev;
 	struct store_watch *watch;
 	pthread_mutex_t lock; /* guards times; nothing is called with it held */
 	struct fs_times times;
@@ -91,9 +93,37 @@ void fs_live_free(struct fs_live *l)
 	fs_live_stop(l);
 	for (size_t i = 0; i < VIEWS; i++)
 		object_unref(l->views[i]);
+	object_unref(l->seen);
 	free(l->times.items);
 	(void)pthread_mutex_destroy(&l->lock); /* cannot fail: nobody holds it */
 	free(l);
+}
+
+/* --- objects --- */
+
+void fs_live_note(struct fs *fs, const struct object *o, uint64_t rev)
+{
+	struct fs_live *l = fs->live;
+
+	if (l->seen != o) {
+		object_unref(l->seen);
+		l->seen = object_ref(o);
+	}
+	l->seen_rev = rev;
+}
+
+struct object *fs_live_peek(struct fs *fs, const char *uid)
+{
+	const struct fs_live *l = fs->live;
+	uint64_t rev = cache_revision(fs->cache);
+	struct object *o;
+
+	if (l->seen && l->seen_rev == rev && strcmp(object_uid(l->seen), uid) == 0)
+		return object_ref(l->seen);
+	o = cache_get_uid(fs->cache, uid);
+	if (o)
+		fs_live_note(fs, o, rev);
+	return o;
 }
 
 /* --- decoded objects --- */
@@ -135,7 +165,7 @@ struct object *fs_live_decode(struct fs *fs, const struct object *o)
 
 struct object *fs_live_get(struct fs *fs, const char *uid)
 {
-	_cleanup_object_ struct object *o = cache_get_uid(fs->cache, uid);
+	_cleanup_object_ struct object *o = fs_live_peek(fs, uid);
 
 	return o ? fs_live_decode(fs, o) : NULL;
 }

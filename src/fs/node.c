@@ -168,16 +168,13 @@ int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const st
 		*ret = fs_node_ref(n);
 		return 0;
 	}
-	n = calloc(1, sizeof(*n));
+	n = calloc(1, sizeof(*n) + ops->room + strlen(name) + 1);
 	if (!n)
 		return -ENOMEM;
-	n->name = strdup(name);
-	if (!n->name) {
-		free(n);
-		return -ENOMEM;
-	}
-	*n = (struct fs_node){ .ino = ino, .ops = ops, .fs = fs, .parent = fs_node_ref(parent), .name = n->name,
+	*n = (struct fs_node){ .ino = ino, .ops = ops, .fs = fs, .parent = fs_node_ref(parent),
+			       .name = (char *)(n + 1) + ops->room, .data = ops->room ? n + 1 : NULL,
 			       .ns = parent->ns, .kind = parent->kind, .refs = 1 };
+	memcpy(n->name, name, strlen(name) + 1);
 	if (t->n_nodes > t->node_mask)
 		grow_nodes(t);
 	n->hash_next = t->nodes[ino & t->node_mask];
@@ -211,7 +208,8 @@ void fs_node_unref(struct fs_node *n)
 		}
 		if (n->ops->destroy)
 			n->ops->destroy(n);
-		free(n->name);
+		if (n->name_apart)
+			free(n->name);
 		free(n);
 		n = parent;
 	}
@@ -266,8 +264,10 @@ int fs_node_move(struct fs_node *n, struct fs_node *parent, const char *name)
 	if (!copy)
 		return -ENOMEM;
 	remove_place(fs_loop_tables(n->fs), n);
-	free(n->name);
+	if (n->name_apart)
+		free(n->name);
 	n->name = copy;
+	n->name_apart = true;
 	if (old != parent) {
 		n->parent = fs_node_ref(parent);
 		n->ns = parent->ns;

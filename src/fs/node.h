@@ -86,6 +86,7 @@ enum fs_set {
 struct fs_ops {
 	const char *region; /* for messages and traces */
 	bool cached;	    /* all handles on it are as h->cached says of one */
+	size_t room;	    /* bytes of data that come with each node, zeroed and not to be freed; 0: none, data is NULL */
 
 	/* --- any node --- */
 	/* Fills in *a, which holds zeros and ttl FS_TTL. -ENOENT (-ESTALE): it is gone. Required. */
@@ -162,13 +163,14 @@ struct fs_node {
 	const struct fs_ops *ops;
 	struct fs *fs;
 	struct fs_node *parent;	 /* owned; NULL for the root only */
-	char *name;		 /* owned; its name in the parent, "" for the root */
+	char *name;		 /* owned, or part of it; its name in the parent, "" for the root */
 	const char *ns;		 /* the namespace whose tree it is in (interned); "default" for the root */
 	const struct schema_kind *kind; /* of the kind's directory that it is in or below, or NULL */
 	void *data;		 /* the region's own */
 	uint64_t nlookup;	 /* references of the kernel */
 	uint32_t kept;		 /* fs/keep.h; 0: it is not */
-	unsigned refs;		 /* nlookup counts as one while it is not 0 */
+	unsigned refs : 31;	 /* nlookup counts as one while it is not 0 */
+	unsigned name_apart : 1; /* the name is owned */
 	struct fs_node *hash_next, *place_next;
 };
 

@@ -145,7 +145,7 @@ static bool has_file(const struct object *o, const struct fs_objfile *f)
 /* Lists of thousands ask this of each: nothing is decoded. */
 static int dir_getattr(struct fs_node *n, struct fs_attr *a)
 {
-	_cleanup_object_ struct object *o = cache_get_uid(n->fs->cache, fs_obj_uid(n));
+	_cleanup_object_ struct object *o = fs_live_peek(n->fs, fs_obj_uid(n));
 
 	if (!o)
 		return fs_node_gone(n);
@@ -203,15 +203,10 @@ static void dir_unlink(struct fs_req *r, struct fs_node *dir, const char *name)
 		fs_obj_unlink(r, dir, name);
 }
 
-static void dir_destroy(struct fs_node *n)
-{
-	free(n->data);
-}
-
 const struct fs_ops fs_objdir_ops = {
 	.region = "object",
+	.room = sizeof(struct objdir),
 	.getattr = dir_getattr,
-	.destroy = dir_destroy,
 	.lookup = dir_lookup,
 	.readdir = dir_readdir,
 	.unlink = dir_unlink,
@@ -227,24 +222,15 @@ uint64_t fs_object_ino(const struct fs *fs, const struct object *o)
 
 int fs_object_dir(struct fs_node *parent, const char *name, const struct object *o, struct fs_node **ret)
 {
-	_cleanup_fs_node_ struct fs_node *n = NULL;
-	struct objdir *d;
 	bool is_new;
-	int r = fs_node_get(parent, name, fs_object_ino(parent->fs, o), &fs_objdir_ops, &n, &is_new);
+	int r = strlen(object_uid(o)) < OBJECT_UID_SIZE ? 0 : -EIO;
 
-	if (r < 0)
+	if (r == 0)
+		r = fs_node_get(parent, name, fs_object_ino(parent->fs, o), &fs_objdir_ops, ret, &is_new);
+	if (r < 0 || !is_new)
 		return r;
-	if (is_new) {
-		d = calloc(1, sizeof(*d));
-		if (!d || strlen(object_uid(o)) >= sizeof(d->uid)) {
-			n->data = d; /* freed with it */
-			return d ? -EIO : -ENOMEM;
-		}
-		memcpy(d->uid, object_uid(o), strlen(object_uid(o)) + 1);
-		n->kind = object_kind(o);
-		n->data = d;
-	}
-	*ret = steal_ptr(n);
+	memcpy(((struct objdir *)(*ret)->data)->uid, object_uid(o), strlen(object_uid(o)) + 1);
+	(*ret)->kind = object_kind(o);
 	return 0;
 }
 

@@ -12,25 +12,11 @@
 #include "value/json.h"
 #include "value/yaml.h"
 
-static struct fs_field_node *data_of(struct fs_node *n)
-{
-	if (!n->data)
-		n->data = calloc(1, sizeof(struct fs_field_node));
-	return n->data;
-}
-
-static void destroy(struct fs_node *n)
-{
-	free(n->data);
-}
-
 /* Attributes of a text that changes when `rev` does. */
 static int memo_getattr(struct fs_node *n, struct fs_attr *a, mode_t mode, uint64_t rev, int64_t changed)
 {
-	struct fs_field_node *d = data_of(n);
+	struct fs_field_node *d = n->data;
 
-	if (!d)
-		return -ENOMEM;
 	if (d->memo.rev != rev) {
 		_cleanup_buf_ struct buf text = BUF_INIT;
 		int r = n->ops->render(n, &text);
@@ -60,12 +46,13 @@ static int object_getattr(struct fs_node *n, struct fs_attr *a, mode_t mode)
 
 static int yaml_getattr(struct fs_node *n, struct fs_attr *a)
 {
+	const struct fs_field_node *d = n->data;
 	const struct fs_field_handle *w;
 	int r = object_getattr(n, a, 0644);
 
 	if (r < 0)
 		return r;
-	LIST_FOREACH(w, &data_of(n)->writers, entry) /* who writes sees what he wrote */
+	LIST_FOREACH(w, &d->writers, entry) /* who writes sees what he wrote */
 		if (w->blob && n->fs->asking && fs_process_has(w->pid, n->fs->asking))
 			a->size = w->blob->len;
 	return 0;
@@ -163,8 +150,8 @@ int fs_object_replace(const char *text, size_t len, struct arena *a, const struc
 
 const struct fs_ops fs_object_yaml_ops = {
 	.region = "object",
+	.room = sizeof(struct fs_field_node),
 	.getattr = yaml_getattr,
-	.destroy = destroy,
 	.setattr = fs_field_setattr,
 	.render = yaml_render,
 	.open = fs_field_open,
@@ -177,7 +164,8 @@ const struct fs_ops fs_object_yaml_ops = {
 	.held = fs_field_held,
 };
 const struct fs_ops fs_object_json_ops = {
-	.region = "object", .getattr = json_getattr, .destroy = destroy, .render = json_render, .held = fs_field_held
+	.region = "object", .room = sizeof(struct fs_field_node), .getattr = json_getattr, .render = json_render,
+	.held = fs_field_held
 };
 
 /* --- describe --- */
@@ -225,18 +213,18 @@ static int describe_render(struct fs_node *n, struct buf *out)
 static int describe_getattr(struct fs_node *n, struct fs_attr *a)
 {
 	_cleanup_object_ struct object *o = fs_obj_get(n);
+	struct fs_field_node *d = n->data;
 
 	/* It tells of pods and events too: any change may be one of them. Which file declares it is no object's change. */
-	if (!o || !data_of(n))
-		return o ? -ENOMEM : -ENOENT;
-	data_of(n)->memo.rev = cache_revision(n->fs->cache) == data_of(n)->memo.rev && !is_workload(o)
-				       ? data_of(n)->memo.rev
-				       : UINT64_MAX;
+	if (!o)
+		return -ENOENT;
+	d->memo.rev = cache_revision(n->fs->cache) == d->memo.rev && !is_workload(o) ? d->memo.rev : UINT64_MAX;
 	return memo_getattr(n, a, 0444, cache_revision(n->fs->cache), registry_now(n->fs->registry));
 }
 
 const struct fs_ops fs_describe_ops = {
-	.region = "describe", .getattr = describe_getattr, .destroy = destroy, .render = describe_render, .held = fs_field_held
+	.region = "describe", .room = sizeof(struct fs_field_node), .getattr = describe_getattr, .render = describe_render,
+	.held = fs_field_held
 };
 
 /* --- manifest --- */

@@ -174,7 +174,7 @@ static int chain_attr(struct fs_node *n, struct fs_attr *a)
 
 static int file_getattr(struct fs_node *n, struct fs_attr *a)
 {
-	_cleanup_object_ struct object *o = cache_get_uid(n->fs->cache, fs_obj_uid(n));
+	_cleanup_object_ struct object *o = fs_live_peek(n->fs, fs_obj_uid(n));
 
 	return o ? chain_attr(n, a) : -ENOENT;
 }

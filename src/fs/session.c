@@ -136,6 +136,7 @@ static int make_root(struct fs *fs)
 	n->refs = 1;
 	n->ns = fs_intern(fs, "default");
 	n->name = strdup("");
+	n->name_apart = true;
 	return n->name && n->ns ? 0 : -ENOMEM;
 }
 

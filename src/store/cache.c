@@ -63,6 +63,9 @@ struct cache {
 	struct count *counts;
 	LIST_HEAD(, node) others;			/* objects with owners besides a controller */
 	LIST_HEAD(, cache_subscription) subscriptions; /* protected by dispatch */
+	/* What cache_get_key() found last: who goes through a list finds the next beside it. Followed with lock held, and
+	 * NULL before what it points to is freed, which happens with lock held for writing. */
+	_Atomic(struct node *) last;
 	_Atomic uint64_t revision;
 	struct object_pool pool; /* of the objects' decoded trees; trimmed with lock held for writing */
 };
@@ -118,6 +121,23 @@ static struct node *find(struct cache *c, const char *key)
 	struct node *n = seek(c, key);
 
 	return n && !strcmp(object_key(n->object), key) ? n : NULL;
+}
+
+/* The same, of who asks for many in order. */
+static struct node *find_next(struct cache *c, const char *key)
+{
+	struct node *last = atomic_load_explicit(&c->last, memory_order_relaxed), *n = last;
+	int r = n ? strcmp(object_key(n->object), key) : 1;
+
+	if (r < 0) {
+		n = RB_NEXT(node_tree, &c->nodes, n);
+		r = n ? strcmp(object_key(n->object), key) : 1;
+	}
+	if (r != 0)
+		n = find(c, key);
+	if (n && n != last)
+		atomic_store_explicit(&c->last, n, memory_order_relaxed);
+	return n;
 }
 
 static struct bucket *get_bucket(struct cache *c, const char *name)
@@ -292,6 +312,7 @@ static int apply(struct cache *c, const struct store_change *change, struct obje
 	}
 	if (n && !now) {
 		RB_REMOVE(node_tree, &c->nodes, n);
+		atomic_store_explicit(&c->last, NULL, memory_order_relaxed);
 		drop_count(c, n->kind_count);
 		drop_count(c, n->ns_count);
 		free(n);
@@ -434,7 +455,7 @@ struct object *cache_get_key(struct cache *c, const char *key)
 
 	trim(c);
 	pthread_rwlock_rdlock(&c->lock);
-	n = find(c, key);
+	n = find_next(c, key);
 	o = n ? object_ref(n->object) : NULL;
 	pthread_rwlock_unlock(&c->lock);
 	return o;

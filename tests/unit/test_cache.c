@@ -82,6 +82,53 @@ static unsigned number_of(const struct object *o)
 	return (unsigned)strtoul(value_str_or(object_path(o, "data", "number"), "999999"), NULL, 10);
 }
 
+static void drop(struct world *w, unsigned i)
+{
+	char key[STORE_KEY_MAX + 1];
+	const struct store_op op = { .type = STORE_DELETE, .key = key, .expect = STORE_ANY };
+
+	(void)snprintf(key, sizeof(key), "/objects/configmaps/default/m%u", i);
+	assert_int_equal(store_commit(w->store, &op, 1, 0, NULL), 0);
+}
+
+/* Whoever goes through a list asks for one after the other, while they come and go. */
+static void each_is_found_after_any_other(void **state)
+{
+	struct world *w = *state;
+	_cleanup_object_list_ struct object_list all = OBJECT_LIST_INIT;
+
+	assert_int_equal(cache_list(w->cache, config_maps(), NULL, &all), 0);
+	for (size_t step = 1; step <= 2; step++)
+		for (size_t i = 0; i < all.n; i += step) {
+			_cleanup_object_ struct object *o = cache_get_key(w->cache, object_key(all.items[i]));
+			_cleanup_object_ struct object *again = cache_get_key(w->cache, object_key(all.items[i]));
+
+			assert_ptr_equal(o, all.items[i]);
+			assert_ptr_equal(again, o);
+		}
+	for (size_t i = all.n; i-- > 0;) {
+		_cleanup_object_ struct object *o = cache_get_key(w->cache, object_key(all.items[i]));
+
+		assert_ptr_equal(o, all.items[i]);
+	}
+	for (unsigned i = 0; i < OBJECTS; i += 3) {
+		_cleanup_object_ struct object *o = get(w, i), *gone = NULL, *next = NULL;
+
+		assert_non_null(o);
+		drop(w, i); /* what was found last is freed */
+		gone = get(w, i);
+		assert_null(gone);
+		next = get(w, i + 1);
+		assert_int_equal(number_of(next), i + 1);
+		put(w, i, 1);
+	}
+	for (unsigned i = 0; i < OBJECTS; i++) {
+		_cleanup_object_ struct object *o = get(w, i);
+
+		assert_int_equal(number_of(o), i);
+	}
+}
+
 static void trees_that_nobody_holds_are_dropped(void **state)
 {
 	struct world *w = *state;
@@ -257,6 +304,7 @@ static void members_in_another_order_are_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_is_found_after_any_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(trees_that_nobody_holds_are_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(trees_in_use_stay_and_go_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_old_version_keeps_its_tree, setup, teardown),

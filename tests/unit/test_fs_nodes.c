@@ -22,7 +22,7 @@ static int set_up(void **state)
 	assert_true(fs && root);
 	assert_int_equal(fs_loop_new(fs, NULL), 0);
 	assert_int_equal(fs_nodes_init(fs), 0);
-	*root = (struct fs_node){ .ino = FUSE_ROOT_ID, .ops = &plain_ops, .fs = fs, .refs = 1, .name = strdup("") };
+	*root = (struct fs_node){ .ino = FUSE_ROOT_ID, .ops = &plain_ops, .fs = fs, .refs = 1, .name = strdup(""), .name_apart = true };
 	fs->root = root;
 	*state = fs;
 	return 0;
@@ -121,6 +121,30 @@ static void test_what_moved_is_found_at_its_place(void **state)
 	assert_ptr_equal(fs_node_child(b, "app.yaml"), n);
 }
 
+static const struct fs_ops roomy_ops = { .region = "roomy", .room = 40 };
+
+static void test_a_node_has_the_room_that_its_region_asks_for(void **state)
+{
+	static const char nuls[40];
+	struct fs *fs = *state;
+	_cleanup_fs_node_ struct fs_node *plain = node(fs->root, "plain", 1001), *n = NULL, *same = NULL;
+	bool is_new;
+
+	assert_null(plain->data);
+	assert_int_equal(fs_node_get(fs->root, "web", 1002, &roomy_ops, &n, &is_new), 0);
+	assert_true(is_new);
+	assert_memory_equal(n->data, nuls, sizeof(nuls));
+	memset(n->data, 'x', sizeof(nuls));
+	assert_string_equal(n->name, "web");
+	assert_int_equal(fs_node_move(n, plain, "another, which is longer"), 0);
+	assert_int_equal(fs_node_move(n, plain, "third"), 0);
+	assert_int_equal(fs_node_get(plain, "third", 1002, &roomy_ops, &same, &is_new), 0);
+	assert_false(is_new);
+	assert_ptr_equal(same, n);
+	assert_string_equal(n->name, "third");
+	assert_memory_equal(n->data, "xxxxxxxx", 8);
+}
+
 /* --- by thread --- */
 
 static struct fs_handle *open_dir(struct fs_node *dir, pid_t thread)
@@ -185,6 +209,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_name_is_its_directorys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_newest_of_a_name_is_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_moved_is_found_at_its_place, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_node_has_the_room_that_its_region_asks_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_threads_directories_are_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_thread_without_a_number_has_none, set_up, tear_down),
 	};
