@@ -98,6 +98,14 @@ static int list(void *arg, int (*each)(void *each_arg, const struct fs_image *im
 	return r;
 }
 
+static bool means(void *arg, const char *reference, const char *digest)
+{
+	struct images *images = arg;
+	_cleanup_image_ struct image *image = NULL;
+
+	return image_find(images->store, reference, &image, NULL) == 0 && strcmp(image->digest, digest) == 0;
+}
+
 static uint64_t generation(void *arg)
 {
 	struct images *images = arg;
@@ -178,6 +186,7 @@ static int remove_start(void *arg, const char *name, void (*done)(void *done_arg
 }
 
 const struct fs_images_ops images_ops = {
+	.means = means,
 	.list = list,
 	.generation = generation,
 	.import_start = import_start,

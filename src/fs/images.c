@@ -122,7 +122,21 @@ static int find_image(struct fs *fs, const char *file, struct image *ret)
 	return r < 0 ? r : s.have ? 0 : -ENOENT;
 }
 
-/* Appends "NAMESPACE/NAME" of each pod that runs the image, with `between` between them. */
+/* Whether a volume of the pod is made of it. */
+static bool is_mounted(struct fs *fs, const struct image *im, const struct object *pod)
+{
+	const struct value *volumes = object_path(pod, "spec", "volumes");
+
+	for (size_t i = 0; fs->config.images->means && im->digest && i < value_len(volumes); i++) {
+		const char *reference = value_str(value_path(value_at(volumes, i), "image", "reference"));
+
+		if (reference && fs->config.images->means(fs->config.images_arg, reference, im->digest))
+			return true;
+	}
+	return false;
+}
+
+/* Appends "NAMESPACE/NAME" of each pod that runs or mounts the image, with `between` between them. */
 static int used_by(struct fs *fs, const struct image *im, const char *between, struct buf *out)
 {
 	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
@@ -130,7 +144,7 @@ static int used_by(struct fs *fs, const struct image *im, const char *between, s
 	int r = cache_list(fs->cache, schema_kind_by_plural("pods"), NULL, &pods);
 
 	for (size_t i = 0; r == 0 && i < pods.n; i++) {
-		bool uses = false;
+		bool uses = is_mounted(fs, im, pods.items[i]);
 
 		for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
 			const struct value *statuses = object_path(pods.items[i], "status", lists[l]);

@@ -46,6 +46,8 @@ struct fs_images_ops {
 	/* Removes a name; -EBUSY when it is in use. */
 	int (*remove_start)(void *arg, const char *name,
 			    void (*done)(void *done_arg, int result, const char *message), void *done_arg);
+	/* Whether a manifest's reference means the image of that digest. NULL: not known. */
+	bool (*means)(void *arg, const char *reference, const char *digest);
 };
 
 /* What a pod's containers/ shows of a container that runs. */

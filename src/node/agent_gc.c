@@ -60,12 +60,24 @@ static void note_use(struct agent *agent, const char *digest, int64_t now)
 	e->last_used = now;
 }
 
-/* Images of containers that run, and of those that are to run on this node. */
+static void note_volumes(struct agent *agent, const struct value *volumes, int64_t now)
+{
+	for (size_t i = 0; i < value_len(volumes); i++) {
+		const struct value *reference = value_path(value_at(volumes, i), "image", "reference");
+		_cleanup_image_ struct image *image = NULL;
+
+		if (reference && image_find(agent->images, value_str_or(reference, ""), &image, NULL) == 0)
+			note_use(agent, image->digest, now);
+	}
+}
+
+/* Images of containers that run, of those that are to run on this node, and of their volumes. */
 static void note_uses(struct agent *agent, int64_t now)
 {
 	struct agent_pod *p, *next;
 
 	HASH_ITER(hh, agent->pods, p, next) {
+		note_volumes(agent, object_path(p->object, "spec", "volumes"), now);
 		for (size_t i = 0; i < p->run.n; i++) {
 			const struct container_run *c = &p->run.containers[i];
 			_cleanup_image_ struct image *image = NULL;

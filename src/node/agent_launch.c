@@ -288,10 +288,9 @@ void agent_launch_prepare(struct agent *agent, struct agent_pod *p)
 	}
 }
 
-static int find_image(struct agent *agent, const struct container_run *run, const char *name, struct image **ret,
+static int find_image(struct agent *agent, const char *policy, const char *name, struct image **ret,
 		      const char **ret_reason, struct error *err)
 {
-	const char *policy = value_str_or(value_get(run->spec, "imagePullPolicy"), "");
 	_cleanup_error_ struct error why = ERROR_INIT;
 	int r = image_find(agent->images, name, ret, &why);
 
@@ -301,6 +300,60 @@ static int find_image(struct agent *agent, const struct container_run *run, cons
 	if (!strcmp(*ret_reason, "ErrImageNeverPull"))
 		return error_set(err, r, "Container image \"%s\" is not present with pull policy of Never", name);
 	return error_set(err, r, "image \"%s\": %s", name, error_text(&why));
+}
+
+static const char *pull_policy(const struct container_run *run)
+{
+	return value_str_or(value_get(run->spec, "imagePullPolicy"), "");
+}
+
+/* A volume's image, as it is now: the layers, and directories for overlayfs, which wants such, and gets them read-only. */
+static int set_volume(struct arena *a, const struct agent_pod *p, const struct container_run *run, const char *volume,
+		      const struct image *image, struct sandbox_mount *m, struct error *err)
+{
+	const char **layers = arena_alloc(a, (image->n_layers + 1) * sizeof(*layers));
+	char *upper = overlay_dir(a, p, run, arena_printf(a, "volumes/%s/upper", volume));
+	char *work = overlay_dir(a, p, run, arena_printf(a, "volumes/%s/work", volume));
+	int r;
+
+	for (size_t i = 0; layers && i < image->n_layers; i++)
+		layers[i] = arena_strdup(a, image->layers[image->n_layers - 1 - i]);
+	if (arena_failed(a))
+		return error_errno(err, -ENOMEM, "volume %s", volume);
+	if (!image->n_layers)
+		return error_set(err, -EINVAL, "volume %s: its image has no layers", volume);
+	m->layers = layers;
+	m->n_layers = image->n_layers;
+	if (image->n_layers == 1)
+		return 0;
+	r = make_dirs(upper, 0755);
+	if (r == 0)
+		r = make_dirs(work, 0700);
+	m->upper = upper;
+	m->work = work;
+	return r < 0 ? error_errno(err, r, "%s", upper) : 0;
+}
+
+/* mounts: those of the container's volumeMounts, in their order. */
+static int set_image_volumes(struct arena *a, struct agent *agent, const struct agent_pod *p, const struct container_run *run,
+			     struct sandbox_mount *mounts, size_t n, const char **ret_reason, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct value *m = value_at(value_get(run->spec, "volumeMounts"), i);
+		const char *name = value_str_or(value_get(m, "name"), "");
+		const struct value *source = value_get(value_find(object_path(p->object, "spec", "volumes"), "name", name), "image");
+		_cleanup_image_ struct image *image = NULL;
+
+		if (!source)
+			continue;
+		r = find_image(agent, value_str_or(value_get(source, "pullPolicy"), ""),
+			       value_str_or(value_get(source, "reference"), ""), &image, ret_reason, err);
+		if (r == 0)
+			r = set_volume(a, p, run, name, image, &mounts[i], err);
+	}
+	return r;
 }
 
 /* What the run before this one had written to its root. */
@@ -339,7 +392,7 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	struct sources sources;
 	size_t n_mounts = 0;
 
-	r = find_image(agent, run, value_str_or(value_get(run->spec, "image"), ""), &image, ret_reason, err);
+	r = find_image(agent, pull_policy(run), value_str_or(value_get(run->spec, "image"), ""), &image, ret_reason, err);
 	if (r < 0)
 		return r;
 	remove_dead_run(agent, p, run);
@@ -361,6 +414,8 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 		return r;
 	sources = agent_sources(agent, p, a);
 	r = service_account_mount(a, &sources, run->spec, p->dir, mounts, &n_mounts, err);
+	if (r == 0)
+		r = set_image_volumes(a, agent, p, run, mounts, n_mounts, ret_reason, err);
 	if (r == 0)
 		r = pod_files_mounts(a, run->spec, p->dir, run->run, mounts, &n_mounts, err);
 	if (r < 0) {
@@ -397,7 +452,7 @@ int agent_launch_exec(struct agent *agent, struct agent_pod *p, struct container
 	const char *reason;
 
 	/* the image that it runs, which need not be the one that its spec names by now */
-	r = a ? find_image(agent, run, run->image ? run->image : value_str_or(value_get(run->spec, "image"), ""), &image,
+	r = a ? find_image(agent, pull_policy(run), run->image ? run->image : value_str_or(value_get(run->spec, "image"), ""), &image,
 			   &reason, err) :
 		error_errno(err, -ENOMEM, "exec");
 	if (r == 0)

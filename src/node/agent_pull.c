@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "node/agent_internal.h"
 #include "node/pull_auth.h"
+#include "node/volume.h"
 
 enum {
 	PULLS_MAX = 3, /* at a time: dockerd's max-concurrent-downloads; kubelet's serializeImagePulls lets one slow registry
@@ -117,13 +118,33 @@ static const char *duration(int64_t ns, char out[static DURATION_SIZE])
 	return out;
 }
 
+/* In struct container_run's `pulled`; the last one stands for all that are beyond. */
+static uint64_t bit_of(unsigned of)
+{
+	return UINT64_C(1) << (of < 63 ? of : 63);
+}
+
+/* The source of the pod's nth volume, from 1, if that is an image; else NULL. */
+static const struct value *image_volume(const struct agent_pod *p, size_t n)
+{
+	return value_get(value_at(object_path(p->object, "spec", "volumes"), n - 1), "image");
+}
+
+/* What the spec says of the image that the container's pull is of. */
+static const char *pulled_reference(const struct agent_pod *p, const struct container_run *c)
+{
+	if (!c->pull_of)
+		return c->image ? c->image : "";
+	return value_str_or(value_get(image_volume(p, c->pull_of), "reference"), "");
+}
+
 /* The pull failed, or could not be begun. */
 static void pull_failed(struct agent *agent, struct agent_pod *p, struct container_run *c, const char *why)
 {
 	int64_t now = registry_now(agent->registry);
 
 	lifecycle_pull_failed(c, now);
-	agent_tell(agent, p, EVENT_WARNING, "Failed", "Failed to pull image \"%s\": %s", c->image ? c->image : "", why);
+	agent_tell(agent, p, EVENT_WARNING, "Failed", "Failed to pull image \"%s\": %s", pulled_reference(p, c), why);
 	agent_tell(agent, p, EVENT_WARNING, "Failed", "Error: ErrImagePull");
 	lifecycle_waits_until(c, "ErrImagePull", strdup(why), now + error_shown);
 }
@@ -179,25 +200,52 @@ static void begin(struct agent *agent, struct agent_pod *p, struct container_run
 	lifecycle_waits_until(c, NULL, NULL, INT64_MAX);
 }
 
-int agent_pull_image(struct agent *agent, struct agent_pod *p, struct container_run *c, const char *image)
+/* One of the images that the container needs: see pull_of in struct container_run. 0: it is there, or is not to be pulled. */
+static int want(struct agent *agent, struct agent_pod *p, struct container_run *c, unsigned of, const char *image,
+		const char *policy)
 {
-	const char *policy = value_str_or(value_get(c->spec, "imagePullPolicy"), "");
+	uint64_t bit = bit_of(of);
 	_cleanup_image_ struct image *found = NULL;
 	int r = image_find(agent->images, image, &found, NULL);
 
 	if (r == 0 && agent_gc_removes(agent, c, found->digest))
 		return 1;
-	if (r == 0 && (c->pulled || strcmp(policy, "Always") != 0 || !image_was_pulled(found, image))) {
-		c->pull_id = 0;
+	if (r == 0 && (c->pulled & bit || strcmp(policy, "Always") != 0 || !image_was_pulled(found, image))) {
+		if (c->pull_of == of)
+			c->pull_id = 0;
 		return 0;
 	}
 	if ((r < 0 && r != -ENOENT) || !strcmp(policy, "Never"))
 		return 0; /* the launch says what is wrong */
+	if (c->pull_of != of) { /* what is known of the other's pulls is of no use */
+		uint64_t pulled = c->pulled;
+
+		lifecycle_forget_pull(c);
+		c->pulled = pulled;
+		c->pull_of = of;
+	}
 	if (!c->pull_id && registry_now(agent->registry) < c->pull_at)
 		back_off(agent, p, c, image);
 	else
 		begin(agent, p, c, image);
 	return 1;
+}
+
+int agent_pull_image(struct agent *agent, struct agent_pod *p, struct container_run *c, const char *image)
+{
+	const struct value *mounts = value_get(c->spec, "volumeMounts");
+	size_t n = value_len(object_path(p->object, "spec", "volumes"));
+	int r = want(agent, p, c, 0, image, value_str_or(value_get(c->spec, "imagePullPolicy"), ""));
+
+	for (size_t i = 1; i <= n && r == 0; i++) {
+		const struct value *v = image_volume(p, i);
+		const struct value *volume = value_at(object_path(p->object, "spec", "volumes"), i - 1);
+
+		if (v && value_find(mounts, "name", volume_name(volume)))
+			r = want(agent, p, c, (unsigned)i, value_str_or(value_get(v, "reference"), ""),
+				 value_str_or(value_get(v, "pullPolicy"), ""));
+	}
+	return r;
 }
 
 /* --- pulls --- */
@@ -207,14 +255,15 @@ static void pull_succeeded(struct agent *agent, struct agent_pod *p, struct cont
 	_cleanup_image_ struct image *image = NULL;
 	char taken[DURATION_SIZE], waited[DURATION_SIZE];
 	int64_t now = registry_now(agent->registry);
+	uint64_t pulled = c->pulled;
 
 	lifecycle_forget_pull(c);
-	c->pulled = true;
+	c->pulled = pulled | bit_of(c->pull_of);
 	c->not_before = 0;
 	if (image_find(agent->images, pull->reference, &image, NULL) == 0)
 		agent_tell(agent, p, EVENT_NORMAL, "Pulled",
 			   "Successfully pulled image \"%s\" in %s (%s including waiting). Image size: %" PRId64 " bytes.",
-			   c->image ? c->image : pull->reference, duration(now - pull->started_at, taken),
+			   pulled_reference(p, c), duration(now - pull->started_at, taken),
 			   duration(now - pull->wanted_at, waited), image->size);
 }
 

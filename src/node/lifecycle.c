@@ -199,7 +199,7 @@ void lifecycle_starting(struct container_run *c)
 		c->backoff = 0; /* kubelet's back-off is of a container with its image */
 	lifecycle_count_run(c, true);
 	c->phase = CONTAINER_STARTING;
-	c->pulled = false;
+	c->pulled = 0;
 	forget_waiting(c);
 }
 
@@ -234,7 +234,7 @@ void lifecycle_pull_failed(struct container_run *c, int64_t now)
 void lifecycle_forget_pull(struct container_run *c)
 {
 	c->pull_id = 0;
-	c->pulled = false;
+	c->pulled = 0;
 	c->pull_backoff = 0;
 	c->pull_at = 0;
 }

@@ -75,7 +75,8 @@ struct container_run {
 	char *waiting_message;	    /* owned; NULL: none */
 	int64_t retry;		    /* delay after the next failure to launch it; ns */
 	uint64_t pull_id;	    /* of the pull that it waits for; 0: none */
-	bool pulled;		    /* its image, since it was last started */
+	uint64_t pulled;	    /* since it was last started: bit 0, its image; bit N, that of its pod's Nth volume */
+	unsigned pull_of;	    /* the same number: which of them the pull, its delay or its time is of */
 	int64_t pull_backoff;	    /* delay after the last pull that failed; ns */
 	int64_t pull_at;	    /* real time before which it is not pulled again */
 	char *image;		    /* owned; what the spec said at the current or last launch; NULL: never launched */

@@ -49,12 +49,15 @@ struct sandbox_config {
 };
 
 struct sandbox_mount {
-	const char *type;   /* "bind", "pod", or a file system of the kernel's; see struct spec_mount */
-	const char *source; /* path on the host; NULL with source_fd */
+	const char *type;   /* "bind", "pod", "image", or a file system of the kernel's; see struct spec_mount */
+	const char *source; /* path on the host, or in the image; NULL with source_fd */
 	int source_fd;      /* used when source is NULL: O_PATH descriptor of the source; borrowed */
 	const char *target; /* path in the container; what is missing is made */
 	const char *data;   /* options of the file system; may be NULL */
 	unsigned flags;     /* enum spec_mount_flags */
+	const char *const *layers; /* "image": directories, topmost first */
+	size_t n_layers;
+	const char *upper, *work; /* of "image" with more layers than one: empty directories that stay so */
 };
 
 /* What a container is. Every pointer is borrowed during the call only. Zero is a sound default for each field, except

@@ -121,6 +121,22 @@ int sandbox_spec_setup(const struct sandbox_config *config, struct error *err)
 	return fd;
 }
 
+static int put_layers(struct writer *w, const struct sandbox_mount *m)
+{
+	struct writer inner = { .buf = BUF_INIT };
+	int r = 0;
+
+	put_strings(&inner, SPEC_LAYER, m->layers, m->n_layers);
+	put_string(&inner, SPEC_UPPER, m->upper);
+	put_string(&inner, SPEC_WORK, m->work);
+	if (buf_failed(&inner.buf))
+		r = -ENOMEM;
+	else
+		put(w, SPEC_VOLUME, inner.buf.data, inner.buf.len);
+	buf_clear(&inner.buf);
+	return r;
+}
+
 static int put_mount(struct writer *w, const struct sandbox_mount *m, int *fds, size_t max, size_t *n, struct error *err)
 {
 	const char *strings[] = { m->source ? m->source : "", m->target, m->type, m->data ? m->data : "" };
@@ -142,7 +158,7 @@ static int put_mount(struct writer *w, const struct sandbox_mount *m, int *fds, 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		buf_append(&w->buf, strings[i], strlen(strings[i]) + 1);
 	end_record(w);
-	return 0;
+	return m->n_layers ? put_layers(w, m) : 0;
 }
 
 int sandbox_spec_container(const struct sandbox_container *c, int *fds, size_t max, size_t *ret_n, struct error *err)

@@ -21,6 +21,11 @@ const char *volume_name(const struct value *volume)
 	return value_str_or(value_get(volume, "name"), "");
 }
 
+bool volume_is_image(const struct value *volume)
+{
+	return value_get(volume, "image");
+}
+
 bool volume_is_memory(const struct value *volume)
 {
 	const char *medium = value_str_or(value_path(volume, "emptyDir", "medium"), "");
@@ -97,6 +102,8 @@ static int prepare(struct arena *a, const struct sources *s, const struct value 
 		return volume_claim_prepare(a, s, volume, dir, err);
 	if (payload_is_for(volume))
 		return refresh(a, s, volume, dir, err);
+	if (volume_is_image(volume)) /* pulled for each container that mounts it: agent_pull.c */
+		return 0;
 	if (strcmp(source, "emptyDir") != 0)
 		return error_set(err, -EOPNOTSUPP, "%s volumes are not supported by this version", source);
 	if (!volume_is_memory(volume))

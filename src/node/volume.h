@@ -21,7 +21,7 @@ int volumes_prepare(struct arena *a, const struct sources *s, const char *dir, s
  * is returned, with err. */
 int volumes_refresh(const struct sources *s, const char *dir, struct error *err);
 
-/* The mounts of one container, with room for `more` after them. Sources are opened here, hostPath's by their path on the
+/* The mounts of one container in the order of its volumeMounts, those of images without their layers, with room for `more` after them. Sources are opened here, hostPath's by their path on the
  * host as root, and passed as descriptors, which the caller closes with volumes_close(). A subPath is looked up, and made
  * where it is missing, inside its volume only. `env` expands subPathExpr. */
 int volumes_mounts(struct arena *a, const struct object *pod, const struct value *container, const char *dir,
@@ -33,6 +33,7 @@ void volumes_close(struct sandbox_mount *mounts, size_t n);
 
 /* Of one entry of spec.volumes. */
 const char *volume_name(const struct value *volume);
+bool volume_is_image(const struct value *volume);
 bool volume_is_memory(const struct value *volume); /* an emptyDir of medium Memory */
 
 #endif

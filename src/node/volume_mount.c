@@ -128,6 +128,8 @@ static unsigned mount_flags(const struct value *volume, const struct value *m)
 	if (value_bool(value_get(m, "readOnly"), false) || payload_is_for(volume) ||
 	    value_bool(value_path(volume, "persistentVolumeClaim", "readOnly"), false))
 		flags |= SPEC_MOUNT_RDONLY;
+	if (volume_is_image(volume)) /* K8S:staging/src/k8s.io/api/core/v1/types.go, ImageVolumeSource */
+		flags |= SPEC_MOUNT_RDONLY | SPEC_MOUNT_NOEXEC;
 	if (!strcmp(rro, "Enabled"))
 		flags |= SPEC_MOUNT_RRO;
 	else if (!strcmp(rro, "IfPossible"))
@@ -152,6 +154,11 @@ static int make_mount(struct arena *a, const struct value *volume, const struct 
 	r = sub_path(a, m, env, &sub, err);
 	if (r < 0)
 		return r;
+	if (volume_is_image(volume)) { /* its layers are the caller's to add */
+		out->type = "image";
+		out->source = sub;
+		return 0;
+	}
 	if (volume_is_memory(volume)) {
 		out->type = "pod";
 		out->source = arena_printf(a, "%s%s%s", volume_name(volume), *sub ? "/" : "", sub);

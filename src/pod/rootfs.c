@@ -20,6 +20,7 @@
 #include "pod/report.h"
 #include "pod/sys.h"
 #include "pod/target.h"
+#include "pod/volume.h"
 
 enum { MOUNTS_MAX = 512 };
 
@@ -116,6 +117,11 @@ static int open_sources(struct rootfs *b)
 				if (r < 0)
 					return r;
 			}
+		}
+		if (strcmp(spec_item_string(&item, sizeof(m), 2), "image") == 0) {
+			fd = volume_open(b->c, &item, source);
+			if (fd < 0)
+				return fd;
 		}
 		b->tree[b->n_tree++] = fd;
 	}

@@ -14,7 +14,7 @@
 
 #include "pod/protocol.h"
 
-enum { SPEC_TYPES = SPEC_TARGET + 1 };
+enum { SPEC_TYPES = SPEC_VOLUME + 1 };
 
 /* Payload of each type: `fixed` bytes, then `strings` NUL-terminated strings and nothing else; or whole units. */
 static const struct layout {
@@ -42,6 +42,7 @@ static const struct layout {
 	[SPEC_TMPFS] = { .fixed = sizeof(struct spec_tmpfs), .strings = 1 },
 	[SPEC_BUILTIN] = { .strings = 1 },
 	[SPEC_TARGET] = { .strings = 1 },
+	[SPEC_VOLUME] = { .fixed = sizeof(struct spec_record) },
 };
 
 static bool payload_ok(unsigned type, const unsigned char *data, size_t size)
@@ -77,6 +78,21 @@ static size_t padded(size_t n)
 	return (n + 7) & ~(size_t)7;
 }
 
+/* What is in a SPEC_VOLUME: whole records of what a root is made of. */
+static bool volume_ok(const struct spec *s)
+{
+	struct spec_record r;
+
+	for (size_t at = 0; at < s->size; at += sizeof(r) + padded(r.size)) {
+		if (!record_at(s, at, &r) || r.size > s->size - at - sizeof(r))
+			return false;
+		if ((r.type != SPEC_LAYER && r.type != SPEC_UPPER && r.type != SPEC_WORK) ||
+		    !payload_ok(r.type, s->data + at + sizeof(r), r.size))
+			return false;
+	}
+	return true;
+}
+
 int spec_check(const struct spec *s)
 {
 	struct spec_header header;
@@ -96,7 +112,8 @@ int spec_check(const struct spec *s)
 			if (r.flags & SPEC_CRITICAL)
 				return -EOPNOTSUPP;
 		} else if ((r.type == SPEC_HEADER && at != 0) ||
-			   !payload_ok(r.type, s->data + at + sizeof(r), r.size)) {
+			   !payload_ok(r.type, s->data + at + sizeof(r), r.size) ||
+			   (r.type == SPEC_VOLUME && !volume_ok(&(struct spec){ s->data + at + sizeof(r), r.size }))) {
 			return -EBADMSG;
 		}
 		at += sizeof(r) + padded(r.size);

@@ -37,6 +37,7 @@ enum spec_type {
 	SPEC_BUILTIN = 19,  /* string: instead of a program of the container's podfs-pod does this itself, in there: "cp" (copy.c);
 			     * POD_EXEC */
 	SPEC_TARGET = 20,   /* string: struct pod_start's target */
+	SPEC_VOLUME = 21,   /* records: SPEC_LAYER, SPEC_UPPER and SPEC_WORK of the "image" mount right before it */
 };
 
 enum { SPEC_CRITICAL = 1 << 0 };
@@ -97,7 +98,8 @@ enum spec_mount_flags {
  * Without SPEC_PRIVILEGED every mount is nodev, whatever its flags.
  *
  * Types: "bind" (source: a host path, or descriptor number source_fd of the message), "pod" (source: the name of a
- * memory volume of POD_SETUP, or a path below it), and the kernel's own file systems ("tmpfs", "proc", "sysfs", "mqueue", "devpts",
+ * memory volume of POD_SETUP, or a path below it), "image" (an image's layers by
+ * the SPEC_VOLUME that follows; source: "" or a path below), and the kernel's own file systems ("tmpfs", "proc", "sysfs", "mqueue", "devpts",
  * "cgroup", "cgroup2"), whose data is comma-separated options.
  */
 struct spec_mount {

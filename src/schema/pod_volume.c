@@ -414,7 +414,7 @@ static const struct schema_field volume_fields[] = {
 	{ "gitRepo", &git_repo_volume_source, NOT_ACTED },
 	{ "glusterfs", &glusterfs_volume_source, NOT_ACTED },
 	{ "hostPath", &schema_host_path_volume_source },
-	{ "image", &image_volume_source, NOT_ACTED },
+	{ "image", &image_volume_source },
 	{ "iscsi", &iscsi_volume_source, NOT_ACTED },
 	{ "name", FORMAT(format_dns_label), REQUIRED | ALWAYS },
 	{ "nfs", &schema_nfs_volume_source, NOT_ACTED },
