@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/node_selector.h"
 #include "value/quantity.h"
 
 enum { REASONS_MAX = 32, DEFAULT_PODS = 110 /* kubelet's maxPods */ };
@@ -109,12 +110,7 @@ static const char *filter_node_state(const struct object *pod, const struct obje
 
 static const char *filter_selector(const struct object *pod, const struct object *node)
 {
-	const struct value *want = object_path(pod, "spec", "nodeSelector");
-
-	for (size_t i = 0; i < value_len(want); i++)
-		if (!value_equal(value_at(want, i), value_get(object_labels(node), value_key_at(want, i))))
-			return "node(s) didn't match Pod's node affinity/selector";
-	return NULL;
+	return node_selector_allows(object_path(pod, "spec"), node) ? NULL : "node(s) didn't match Pod's node affinity/selector";
 }
 
 /* Whether two containers' host ports clash: same port and protocol, and the same or any address. */

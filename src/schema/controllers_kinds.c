@@ -4,7 +4,7 @@
 
 const struct schema_kind_ops kind_controller_revision = {
 	.kind = { .kind = "ControllerRevision", .plural = "controllerrevisions", .singular = "controllerrevision",
-		  .group = "apps", .api_version = "apps/v1", .namespaced = true, .has_directory = true,
+		  .group = "apps", .api_version = "apps/v1", .namespaced = true, .acted_on = true, .has_directory = true,
 		  .type = &schema_controller_revision },
 	.old_versions = OLD({ "apps/v1beta1" }, { "apps/v1beta2" }),
 	.name_format = format_dns_subdomain,
@@ -14,7 +14,7 @@ const struct schema_kind_ops kind_controller_revision = {
 const struct schema_kind_ops kind_daemon_set = {
 	.kind = { .kind = "DaemonSet", .plural = "daemonsets", .singular = "daemonset", .short_names = NAMES("ds"),
 		  .group = "apps", .api_version = "apps/v1", .namespaced = true, .has_status = true,
-		  .has_generation = true, .has_directory = true, .type = &schema_daemon_set },
+		  .has_generation = true, .acted_on = true, .has_directory = true, .type = &schema_daemon_set },
 	.old_versions = OLD({ "extensions/v1beta1", daemon_set_from_extensions, daemon_set_from_beta },
 			    { "apps/v1beta2" }),
 	.name_format = format_dns_subdomain,

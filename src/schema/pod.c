@@ -56,7 +56,7 @@ static const struct schema_type pod_scheduling_group = STRUCT("PodSchedulingGrou
 
 static const struct schema_field pod_spec_fields[] = {
 	{ "activeDeadlineSeconds", INT64_RANGE(1, INT32_MAX), KEEP_ZERO },
-	{ "affinity", &schema_affinity, NOT_ACTED },
+	{ "affinity", &schema_affinity },
 	{ "automountServiceAccountToken", BOOL, KEEP_ZERO },
 	{ "containers", LIST_BY(&schema_container, "name"), REQUIRED | ALWAYS },
 	{ "dnsConfig", &pod_dns_config },

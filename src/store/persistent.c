@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "store/node_selector.h"
 #include "value/quantity.h"
 
 const char *pv_annotation(const struct object *o, const char *key)
@@ -165,45 +166,11 @@ const char *pv_mismatch(const struct object *volume, const struct object *claim)
 
 /* --- nodes --- */
 
-static bool requirements_match(const struct value *list, const struct value *labels)
-{
-	_cleanup_arena_ struct arena *a = arena_new(0);
-	struct selector *s = NULL;
-
-	return a && selector_compile_requirements(a, list, &s, NULL) == 0 && selector_matches(s, labels);
-}
-
-/* A node's only field that may be named is its name. */
-static bool fields_match(const struct value *list, const struct object *node)
-{
-	_cleanup_arena_ struct arena *a = arena_new(0);
-	struct value *fields = a ? value_new_map(a) : NULL;
-
-	return value_set_str(a, fields, "metadata.name", object_name(node)) && requirements_match(list, fields);
-}
-
-/* Terms are alternatives; one without a requirement matches nothing: Kubernetes documentation, "NodeSelectorTerm". */
-static bool selects(const struct value *selector, const struct object *node)
-{
-	const struct value *terms = value_get(selector, "nodeSelectorTerms");
-
-	for (size_t i = 0; i < value_len(terms); i++) {
-		const struct value *labels = value_get(value_at(terms, i), "matchExpressions");
-		const struct value *fields = value_get(value_at(terms, i), "matchFields");
-
-		if (value_len(labels) + value_len(fields) &&
-		    (!value_len(labels) || requirements_match(labels, object_labels(node))) &&
-		    (!value_len(fields) || fields_match(fields, node)))
-			return true;
-	}
-	return false;
-}
-
 bool pv_reaches(const struct object *volume, const struct object *node)
 {
 	const struct value *required = object_path(volume, "spec", "nodeAffinity", "required");
 
-	return !required || selects(required, node);
+	return !required || node_selector_matches(required, node);
 }
 
 /* --- the best volume --- */

@@ -67,6 +67,7 @@ static const struct {
 	void (*prepare)(struct arena *a, struct value *root);
 } strategies[] = {
 	{ "cronjobs", prepare_workload },
+	{ "daemonsets", prepare_workload },
 	{ "deployments", prepare_workload },
 	{ "jobs", prepare_workload },
 	{ "namespaces", prepare_namespace },
