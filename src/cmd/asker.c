@@ -20,7 +20,7 @@ enum {
 /* What carries a program's streams. */
 struct streams {
 	int given[CONTROL_FDS_MAX]; /* to who asks */
-	int kept[CONTROL_FDS_MAX];  /* their other ends: the program's, or podfs-pod's */
+	int kept[CONTROL_FDS_MAX];  /* their other ends: podfs-pod's */
 	size_t n;
 };
 
@@ -209,15 +209,15 @@ static void close_all(int *fds)
 		close_fdp(&fds[i]);
 }
 
-/* A pipe: to the program, or from it. */
-static int add_pipe(struct streams *s, bool to)
+static int add_pair(struct streams *s, int type)
 {
 	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	s->given[s->n] = ends[to];
-	s->kept[s->n++] = ends[!to];
+	control_refuse_rights(ends[1]);
+	s->given[s->n] = ends[0];
+	s->kept[s->n++] = ends[1];
 	return 0;
 }
 
@@ -225,33 +225,23 @@ static int add_pipe(struct streams *s, bool to)
  * A socket from podfs-pod, which never waits for it: a pipe's lock may be held by who reads from it into memory that is not
  * there. Nothing can be sent the other way, so that nothing lies in it when podfs-pod closes it.
  */
-static int add_socket(struct streams *s)
+static int add_output(struct streams *s)
 {
 	const int size = OUTPUT_BYTES;
-	int ends[2];
+	int r = add_pair(s, SOCK_STREAM), kept = r < 0 ? -1 : s->kept[s->n - 1];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	s->given[s->n] = ends[0];
-	s->kept[s->n++] = ends[1];
-	(void)setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)); /* ignoring: a smaller one does */
-	return shutdown(ends[1], SHUT_RD) < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
+	(void)setsockopt(kept, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)); /* ignoring: a smaller one does */
+	return shutdown(kept, SHUT_RD) < 0 ? -errno : 0;
 }
 
-/* Sockets to the process of podfs-pod that takes input for the container; it alone is held up by what comes through them. */
-static int add_input(struct streams *s)
+/* Sockets to the process of podfs-pod that takes input; it alone is held up by what comes through them. */
+static int add_input(struct streams *s, bool sizes)
 {
-	static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET };
+	int r = add_pair(s, SOCK_STREAM);
 
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		int ends[2];
-
-		if (socketpair(AF_UNIX, types[i] | SOCK_CLOEXEC, 0, ends) < 0)
-			return -errno;
-		s->given[s->n] = ends[0];
-		s->kept[s->n++] = ends[1];
-	}
-	return 0;
+	return r < 0 || !sizes ? r : add_pair(s, SOCK_SEQPACKET);
 }
 
 static int open_streams(struct streams *s, struct agent_exec *e)
@@ -261,9 +251,9 @@ static int open_streams(struct streams *s, struct agent_exec *e)
 	if (e->tty)
 		return 0;
 	for (int i = 0; i < 2 && r == 0; i++)
-		r = e->n_args ? add_pipe(s, false) : add_socket(s);
+		r = add_output(s);
 	if (r == 0 && e->input)
-		r = e->n_args ? add_pipe(s, true) : add_input(s);
+		r = add_input(s, e->n_args == 0);
 	e->stdio[0] = s->kept[2];
 	e->stdio[1] = s->kept[0];
 	e->stdio[2] = s->kept[1];

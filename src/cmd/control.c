@@ -39,6 +39,17 @@ struct control {
 	pthread_cond_t fewer;
 };
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* include/uapi/asm-generic/socket.h, since Linux 6.16 */
+#endif
+
+void control_refuse_rights(int sock)
+{
+	const int off = 0;
+
+	(void)setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)); /* ignoring: they are not looked at */
+}
+
 char *control_path(const char *run_dir, const char *mountpoint)
 {
 	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a: the path of a socket is short, that of a mount point need not be */
@@ -223,15 +234,10 @@ static void *run(void *arg)
 
 /* --- life --- */
 
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83 /* include/uapi/asm-generic/socket.h, since Linux 6.16 */
-#endif
-
 static int listen_at(struct control *c, const char *run_dir, struct error *err)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	_cleanup_free_ char *dir = NULL;
-	const int off = 0;
 
 	if (!c->path || asprintf(&dir, "%s/control", run_dir) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -242,8 +248,8 @@ static int listen_at(struct control *c, const char *run_dir, struct error *err)
 	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", c->path);
 	(void)unlink(c->path); /* ignoring: bind() says what is wrong */
 	c->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->listener >= 0) /* ignoring: an older kernel lets descriptors come, and they are not looked at */
-		(void)setsockopt(c->listener, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	if (c->listener >= 0)
+		control_refuse_rights(c->listener);
 	if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&a, sizeof(a)) < 0 || chmod(c->path, 0666) < 0 ||
 	    listen(c->listener, SOMAXCONN) < 0)
 		return error_errno(err, -errno, "%s", c->path);

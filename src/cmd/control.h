@@ -5,8 +5,9 @@
  * one or two answers.
  *
  * Whoever asks is hostile. To close a descriptor, or to write to it, may wait for ever (a socket that lingers, a file of a
- * file system that does not answer). So none is taken from those who ask: they are given ends of pipes and sockets that
- * were made here, and a thread of their own, since a message may bring descriptors unasked.
+ * file system that does not answer). So none is taken from those who ask: they are given ends of sockets that were made here,
+ * and a thread of their own, since a message may bring descriptors unasked. Nor do they share a pipe with a program, which
+ * could be locked for ever: podfs-pod copies (pod/relay.h).
  */
 #ifndef PODFS_CMD_CONTROL_H
 #define PODFS_CMD_CONTROL_H
@@ -57,6 +58,9 @@ struct control_answer {
 	uint32_t type;
 	int32_t code;
 };
+
+/* Has the kernel refuse descriptors that somebody sends to this end. An older one than Linux 6.16 lets them come. */
+void control_refuse_rights(int sock);
 
 /* The socket's path for a mount point; to be freed. NULL when memory is out. */
 char *control_path(const char *run_dir, const char *mountpoint);

@@ -239,6 +239,8 @@ ssize_t cp_write(void *arg, const void *data, size_t size)
 
 		if (atomic_load(&cp_interrupted))
 			return -EINTR;
+		if (n < 0 && errno == ECONNRESET)
+			return -EPIPE; /* it took not all of it */
 		if (n >= 0 || errno != EINTR)
 			return n < 0 ? -errno : n;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * podfs exec: runs a program in a container. The daemon is asked over its socket (cmd/control.h) and answers with pipes from
- * and to the program, or the master of a terminal: no byte passes through the daemon, and the program has nothing of this
+ * podfs exec: runs a program in a container. The daemon is asked over its socket (cmd/control.h) and answers with sockets from
+ * and to podfs-pod, which copies from and to the program, or the master of a terminal: no byte passes through the daemon, and the program has nothing of this
  * process's. With its terminal it could type (TIOCSTI) what the shell of who asked would carry out.
  */
 #include <poll.h>

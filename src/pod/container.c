@@ -55,7 +55,8 @@ bool pod_is_new_child(const struct pod *p, pid_t pid)
 		if (p->slots[i].pid == pid)
 			return false;
 	for (size_t i = 0; i < POD_EXECS_MAX; i++)
-		if (p->execs[i].id != 0 && (p->execs[i].first == pid || p->execs[i].pid == pid))
+		if (p->execs[i].id != 0 && (p->execs[i].relay == pid || (!p->execs[i].ended &&
+					    (p->execs[i].first == pid || p->execs[i].pid == pid))))
 			return false;
 	for (size_t i = 0; i < POD_RELAYS_MAX; i++)
 		if (p->relays[i].pid == pid)

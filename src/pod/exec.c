@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Programs run beside a container: probes, hooks, `podfs exec`. Two processes: the first enters the container and gives
- * up its rights, the second, its sibling, is the program.
+ * up its rights, the second, its sibling, is the program. A third copies between its pipes and the sockets of who asked for
+ * it, where there are such (relay.h).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "pod/child.h"
 #include "pod/pod.h"
+#include "pod/relay.h"
 #include "pod/report.h"
 #include "pod/sys.h"
 
@@ -40,6 +44,7 @@ static void forget(struct exec *x)
 {
 	close_fdp(&x->report);
 	close_fdp(&x->tty);
+	close_fdp(&x->lives);
 	x->id = 0;
 }
 
@@ -51,16 +56,59 @@ static struct exec *find(struct pod *p, uint64_t id)
 	return NULL;
 }
 
-static int run(struct pod *p, struct exec *x, struct pod_message *m, int report)
+/* The program's ends of pipes, and podfs-relay between the others and the sockets that came. */
+static int relay(struct exec *x, const int stdio[3], int theirs[3])
+{
+	struct relay_streams s = RELAY_STREAMS_NONE;
+	_cleanup_close_ int ended = -1;
+	int ours[3] = { -1, -1, -1 }, ends[2], r = 0;
+
+	for (int i = 0; i < 3 && r == 0; i++) {
+		struct stat st;
+
+		if (fstat(stdio[i], &st) < 0 || !S_ISSOCK(st.st_mode))
+			continue;
+		r = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
+		if (r < 0)
+			break;
+		ours[i] = ends[i == 0];
+		theirs[i] = ends[i != 0];
+		s.asker[i] = stdio[i];
+		s.program[i] = ours[i];
+		r = fcntl(ours[i], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	}
+	if (r == 0 && pipe2(ends, O_CLOEXEC) < 0)
+		r = -errno;
+	if (r == 0) {
+		s.ended = ended = ends[0];
+		x->lives = ends[1];
+		x->relay = relay_start(&s);
+		r = x->relay < 0 ? x->relay : 0;
+	}
+	for (int i = 0; i < 3; i++)
+		close_fdp(&ours[i]);
+	return r;
+}
+
+static bool is_relayed(const int stdio[3])
+{
+	struct stat st;
+
+	for (int i = 0; i < 3; i++)
+		if (fstat(stdio[i], &st) == 0 && S_ISSOCK(st.st_mode))
+			return true;
+	return false;
+}
+
+static int start(struct pod *p, struct exec *x, struct pod_message *m, int report, const int theirs[3])
 {
 	const struct pod_start *start = &m->start;
-	const int *stdio = m->fds + 1 + start->n_cgroups;
 	struct child c = {
 		.report = report,
 		.spec = m->fds[0],
 		.cgroups = m->fds + 1,
 		.n_cgroups = start->n_cgroups,
-		.stdio = { -1, -1, -1 },
+		.stdio = { theirs[0], theirs[1], theirs[2] },
 		.tty = start->flags & POD_TTY,
 		.cgroup_ns = start->n_cgroups > 0,
 		.users = &p->users,
@@ -69,8 +117,6 @@ static int run(struct pod *p, struct exec *x, struct pod_message *m, int report)
 	};
 	pid_t pid;
 
-	if (!c.tty)
-		memcpy(c.stdio, stdio, sizeof(c.stdio));
 	pid = sys_clone3(0, SIGCHLD, -1, NULL);
 	if (pid < 0)
 		return -errno;
@@ -78,6 +124,25 @@ static int run(struct pod *p, struct exec *x, struct pod_message *m, int report)
 		child_exec(&c);
 	x->first = pid;
 	return 0;
+}
+
+static int run(struct pod *p, struct exec *x, struct pod_message *m, int report)
+{
+	const int *stdio = m->fds + 1 + m->start.n_cgroups;
+	int theirs[3] = { -1, -1, -1 }, made[3] = { -1, -1, -1 }, r = 0;
+
+	if (!(m->start.flags & POD_TTY)) {
+		memcpy(theirs, stdio, sizeof(theirs));
+		if (is_relayed(stdio))
+			r = relay(x, stdio, made);
+	}
+	for (int i = 0; i < 3; i++)
+		theirs[i] = made[i] >= 0 ? made[i] : theirs[i];
+	if (r == 0)
+		r = start(p, x, m, report, theirs);
+	for (int i = 0; i < 3; i++)
+		close_fdp(&made[i]);
+	return r; /* without the program's ends the relay ends as well */
 }
 
 int pod_exec(struct pod *p, int client, struct pod_message *m)
@@ -104,6 +169,7 @@ int pod_exec(struct pod *p, int client, struct pod_message *m)
 		.slot = (int)(s - p->slots),
 		.report = ends[0],
 		.tty = -1,
+		.lives = -1,
 		.kill_on_close = start->flags & POD_KILL_ON_CLOSE,
 	};
 	r = pod_watch(p, x->report, SOURCE_EXEC, (size_t)(x - p->execs));
@@ -156,12 +222,45 @@ void pod_exec_input(struct pod *p, size_t index)
 	}
 }
 
+static void finish(struct pod *p, struct exec *x)
+{
+	tell(p, x, POD_EXEC_EXITED, x->status);
+	forget(x);
+}
+
 static struct exec *owner(struct pod *p, pid_t pid)
 {
 	for (size_t i = 0; i < POD_EXECS_MAX; i++)
-		if (p->execs[i].id != 0 && (p->execs[i].first == pid || p->execs[i].pid == pid))
+		if (p->execs[i].id != 0 && !p->execs[i].ended && (p->execs[i].first == pid || p->execs[i].pid == pid))
 			return &p->execs[i];
 	return NULL;
+}
+
+static bool relay_reaped(struct pod *p, pid_t pid)
+{
+	for (size_t i = 0; i < POD_EXECS_MAX; i++) {
+		struct exec *x = &p->execs[i];
+
+		if (x->id == 0 || x->relay != pid)
+			continue;
+		x->relay = 0;
+		if (x->ended)
+			finish(p, x);
+		return true;
+	}
+	return false;
+}
+
+/* Its end is told when what it has written is copied; but nobody waits for that when it was killed for who has gone. */
+static void program_ended(struct pod *p, struct exec *x, int status)
+{
+	x->ended = true;
+	x->status = status;
+	close_fdp(&x->lives);
+	if (x->relay == 0)
+		finish(p, x);
+	else if (x->deadline && x->deadline <= clock_monotonic())
+		(void)kill(x->relay, SIGKILL); /* ignoring: our child, not reaped yet */
 }
 
 bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
@@ -175,7 +274,7 @@ bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
 			x = owner(p, pid);
 		}
 	if (!x)
-		return false;
+		return relay_reaped(p, pid);
 	pod_exec_input(p, (size_t)(x - p->execs));
 	if (x->first == pid)
 		x->first = 0;
@@ -189,8 +288,7 @@ bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
 		x->code = -ECHILD;
 		pod_copy_text(x->text, sizeof(x->text), "ended while it was set up");
 	}
-	tell(p, x, POD_EXEC_EXITED, status);
-	forget(x);
+	program_ended(p, x, status);
 	return true;
 }
 
@@ -201,7 +299,7 @@ static void kill_exec(struct pod *p, struct exec *x, int sig)
 	/* The first process may have begun the second, and said so unheard. */
 	if (x->id != 0 && x->pid == 0)
 		pod_exec_input(p, (size_t)(x - p->execs));
-	pid = x->pid > 0 ? x->pid : x->first;
+	pid = x->ended ? x->relay : x->pid > 0 ? x->pid : x->first;
 	if (x->id != 0 && pid > 0)
 		(void)kill(pid, sig); /* ignoring: our child, not reaped yet */
 }
@@ -231,8 +329,10 @@ void pod_exec_hung_up(struct pod *p, int client)
 		if (x->id == 0 || x->client != client)
 			continue;
 		x->client = -1;
-		if (x->kill_on_close)
-			kill_exec(p, x, SIGKILL);
+		if (!x->kill_on_close)
+			continue;
+		x->deadline = clock_monotonic();
+		kill_exec(p, x, SIGKILL);
 	}
 }
 

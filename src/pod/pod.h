@@ -60,7 +60,10 @@ struct exec {
 	pid_t pid;   /* the program; 0: not known yet */
 	int report;
 	int tty; /* master, until it was handed over */
-	bool ready, failed, told, kill_on_close;
+	pid_t relay; /* copies its streams (relay.h); 0: there is none, or it has ended */
+	int lives;   /* whose end tells that that the program has ended; -1 */
+	int status;  /* with which it has */
+	bool ready, failed, told, kill_on_close, ended;
 	int32_t code;
 	int64_t deadline;
 	int64_t started_at;
@@ -75,8 +78,8 @@ struct attached {
 	enum crilog_which which;
 };
 
-/* The process that takes the input of one who is attached (attach.c). */
-struct relay {
+/* The process that takes the input of one who is attached (relay.h). */
+struct relayed {
 	pid_t pid; /* 0 = free */
 	int slot;
 };
@@ -104,7 +107,7 @@ struct pod {
 	struct client clients[POD_CLIENTS_MAX];
 	struct exec execs[POD_EXECS_MAX];
 	struct attached attached[POD_ATTACHED_MAX];
-	struct relay relays[POD_RELAYS_MAX];
+	struct relayed relays[POD_RELAYS_MAX];
 	size_t n_slots; /* slots in use, from the first */
 	struct slot slots[POD_CONTAINERS_MAX];
 	char logs[POD_CONTAINERS_MAX][POD_PATH_SIZE];

@@ -42,7 +42,8 @@ enum pod_message_type {
 	POD_SETUP = 1,     /* struct pod_setup; descriptors: spec, cgroup directories */
 	POD_SUBSCRIBE = 2, /* struct pod_header */
 	POD_START = 3,     /* struct pod_start; descriptors: spec, cgroup directories, mount sources */
-	POD_EXEC = 4,      /* struct pod_start; descriptors: spec, cgroup directories, stdin/stdout/stderr unless a tty */
+	POD_EXEC = 4,      /* struct pod_start; descriptors: spec, cgroup directories, stdin/stdout/stderr unless a tty. Where one is a
+			    * socket, the program has a pipe, and podfs-relay copies. It has ended when what it wrote is copied */
 	POD_STOP = 5,      /* struct pod_stop */
 	POD_ACK = 6,       /* struct pod_name: the exit of that run is recorded, do not tell it again */
 	POD_REOPEN_LOG = 7, /* struct pod_name: the log file was rotated */

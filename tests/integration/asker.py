@@ -4,10 +4,18 @@
 
 Exits with 0 when the daemon, or podfs-pod, bore it as it should, and else says what was wrong."""
 import array
+import ctypes
+import fcntl
+import mmap
 import os
+import platform
+import select
 import socket
+import stat
 import struct
 import sys
+import threading
+import time
 
 RUN, ATTACH, COPY = 0, 1, 2
 TTY, INPUT = 1, 2
@@ -125,12 +133,50 @@ def crowd(path, pod):
         s.close()
 
 
+def absent_memory():
+    """Memory that whoever touches it waits for, for ever (userfaultfd(2)), as for a file of a file system that does not answer."""
+    number = {"x86_64": 323, "aarch64": 282}[platform.machine()]
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    fd = libc.syscall(number, os.O_CLOEXEC)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "userfaultfd")
+    fcntl.ioctl(fd, 0xC018AA3F, struct.pack("QQQ", 0xAA, 0, 0))  # UFFDIO_API
+    at = libc.mmap(None, ctypes.c_size_t(1 << 16), mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1,
+                   ctypes.c_long(0))
+    fcntl.ioctl(fd, 0xC020AA00, struct.pack("QQQQ", at, 1 << 16, 1, 0))  # UFFDIO_REGISTER, what is missing
+    return libc, at
+
+
+def absent(path, pod):
+    """Who writes to a program from memory that is not there, and has it write to where nobody reads into such."""
+    s = connect(path)
+    s.send(request(pod, flags=INPUT, args=["cat"]))
+    kind, _, _, fds = receive(s)
+    assert kind == STARTED and len(fds) == 3, "%s with %s" % (kind, fds)
+    libc, at = absent_memory()
+    os.write(fds[2], b"x")
+    select.select([fds[0]], [], [])
+    for call, fd in ((libc.read, fds[0]), (libc.write, fds[2])):
+        threading.Thread(target=call, args=(fd, ctypes.c_void_p(at), ctypes.c_size_t(1 << 16)), daemon=True).start()
+    deadline = time.monotonic() + 20 * int(os.environ.get("PODFS_TEST_SLOWNESS", "1"))
+    while sum(open("/proc/self/task/%s/wchan" % t).read() == "handle_userfault" for t in os.listdir("/proc/self/task")) < 2:
+        assert time.monotonic() < deadline, "nobody waits for memory that is absent"
+    print("absent", flush=True)
+    sys.stdin.readline()
+    s.close()
+    print("gone", flush=True)
+    sys.stdin.readline()
+    os._exit(0)
+
+
 def streams(path, pod):
     """What a program's asker is given is its own."""
     s = connect(path)
     s.send(request(pod, flags=INPUT, args=["cat"]))
     kind, _, _, fds = receive(s)
     assert kind == STARTED and len(fds) == 3, "%s with %s" % (kind, fds)
+    assert all(stat.S_ISSOCK(os.fstat(fd).st_mode) for fd in fds), "it shares a pipe with the program"
     os.write(fds[2], b"text")
     assert os.read(fds[0], 10) == b"text"
     os.close(fds[2])
@@ -176,7 +222,7 @@ def attach(path, pod):
 
 def main():
     try:
-        {f.__name__: f for f in (descriptors, noise, crowd, streams, hold, attach)}[sys.argv[1]](*sys.argv[2:4])
+        {f.__name__: f for f in (descriptors, noise, crowd, streams, hold, attach, absent)}[sys.argv[1]](*sys.argv[2:4])
     except (AssertionError, OSError) as e:
         sys.exit("%s: %r" % (sys.argv[1], e))
 
