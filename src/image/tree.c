@@ -2,12 +2,11 @@
 #include "image/tree.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/openat2.h"
 #include "base/remove.h"
 
 static int open_in_root(int root, const char *path, int flags)
@@ -16,7 +15,7 @@ static int open_in_root(int root, const char *path, int flags)
 		.flags = (unsigned)flags | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
 	};
-	int fd = (int)syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof(how));
+	int fd = openat2_retry(root, *path ? path : ".", &how);
 
 	return fd < 0 ? -errno : fd;
 }

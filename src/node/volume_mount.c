@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a container sees its pod's volumes. */
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
+#include "base/openat2.h"
 #include "node/payload.h"
 #include "node/volume.h"
 #include "node/volume_claim.h"
@@ -13,9 +12,9 @@
 static int open_beneath(int dir, const char *path, uint64_t flags)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-	long fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	int fd = openat2_retry(dir, path, &how);
 
-	return fd < 0 ? -errno : (int)fd;
+	return fd < 0 ? -errno : fd;
 }
 
 /* Makes a directory in one that is open, with just that mode, whatever the umask. */

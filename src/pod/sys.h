@@ -8,18 +8,19 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
-#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "base/openat2.h"
+
 static inline int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags, .mode = mode, .resolve = resolve };
 
-	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	return openat2_retry(dirfd, path, &how);
 }
 
 /* fork() with namespaces, a pidfd, a cgroup. The program is single-threaded, so the child may go on in C. */
