@@ -20,12 +20,22 @@ enum claim_verdict claim_decide(const struct object *owner, const struct object 
 	return CLAIM_ADOPT;
 }
 
+/* spec.selector: a LabelSelector, but of a ReplicationController a map. */
+static int compile(const struct object *owner, struct arena *a, struct selector **ret)
+{
+	const struct value *selector = object_path(owner, "spec", "selector");
+
+	if (!strcmp(object_kind(owner)->plural, "replicationcontrollers"))
+		return selector_compile_map(a, selector, true, ret, NULL);
+	return selector_compile(a, selector, ret, NULL);
+}
+
 bool claim_matches(const struct object *owner, const struct object *o)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct selector *selector = NULL;
 
-	return selector_compile(a, object_path(owner, "spec", "selector"), &selector, NULL) == 0 &&
+	return compile(owner, a, &selector) == 0 &&
 	       object_matches(o, selector);
 }
 
@@ -154,7 +164,7 @@ int claim_tracked(struct controller *c, const struct object *owner, const struct
 	struct selector *selector = NULL;
 	int r, first = 0;
 
-	r = selector_compile(a, object_path(owner, "spec", "selector"), &selector, NULL);
+	r = compile(owner, a, &selector);
 	if (r == 0)
 		r = cache_list_controlled(controller_cache(c), object_uid(owner), &candidates);
 	if (r == 0)

@@ -96,6 +96,7 @@ int controller_delete(struct controller *c, const struct object *const *objects,
 
 /* The controllers of this folder. */
 extern const struct controller_type replicaset_controller;
+extern const struct controller_type replication_controller;
 extern const struct controller_type cronjob_controller;
 extern const struct controller_type daemonset_controller;
 extern const struct controller_type deployment_controller;

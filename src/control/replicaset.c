@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ReplicaSet controller: keeps the number of a ReplicaSet's pods. */
+/*
+ * The ReplicaSet controller: keeps the number of a ReplicaSet's pods. ReplicationControllers are ReplicaSets of an older
+ * form: another controller of the same code, as in K8S:pkg/controller/replication. controller_data() is the kind.
+ */
 #include <string.h>
 
 #include "control/claim.h"
 #include "control/conditions.h"
 #include "control/pods_apply.h"
 #include "control/replicaset_decide.h"
+
+static const struct schema_kind *kind_of(struct controller *c)
+{
+	return controller_data(c);
+}
 
 static struct value *make_pod(void *arg, struct arena *a, size_t i)
 {
@@ -65,9 +73,9 @@ static int write_status(struct controller *c, const struct object *rs, const str
 	return r == -ENOENT ? 0 : r;
 }
 
-static int64_t sync_replicaset(struct controller *c, const char *key)
+static int64_t sync_set(struct controller *c, const char *key)
 {
-	_cleanup_object_ struct object *rs = controller_get(c, schema_kind_by_plural("replicasets"), key);
+	_cleanup_object_ struct object *rs = controller_get(c, kind_of(c), key);
 	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT, siblings = OBJECT_LIST_INIT;
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_pods_failure_ struct pods_failure f = PODS_FAILURE_INIT;
@@ -96,18 +104,19 @@ static int64_t sync_replicaset(struct controller *c, const char *key)
 	return r < 0 ? r : e < 0 ? e : plan.wait;
 }
 
-static void notice_replicaset(struct controller *c, const struct cache_event *e)
+static void notice_set(struct controller *c, const struct cache_event *e)
 {
 	if (e->now)
 		controller_add_object(c, e->now);
 }
 
-/* A pod without a controller may be some ReplicaSet's to adopt. */
+/* A pod without a controller may be some set's to adopt. */
 static void notice_orphan(struct controller *c, const struct object *pod)
 {
 	_cleanup_object_list_ struct object_list sets = OBJECT_LIST_INIT;
 
-	if (cache_list(controller_cache(c), schema_kind_by_plural("replicasets"), object_namespace(pod), &sets) < 0)
+	if (!cache_count(controller_cache(c), kind_of(c), object_namespace(pod)) ||
+	    cache_list(controller_cache(c), kind_of(c), object_namespace(pod), &sets) < 0)
 		return;
 	for (size_t i = 0; i < sets.n; i++)
 		if (claim_matches(sets.items[i], pod))
@@ -132,15 +141,37 @@ static void notice_pod(struct controller *c, const struct cache_event *e)
 	if (!concerns(e))
 		return;
 	if (e->old)
-		controller_add_owner(c, e->old, "ReplicaSet");
+		controller_add_owner(c, e->old, kind_of(c)->kind);
 	if (e->now)
-		controller_add_owner(c, e->now, "ReplicaSet");
+		controller_add_owner(c, e->now, kind_of(c)->kind);
 	if (controller_may_match_anew(e))
 		notice_orphan(c, e->now);
 }
 
+static int init_replicaset(struct controller *c, void **ret_data)
+{
+	(void)c;
+	*ret_data = (void *)schema_kind_by_plural("replicasets");
+	return 0;
+}
+
+static int init_replication(struct controller *c, void **ret_data)
+{
+	(void)c;
+	*ret_data = (void *)schema_kind_by_plural("replicationcontrollers");
+	return 0;
+}
+
 const struct controller_type replicaset_controller = {
 	.name = "replicaset-controller",
-	.sync = sync_replicaset,
-	.watches = { { "replicasets", notice_replicaset }, { "pods", notice_pod } },
+	.sync = sync_set,
+	.init = init_replicaset,
+	.watches = { { "replicasets", notice_set }, { "pods", notice_pod } },
+};
+
+const struct controller_type replication_controller = {
+	.name = "replication-controller",
+	.sync = sync_set,
+	.init = init_replication,
+	.watches = { { "replicationcontrollers", notice_set }, { "pods", notice_pod } },
 };

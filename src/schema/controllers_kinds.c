@@ -32,7 +32,7 @@ const struct schema_kind_ops kind_pod_template = {
 const struct schema_kind_ops kind_replication_controller = {
 	.kind = { .kind = "ReplicationController", .plural = "replicationcontrollers",
 		  .singular = "replicationcontroller", .short_names = NAMES("rc"), .group = "", .api_version = "v1",
-		  .namespaced = true, .has_status = true, .has_generation = true, .has_directory = true,
+		  .namespaced = true, .has_status = true, .has_generation = true, .acted_on = true, .has_directory = true,
 		  .type = &schema_replication_controller },
 	.name_format = format_dns_subdomain,
 };

@@ -75,6 +75,7 @@ static const struct {
 	{ "persistentvolumes", prepare_volume },
 	{ "pods", prepare_pod },
 	{ "replicasets", prepare_workload },
+	{ "replicationcontrollers", prepare_workload },
 };
 
 void strategy_prepare_create(const struct schema_kind *kind, struct arena *a, struct value *root)
