@@ -83,8 +83,12 @@ static void check_object(const struct validate *v, struct value *root, struct ar
 			 struct buf *out)
 {
 	const struct schema_kind *kind;
+	struct value *made;
 
 	if (schema_admit(root, a, diags, &kind) < 0)
+		return;
+	made = value_copy(a, root); /* what only a new object may not have; the labels that it would get are not shown */
+	if (made && schema_finish_create(kind, made, a, diags) < 0)
 		return;
 	if (kind->namespaced && !value_path(root, "metadata", "namespace"))
 		value_set_str(a, value_set_map(a, root, "metadata"), "namespace", "default");

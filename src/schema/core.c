@@ -3,10 +3,11 @@
  * Namespace, Node, ConfigMap and Event.
  */
 #include "schema/core_rules.h"
+#include "schema/meta_rules.h"
 #include "schema/table.h"
 
 static const struct schema_field namespace_spec_fields[] = {
-	{ "finalizers", LIST(STRING) },
+	{ "finalizers", TYPE(.form = SCHEMA_LIST, .elem = FORMAT(format_qualified_name), .check = namespace_finalizers_check) },
 };
 static const struct schema_type namespace_spec = STRUCT("NamespaceSpec", namespace_spec_fields);
 

@@ -77,7 +77,7 @@ void definition_names_check(struct admit *ad, const struct value *v, const struc
 {
 	static const char *const labels[] = { "plural", "singular" };
 	static const char *const kinds[] = { "kind", "listKind" };
-	const struct value *shorts = value_get(v, "shortNames");
+	const struct value *shorts = value_get(v, "shortNames"), *categories = value_get(v, "categories");
 
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
 		check_name_of(ad, v, at, labels[i], format_dns_1035_label);
@@ -94,6 +94,8 @@ void definition_names_check(struct admit *ad, const struct value *v, const struc
 		report_invalid(ad, AT(at, "listKind"), value_get(v, "listKind"), "kind and listKind may not be the same");
 	for (size_t i = 0; i < value_len(shorts); i++)
 		check_text(ad, value_at(shorts, i), AT_ITEM(AT(at, "shortNames"), i), format_dns_1035_label);
+	for (size_t i = 0; i < value_len(categories); i++)
+		check_text(ad, value_at(categories, i), AT_ITEM(AT(at, "categories"), i), format_dns_1035_label);
 }
 
 static void check_versions(struct admit *ad, const struct value *versions, const struct schema_path *at)

@@ -80,6 +80,11 @@ static void check_finalizers(struct admit *ad, const struct value *list, const s
 		report_invalid(ad, at, list, "finalizer orphan and foregroundDeletion cannot be both set");
 }
 
+void namespace_finalizers_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	check_finalizers(ad, v, at);
+}
+
 void object_meta_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	const struct value *owners = value_get(v, "ownerReferences");

@@ -11,6 +11,8 @@
 void labels_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void annotations_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void owner_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+/* Of a Namespace's own list. */
+void namespace_finalizers_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void object_meta_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void requirement_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 

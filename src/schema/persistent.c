@@ -12,7 +12,7 @@ static const struct schema_field azure_file_persistent_volume_source_fields[] = 
 	{ "shareName", STRING, REQUIRED | ALWAYS },
 };
 static const struct schema_type azure_file_persistent_volume_source =
-	STRUCT("AzureFilePersistentVolumeSource", azure_file_persistent_volume_source_fields);
+	STRUCT("AzureFilePersistentVolumeSource", azure_file_persistent_volume_source_fields, .check = azure_file_check);
 
 static const struct schema_field secret_reference_fields[] = {
 	{ "name", STRING },

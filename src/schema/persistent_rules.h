@@ -25,6 +25,7 @@ void iscsi_check(struct admit *ad, const struct value *v, const struct schema_pa
 void iscsi_name_check(struct admit *ad, const struct value *volume, const struct schema_path *at);
 void cinder_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void csi_source_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void azure_file_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 /* Of a PersistentVolume: its secrets have a namespace. */
 void iscsi_persistent_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 void cinder_persistent_check(struct admit *ad, const struct value *v, const struct schema_path *at);

@@ -263,3 +263,9 @@ void storage_os_persistent_check(struct admit *ad, const struct value *v, const 
 	if (ref)
 		check_required(ad, ref, AT(at, "secretRef"), "namespace", "");
 }
+
+void azure_file_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	if (value_get(v, "secretNamespace"))
+		check_required(ad, v, at, "secretNamespace", "");
+}

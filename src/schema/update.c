@@ -174,11 +174,64 @@ static void check_ephemeral(struct admit *ad, const struct value *was, const str
 	}
 }
 
+/* Whether `now` begins with the items of `was`. */
+static bool continues(const struct value *was, const struct value *now)
+{
+	for (size_t i = 0; i < value_len(was); i++)
+		if (!same(value_at(was, i), value_at(now, i)))
+			return false;
+	return true;
+}
+
+static bool is_narrowed(const struct value *was, const struct value *now)
+{
+	const struct value *expressions = value_get(was, "matchExpressions"), *fields = value_get(was, "matchFields");
+
+	if (!value_len(expressions) && !value_len(fields)) /* it matches nothing, and may not match more */
+		return !value_len(value_get(now, "matchExpressions")) && !value_len(value_get(now, "matchFields"));
+	return continues(expressions, value_get(now, "matchExpressions")) &&
+	       continues(fields, value_get(now, "matchFields"));
+}
+
+/*
+ * A pod that is held back by a gate may be given fewer nodes to go to. K8S:pkg/apis/core/validation:
+ * validateNodeSelectorMutation, validateNodeAffinityMutation.
+ */
+static void check_narrowed(struct admit *ad, const struct value *was, const struct value *now)
+{
+	static const char rule[] = "only additions are allowed (no mutations or deletions)";
+	static const char *const node_only[] = { "nodeAffinity", NULL };
+	const struct value *selector = value_get(was, "nodeSelector"), *is = value_get(now, "nodeSelector");
+	const struct value *old = value_path(was, "affinity", "nodeAffinity",
+					     "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms");
+	const struct value *terms = value_path(now, "affinity", "nodeAffinity",
+					       "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms");
+	const struct schema_path *spec = AT(NULL, "spec"), *affinity = AT(AT(spec, "affinity"), "nodeAffinity");
+	const struct schema_path *at = AT(AT(affinity, "requiredDuringSchedulingIgnoredDuringExecution"), "nodeSelectorTerms");
+
+	for (size_t i = 0; i < value_len(selector); i++)
+		if (!same(value_at(selector, i), value_get(is, value_key_at(selector, i)))) {
+			report_changed(ad, AT(spec, "nodeSelector"), is, now,
+				       "only additions to spec.nodeSelector are allowed (no mutations or deletions)");
+			break;
+		}
+	if (value_len(old) && value_len(old) != value_len(terms))
+		report_changed(ad, at, terms, now, "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
+	for (size_t i = 0; value_len(old) == value_len(terms) && i < value_len(old); i++)
+		if (!is_narrowed(value_at(old, i), value_at(terms, i)))
+			report_changed(ad, AT_ITEM(at, i), value_at(terms, i), now, rule);
+	compare_members(ad, value_get(was, "affinity"), value_get(now, "affinity"), node_only, AT(spec, "affinity"));
+}
+
 void pod_check_update(struct admit *ad, const struct value *old, const struct value *new_root)
 {
 	static const char *const mutable[] = { "activeDeadlineSeconds", "containers", "ephemeralContainers",
 					       "initContainers", "schedulingGates", "tolerations", NULL };
+	static const char *const of_gated[] = { "activeDeadlineSeconds", "affinity", "containers",
+						"ephemeralContainers", "initContainers", "nodeSelector",
+						"schedulingGates", "tolerations", NULL };
 	const struct value *was = value_get(old, "spec"), *now = value_get(new_root, "spec");
+	bool gated = value_len(value_get(was, "schedulingGates"));
 
 	compare_containers(ad, was, now, "containers");
 	compare_containers(ad, was, now, "initContainers");
@@ -186,5 +239,7 @@ void pod_check_update(struct admit *ad, const struct value *old, const struct va
 	check_only_added(ad, value_get(was, "tolerations"), value_get(now, "tolerations"));
 	check_only_removed(ad, value_get(was, "schedulingGates"), value_get(now, "schedulingGates"));
 	check_ephemeral(ad, value_get(was, "ephemeralContainers"), value_get(now, "ephemeralContainers"));
-	compare_members(ad, was, now, mutable, AT(NULL, "spec"));
+	if (gated)
+		check_narrowed(ad, was, now);
+	compare_members(ad, was, now, gated ? of_gated : mutable, AT(NULL, "spec"));
 }

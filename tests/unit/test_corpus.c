@@ -101,6 +101,8 @@ static struct file load(const char *name)
 
 			if (schema_admit(root, f.arena, &f.diags, &f.kinds[i]) < 0)
 				note_unknown_kind(&f, root);
+			else if (schema_finish_create(f.kinds[i], value_copy(f.arena, root), f.arena, &f.diags) < 0)
+				continue;
 			else if (f.kinds[i]->namespaced && !value_path(root, "metadata", "namespace"))
 				value_set_str(f.arena, value_get(root, "metadata"), "namespace", "default");
 		}

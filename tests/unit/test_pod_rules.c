@@ -329,6 +329,38 @@ static void owners_and_finalizers(void **state)
 	rules_judge(role, NULL, 0); /* of groups that ask less */
 }
 
+static void what_a_gated_pod_may_change(void **state)
+{
+	static const char manifest[] =
+		HEAD
+		"  schedulingGates: [{name: g}]\n"
+		"  nodeSelector: {a: b}\n"
+		"  affinity:\n"
+		"    nodeAffinity:\n"
+		"      requiredDuringSchedulingIgnoredDuringExecution:\n"
+		"        nodeSelectorTerms: [{matchExpressions: [{key: k, operator: Exists}]}]\n"
+		"  containers: [{name: c, image: x}]\n";
+	static const struct rule_row rows[] = {
+		{ "{a: b}", "{a: b, c: d}", "", NULL },
+		{ "{key: k, operator: Exists}", "{key: k, operator: Exists}, {key: l, operator: Exists}", "", NULL },
+		{ "    nodeAffinity:\n", "    nodeAffinity:\n      preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, "
+		  "preference: {matchExpressions: [{key: k, operator: Exists}]}}]\n", "", NULL },
+		{ "[{name: g}]", "[]", "", NULL },
+		{ "{a: b}", "{a: c}", "spec.nodeSelector", "only additions to spec.nodeSelector are allowed" },
+		{ "{key: k, operator", "{key: l, operator", "nodeSelectorTerms[0]", "only additions are allowed" },
+		{ "Exists}]}]", "Exists}]}, {matchExpressions: [{key: m, operator: Exists}]}]", "nodeSelectorTerms",
+		  "no additions/deletions to non-empty NodeSelectorTerms list" },
+		{ "    nodeAffinity:\n", "    podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: t}]}\n"
+		  "    nodeAffinity:\n", "spec.affinity.podAffinity", "may not change" },
+	};
+	static const char free_pod[] = HEAD "  nodeSelector: {a: b}\n  containers: [{name: c, image: x}]\n";
+	static const struct rule_row of_free[] = { { "{a: b}", "{a: b, c: d}", "spec.nodeSelector", "may not change" } };
+
+	(void)state;
+	rules_judge_updates(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge_updates(free_pod, of_free, ARRAY_SIZE(of_free));
+}
+
 /* What a claim template shows of a claim that was once read back is taken as it is. */
 static void claim_templates_have_a_status(void **state)
 {
@@ -349,13 +381,41 @@ static void claim_templates_have_a_status(void **state)
 	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
+static void volumes_of_a_cluster(void **state)
+{
+	static const char manifest[] =
+		"apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: v}\n"
+		"spec:\n"
+		"  accessModes: [ReadWriteOnce]\n"
+		"  capacity: {storage: 1Gi}\n"
+		"  azureFile: {secretName: s, shareName: h, secretNamespace: ns}\n";
+	static const struct rule_row rows[] = {
+		{ "secretNamespace: ns", "secretNamespace: ''", "azureFile.secretNamespace", "Required value" },
+		{ "azureFile: {secretName: s, shareName: h, secretNamespace: ns}", "iscsi: {targetPortal: t, iqn: "
+		  "'iqn.2001-04.com.example:x', lun: 0, secretRef: {}}", "iscsi.secretRef.name", "Required value" },
+		{ "azureFile: {secretName: s, shareName: h, secretNamespace: ns}", "cinder: {volumeID: v, secretRef: {name: s}}",
+		  "cinder.secretRef.namespace", "Required value" },
+		{ "azureFile: {secretName: s, shareName: h, secretNamespace: ns}", "storageos: {volumeName: v, secretRef: {name: s}}",
+		  "storageos.secretRef.namespace", "Required value" },
+	};
+	static const char space[] = "apiVersion: v1\nkind: Namespace\nmetadata: {name: ns}\nspec: {finalizers: [kubernetes]}\n";
+	static const struct rule_row of_space[] = {
+		{ "[kubernetes]", "[mine]", "spec.finalizers[0]", "neither a standard finalizer name" },
+	};
+
+	(void)state;
+	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(space, of_space, ARRAY_SIZE(of_space));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(volumes), cmocka_unit_test(environment), cmocka_unit_test(mounts),
 		cmocka_unit_test(containers), cmocka_unit_test(systems), cmocka_unit_test(names_and_settings),
 		cmocka_unit_test(placement), cmocka_unit_test(owners_and_finalizers),
-		cmocka_unit_test(claim_templates_have_a_status),
+		cmocka_unit_test(claim_templates_have_a_status), cmocka_unit_test(what_a_gated_pod_may_change),
+		cmocka_unit_test(volumes_of_a_cluster),
 	};
 
 	return cmocka_run_group_tests_name("pod rules", tests, NULL, NULL);

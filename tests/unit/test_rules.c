@@ -106,6 +106,7 @@ static void definitions(void **state)
 	static const struct rule_row rows[] = {
 		{ "things.example.com", "thing.example.com", "metadata.name", "must be spec.names.plural" },
 		{ "scope: Namespaced", "scope: Local", "spec.scope", "Namespaced" },
+		{ "plural: things,", "plural: things, categories: [All_],", "spec.names.categories[0]", "DNS-1035" },
 		{ "storage: true", "storage: false", "spec.versions", "storage" },
 		{ "name: v1\n", "name: V1\n", "spec.versions[0].name", "Invalid value" },
 		{ "        type: object\n", "        type: string\n", "openAPIV3Schema.type", "must be object at the root" },
