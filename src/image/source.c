@@ -4,12 +4,11 @@
 #include <archive.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
+#include "base/openat2.h"
 #include "image/tarindex.h"
 
 enum {
@@ -244,7 +243,7 @@ static int open_in_directory(struct source *s, const char *name, struct blob *re
 	struct stat st;
 
 	close_fdp(&s->opened);
-	s->opened = (int)syscall(SYS_openat2, s->dirfd, name, &how, sizeof(how));
+	s->opened = openat2_retry(s->dirfd, name, &how);
 	if (s->opened < 0)
 		return -errno;
 	if (fstat(s->opened, &st) < 0)

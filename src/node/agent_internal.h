@@ -49,7 +49,7 @@ struct agent_pod {
 	char *dir;		 /* STATE/pods/UID */
 	char cgroup[CGROUP_PATH_MAX];
 	int64_t wake_at;	 /* real time of the next look at it; INT64_MAX: none */
-	int64_t token_at;	 /* real time at which a token is to be renewed; INT64_MAX: none */
+	int64_t token_at;	 /* real time at which a token is to be renewed, and its volumes looked at; INT64_MAX: none */
 	int64_t probe_at;	 /* real time of the next probe or its deadline; INT64_MAX: none */
 };
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "node/agent_internal.h"
 #include "node/service_account.h"
+#include "node/volume.h"
 
 static const int64_t sandbox_retry = 10 * NSEC_PER_SEC;
 
@@ -324,7 +325,8 @@ void agent_pod_adopt(struct agent *agent, struct agent_pod *p)
 	else if (agent->network->allocate(agent->network_arg, p->uid, p->run.ip, &no_address) < 0)
 		log_warning("pod %s: %s", p->uid, error_text(&no_address)); /* attaching it then fails and says so */
 	p->run.sandbox = SANDBOX_COMING;
-	p->token_at = service_account_renew_at(p->object, p->dir);
+	p->token_at = volumes_have_data(p->object) ? 0 /* what the dead daemon had not come to */ :
+						     service_account_renew_at(p->object, p->dir);
 	p->adopting = true;
 }
 

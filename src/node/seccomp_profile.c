@@ -5,17 +5,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/openat2.h"
 #include "node/security.h"
 #include "value/json.h"
 
@@ -216,7 +215,7 @@ static int open_profile(const char *dir, const char *name, struct stat *ret_st)
 
 	if (at < 0)
 		return -errno;
-	fd = (int)syscall(SYS_openat2, at, name, &how, sizeof(how));
+	fd = openat2_retry(at, name, &how);
 	if (fd < 0 || fstat(fd, ret_st) < 0)
 		return -errno;
 	if (!S_ISREG(ret_st->st_mode))

@@ -144,6 +144,16 @@ int volumes_prepare(struct arena *a, const struct sources *s, const char *dir, s
 	return 0;
 }
 
+bool volumes_have_data(const struct object *pod)
+{
+	const struct value *list = volume_list(pod);
+
+	for (size_t i = 0; i < value_len(list); i++)
+		if (payload_is_for(value_at(list, i)))
+			return true;
+	return false;
+}
+
 int volumes_refresh(const struct sources *s, const char *dir, struct error *err)
 {
 	const struct value *list = volume_list(s->pod);

@@ -17,6 +17,8 @@
 int volumes_prepare(struct arena *a, const struct sources *s, const char *dir, struct sandbox_tmpfs **ret_tmpfs,
 		    size_t *ret_n, struct error *err);
 
+/* Whether the pod has volumes that are made of the cluster's own data. */
+bool volumes_have_data(const struct object *pod);
 /* Brings the volumes that are made of the cluster's own data up to date. What fails stays as it was; the first failure
  * is returned, with err. */
 int volumes_refresh(const struct sources *s, const char *dir, struct error *err);
