@@ -408,7 +408,7 @@ int rootfs_open(const struct rootfs_config *c)
 	if (r < 0)
 		return r;
 	if (c->target >= 0) {
-		b->proc = target_proc(c->target, c->podns, fixed_mounts[0].attr);
+		b->proc = target_proc(c->target, fixed_mounts[0].attr);
 		if (b->proc < 0)
 			return report_fail(c->report, b->proc, "mount %s of the target container", fixed_mounts[0].target);
 	}
