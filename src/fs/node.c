@@ -361,10 +361,10 @@ int fs_node_attr(struct fs_node *n, struct fs_attr *a)
 	if (r != -ENOENT && r != -ESTALE)
 		return r;
 	h = n->fs->asking_by && n->fs->asking_by->node == n ? n->fs->asking_by : fs_handle_held(n, n->fs->asking);
-	if (h)
-		held_attr(n, h, a);
-	else if (fs_remnant_is(n, n->fs->asking))
+	if ((!h || h->listing) && fs_remnant_is(n, n->fs->asking))
 		fs_remnant_attr(n, a);
+	else if (h)
+		held_attr(n, h, a);
 	else
 		return r;
 	return 0;
