@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "fs/decl.h"
 #include "fs/dirattr.h"
 #include "fs/folder.h"
 #include "fs/kinddir.h"
+#include "fs/place.h"
 #include "fs/record.h"
 #include "fs/region.h"
 #include "fs/revert.h"
@@ -368,7 +370,9 @@ void fs_nsdir_rmdir(struct fs_req *r, struct fs_node *dir, const struct object *
 	struct fs *fs = dir->fs;
 	struct writer who = fs_req_writer(r);
 	_cleanup_txn_ struct txn *t = txn_new(fs->registry, &who);
+	_cleanup_buf_ struct buf path = BUF_INIT;
 	const char *name = object_name(o), *plural;
+	char manifest[STORE_KEY_MAX + 1];
 	struct ns_change *c;
 	int err;
 
@@ -378,6 +382,10 @@ void fs_nsdir_rmdir(struct fs_req *r, struct fs_node *dir, const struct object *
 	}
 	if (holds_objects(fs, name, &plural)) {
 		fs_refuse(r, -ENOTEMPTY, dir, name, "the namespace still holds %s", plural);
+		return;
+	}
+	if (fs_decl_latest(fs->decl, object_key(o), NULL, NULL, manifest) && fs_place_path(fs, manifest, &path) == 0) {
+		fs_refuse(r, -ENOTEMPTY, dir, name, "it is declared by %s: remove that file", buf_str(&path));
 		return;
 	}
 	c = new_ns_change(r, dir, name);
