@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "fs/errorsfile.h"
 #include "fs/region.h"
+#include "value/reader.h"
 
 struct entry {
 	const char *ns; /* interned */
@@ -44,11 +45,18 @@ void fs_escape(struct buf *out, const char *s, size_t len, bool lines)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
+		size_t n;
 
 		if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7f)
 			buf_printf(out, "\\x%02x", c);
 		else if (c == 0xc2 && i + 1 < len && (unsigned char)s[i + 1] >= 0x80 && (unsigned char)s[i + 1] < 0xa0)
 			buf_printf(out, "\\u00%02x", (unsigned char)s[++i]); /* U+0080 to U+009F: terminals obey them too */
+		else if (c >= 0x80 && (n = utf8_len(s + i, len - i)) == 0)
+			buf_printf(out, "\\x%02x", c); /* nor are those bytes alone for each terminal */
+		else if (c >= 0x80) {
+			buf_append(out, s + i, n);
+			i += n - 1;
+		}
 		else
 			buf_putc(out, (char)c);
 	}
@@ -114,14 +122,19 @@ static void quote_line(struct buf *out, const char *line, size_t len, uint32_t c
 	while (start + width < len && width && continues(line[start + width]))
 		width--;
 	buf_puts(out, "    ");
-	for (size_t i = 0; i < width; i++) /* one column each, so that the caret stands right */
-		if ((unsigned char)line[start + i] < 0x20 || line[start + i] == 0x7f)
-			buf_putc(out, ' ');
-		else if ((unsigned char)line[start + i] == 0xc2 && i + 1 < width && (unsigned char)line[start + i + 1] < 0xa0) {
-			buf_putc(out, ' '); /* U+0080 to U+009F: terminals obey them too */
-			i++;
-		} else
-			buf_putc(out, line[start + i]);
+	for (size_t i = 0, n; i < width; i += n) { /* one column each, so that the caret stands right */
+		const char *s = line + start + i;
+		unsigned char c = (unsigned char)*s;
+		/* U+0080 to U+009F: terminals obey them too */
+		bool control = c < 0x20 || c == 0x7f || (c == 0xc2 && i + 1 < width && (unsigned char)s[1] < 0xa0);
+
+		n = utf8_len(s, width - i);
+		if (n && !control)
+			buf_append(out, s, n);
+		else
+			buf_putc(out, n ? ' ' : '?');
+		n = n ? n : 1;
+	}
 	buf_puts(out, "\n    ");
 	for (size_t i = start; i < at; i++)
 		if (!continues(line[i]))

@@ -161,8 +161,11 @@ static void check_errors(const char *text, unsigned line, unsigned column, const
 
 static void test_errors(void **state)
 {
-	_cleanup_buf_ struct buf out = BUF_INIT, long_line = BUF_INIT;
+	_cleanup_buf_ struct buf out = BUF_INIT, long_line = BUF_INIT, escaped = BUF_INIT;
 	const struct writer who = { .uid = 7, .gid = 8, .pid = 42 };
+
+	fs_escape(&escaped, "\xc3\xa4\x9b" "5m\xc2\x9b\x1b\xe4\xb8\xad\xe4", 12, false);
+	assert_string_equal(buf_str(&escaped), "\xc3\xa4\\x9b5m\\u009b\\x1b\xe4\xb8\xad\\xe4");
 
 	fs_errors_format_head(&out, INT64_C(1577934245) * NSEC_PER_SEC, &who, "c\np", "d/f\x1b.yaml");
 	assert_string_equal(buf_str(&out), "2020-01-02T03:04:05Z uid 7 gid 8 pid 42 (c\\x0ap) d/f\\x1b.yaml\n");
@@ -170,6 +173,8 @@ static void test_errors(void **state)
 	/* Columns are characters, not bytes; tabs are one; the last line needs no line feed. */
 	check_errors("\xc3\xa4\xc3\xb6: x", 1, 4, "  d/f.yaml:1:4: error: a.b: wrong\n    \xc3\xa4\xc3\xb6: x\n       ^\n");
 	check_errors("\tx\r\n", 1, 2, "  d/f.yaml:1:2: error: a.b: wrong\n     x\n     ^\n");
+	/* Bytes that are not UTF-8, such as the CSI of terminals with eight bits, are one column each and not shown. */
+	check_errors("x: \x9b" "31m\xff\xe4\xb8\n", 1, 4, "  d/f.yaml:1:4: error: a.b: wrong\n    x: ?31m???\n       ^\n");
 	check_errors("a: 1\n", 7, 1, "  d/f.yaml:7:1: error: a.b: wrong\n"); /* a line that is not there */
 	check_errors("a: 1\n", 0, 0, "  d/f.yaml: error: a.b: wrong\n");
 	check_errors(NULL, 1, 1, "  d/f.yaml:1:1: error: a.b: wrong\n");
