@@ -123,7 +123,7 @@ static void check_restart_policy(struct admit *ad, const struct value *container
 				 "may not be set for non-init containers without restartPolicyRules; the pod's own is "
 				 "spec.restartPolicy");
 	if (rules && !policy)
-		report_required(ad, AT(at, "restartPolicy"), container, "must be set when restartPolicyRules are");
+		report_required(ad, AT(at, "restartPolicy"), container, "must specify restartPolicy when restart rules are used");
 	if (value_len(rules) > 20)
 		report_error(ad, AT(at, "restartPolicyRules"), value_mark(rules), "Too many: %zu: must have at most 20 items",
 			     value_len(rules));

@@ -22,7 +22,7 @@ static const struct schema_type node_selector_term =
 
 static const struct schema_field preferred_scheduling_term_fields[] = {
 	{ "preference", &node_selector_term, REQUIRED | ALWAYS },
-	{ "weight", INT32_RANGE(1, 100), REQUIRED | ALWAYS },
+	{ "weight", INT32_RANGE_OR("must be in the range 1-100", 1, 100), REQUIRED | ALWAYS },
 };
 static const struct schema_type preferred_scheduling_term =
 	STRUCT("PreferredSchedulingTerm", preferred_scheduling_term_fields);
@@ -55,7 +55,7 @@ static const struct schema_type pod_affinity_term =
 
 static const struct schema_field weighted_pod_affinity_term_fields[] = {
 	{ "podAffinityTerm", &pod_affinity_term, REQUIRED | ALWAYS },
-	{ "weight", INT32_RANGE(1, 100), REQUIRED | ALWAYS },
+	{ "weight", INT32_RANGE_OR("must be in the range 1-100", 1, 100), REQUIRED | ALWAYS },
 };
 static const struct schema_type weighted_pod_affinity_term =
 	STRUCT("WeightedPodAffinityTerm", weighted_pod_affinity_term_fields);

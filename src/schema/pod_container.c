@@ -142,7 +142,9 @@ static const struct schema_field probe_fields[] = {
 	{ "periodSeconds", INT32_NONNEG, 0, "10" },
 	{ "successThreshold", INT32_NONNEG, 0, "1" },
 	{ "tcpSocket", &tcp_socket_action },
-	{ "terminationGracePeriodSeconds", INT64_RANGE(1, INT64_MAX), KEEP_ZERO },
+	{ "terminationGracePeriodSeconds",
+	  TYPE(.form = SCHEMA_INT64, .ranged = true, .min = 1, .max = INT64_MAX, .unsupported = "must be greater than 0"),
+	  KEEP_ZERO },
 	{ "timeoutSeconds", INT32_NONNEG, 0, "1" },
 };
 static const struct schema_type probe = STRUCT("Probe", probe_fields, .check = probe_check);

@@ -351,12 +351,32 @@ static void check_image_volumes(struct admit *ad, const struct value *volumes, c
 	}
 }
 
+/* The claims that are made for ephemeral volumes are the pod's own: POD-VOLUME. */
+static void check_claim_names(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	const struct value *volumes = value_path(v, "spec", "volumes"), *name = value_path(v, "metadata", "name");
+	struct value *made = value_len(name) ? value_new_map(ad->arena) : NULL;
+
+	for (size_t i = 0; made && i < value_len(volumes); i++)
+		if (value_get(value_at(volumes, i), "ephemeral"))
+			(void)seen_before(ad, made, value_new_strf(ad->arena, "%s-%s", value_str_or(name, ""),
+								   text_of(value_at(volumes, i), "name")));
+	for (size_t i = 0; value_len(made) && i < value_len(volumes); i++) {
+		const struct value *claim = value_path(value_at(volumes, i), "persistentVolumeClaim", "claimName");
+
+		if (value_len(claim) && value_get(made, value_str_or(claim, "")))
+			report_invalid(ad, AT(AT(AT_ITEM(at, i), "persistentVolumeClaim"), "claimName"), claim,
+				       "must not reference a PVC that gets created for an ephemeral volume");
+	}
+}
+
 void pod_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	const struct value *name = value_path(v, "metadata", "name");
 
 	pod_annotations_check(ad, v, at);
 	check_image_volumes(ad, value_path(v, "spec", "volumes"), AT(AT(at, "spec"), "volumes"));
+	check_claim_names(ad, v, AT(AT(at, "spec"), "volumes"));
 
 	if (value_len(name) && format_dns_label(value_str_or(name, ""), value_len(name)) &&
 	    !format_dns_subdomain(value_str_or(name, ""), value_len(name)))

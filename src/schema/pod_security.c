@@ -7,7 +7,9 @@
 
 static const struct schema_field app_armor_profile_fields[] = {
 	{ "localhostProfile", STRING, KEEP_ZERO },
-	{ "type", ENUM("Localhost", "RuntimeDefault", "Unconfined"), REQUIRED | ALWAYS },
+	{ "type",
+	  TYPE(.form = SCHEMA_STRING, .values = NAMES("Localhost", "RuntimeDefault", "Unconfined"),
+	       .required = "type is required when appArmorProfile is set"), REQUIRED | ALWAYS },
 };
 static const struct schema_type app_armor_profile =
 	STRUCT("AppArmorProfile", app_armor_profile_fields, .check = app_armor_profile_check);
@@ -28,7 +30,9 @@ static const struct schema_type se_linux_options = STRUCT("SELinuxOptions", se_l
 
 static const struct schema_field seccomp_profile_fields[] = {
 	{ "localhostProfile", STRING, KEEP_ZERO },
-	{ "type", ENUM("Localhost", "RuntimeDefault", "Unconfined"), REQUIRED | ALWAYS },
+	{ "type",
+	  TYPE(.form = SCHEMA_STRING, .values = NAMES("Localhost", "RuntimeDefault", "Unconfined"),
+	       .required = "type is required when seccompProfile is set"), REQUIRED | ALWAYS },
 };
 static const struct schema_type seccomp_profile =
 	STRUCT("SeccompProfile", seccomp_profile_fields, .check = seccomp_profile_check);

@@ -284,10 +284,12 @@ static void check_range(struct admit *ad, const struct schema_type *t, const str
 
 	if (i >= t->min && i <= t->max)
 		return;
-	if (t->max == (t->form == SCHEMA_INT32 ? INT32_MAX : INT64_MAX) && i < t->min)
+	if (t->unsupported)
+		report_invalid(ad, at, v, "%s", t->unsupported);
+	else if (t->max == (t->form == SCHEMA_INT32 ? INT32_MAX : INT64_MAX) && i < t->min)
 		report_invalid(ad, at, v, "must be greater than or equal to %lld", (long long)t->min);
 	else if (t == &schema_file_mode)
-		report_invalid(ad, at, v, "must be between 0 and 0777 (octal), inclusive; octal numbers begin with 0 (0644)");
+		report_invalid(ad, at, v, "must be a number between 0 and 0777 (octal), both inclusive; octal numbers begin with 0 (0644)");
 	else
 		report_invalid(ad, at, v, "must be between %lld and %lld, inclusive", (long long)t->min, (long long)t->max);
 }

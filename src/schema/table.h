@@ -51,7 +51,7 @@ struct schema_type {
 	bool open;		   /* structs: other members are kept as they are */
 	const struct value *json;  /* of custom kinds: its node of the definition's schema */
 	const char *const *values; /* strings: all that is allowed, NULL-terminated */
-	const char *unsupported;   /* what is said of another, as an "Invalid value"; NULL: the list of values */
+	const char *unsupported;   /* what is said of another, as an "Invalid value"; NULL: the values, or the range */
 	const char *required;	   /* what "Required value" adds where a REQUIRED member of this type is absent */
 	bool ranged;		   /* integers */
 	int64_t min, max;
@@ -82,6 +82,8 @@ struct schema_type {
 #define FORMAT(f) TYPE(.form = SCHEMA_STRING, .format = (f))
 #define INT32_RANGE(lo, hi) TYPE(.form = SCHEMA_INT32, .ranged = true, .min = (lo), .max = (hi))
 #define INT64_RANGE(lo, hi) TYPE(.form = SCHEMA_INT64, .ranged = true, .min = (lo), .max = (hi))
+#define INT32_RANGE_OR(why, lo, hi) \
+	TYPE(.form = SCHEMA_INT32, .ranged = true, .min = (lo), .max = (hi), .unsupported = (why))
 #define INT32_NONNEG (&schema_int32_nonneg)
 #define INT64_NONNEG (&schema_int64_nonneg)
 #define PORT (&schema_port)

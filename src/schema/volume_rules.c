@@ -41,5 +41,5 @@ void empty_dir_check(struct admit *ad, const struct value *v, const struct schem
 	const struct value *limit = value_get(v, "sizeLimit");
 
 	if (*value_str_or(limit, "") == '-')
-		report_forbidden(ad, AT(at, "sizeLimit"), limit, "must not be negative");
+		report_forbidden(ad, AT(at, "sizeLimit"), limit, "SizeLimit field must be a valid resource quantity");
 }

@@ -56,6 +56,11 @@ static void volumes(void **state)
 		{ "ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}",
 		  "ephemeral: {}", "ephemeral.volumeClaimTemplate", "Required value" },
 		{ "image: {reference: r}", "image: {}", "image.reference", "Required value" },
+		{ "image: {reference: r}", "persistentVolumeClaim: {claimName: p-eph}", "persistentVolumeClaim.claimName",
+		  "must not reference a PVC that gets created for an ephemeral volume" },
+		{ "image: {reference: r}", "emptyDir: {sizeLimit: -1Mi}", "emptyDir.sizeLimit", "must be a valid resource quantity" },
+		{ "image: {reference: r}", "secret: {secretName: s, defaultMode: 512}", "secret.defaultMode",
+		  "must be a number between 0 and 0777 (octal), both inclusive" },
 		{ "fieldPath: metadata.labels", "fieldPath: status.podIP", "fieldRef.fieldPath", "Unsupported value" },
 		{ "containerName: a, ", "", "resourceFieldRef.containerName", "Required value" },
 		{ "divisor: 1m", "divisor: 5m", "divisor", "only divisor's values 1m and 1 are supported with the cpu resource" },
@@ -186,6 +191,7 @@ static void containers(void **state)
 		{ "type: Localhost, localhostProfile: /usr", "type: Unconfined, localhostProfile: /usr", "appArmorProfile.localhostProfile",
 		  "can only be set when AppArmor type is Localhost" },
 		{ "p.json", "/p.json", "seccompProfile.localhostProfile", "must be a relative path" },
+		{ "{type: Localhost, localhostProfile: p.json}", "{}", "seccompProfile.type", "type is required when seccompProfile is set" },
 		{ ", localhostProfile: p.json", "", "seccompProfile.localhostProfile", "must be set when seccomp type is Localhost" },
 	};
 
@@ -286,6 +292,7 @@ static void placement(void **state)
 		"  tolerations: [{key: k, operator: Equal, value: v}]\n";
 	static const struct rule_row rows[] = {
 		{ "values: [v]", "values: ['a b']", "matchExpressions[0].values[0]", "a valid label" },
+		{ "weight: 1,", "weight: 101,", "weight", "must be in the range 1-100" },
 		{ "values: [x]", "values: [x, y]", "matchExpressions[1].values", "must be specified single value" },
 		{ "values: [node]", "values: [Node_]", "matchFields[0].values[0]", "RFC 1123 subdomain" },
 		{ "values: [node]", "values: [a, b]", "matchFields[0].values", "must be only one value when" },
