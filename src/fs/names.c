@@ -21,15 +21,15 @@ static bool all_digits(const char *s)
 	return true;
 }
 
-/* sed -i's: "sed" and six letters or digits. */
-static bool is_sed(const char *s, size_t len)
+/* What sed -i and perl -i write to: "sed" or "XX", which no object's name begins with, and six letters or digits. */
+static bool is_inplace(const char *s, size_t len)
 {
-	if (len != 9 || memcmp(s, "sed", 3) != 0)
-		return false;
-	for (size_t i = 3; i < len; i++)
+	size_t start = len == 9 && memcmp(s, "sed", 3) == 0 ? 3 : len == 8 && memcmp(s, "XX", 2) == 0 ? 2 : 0;
+
+	for (size_t i = start; start && i < len; i++)
 		if (!isalnum((unsigned char)s[i]))
 			return false;
-	return true;
+	return start > 0;
 }
 
 /* Bytes of the UTF-8 sequence at s, 0 when there is none (RFC 3629: no surrogates, nothing longer than needed). */
@@ -71,7 +71,7 @@ enum fs_name_class fs_name_classify(const char *name)
 	if (!len || !is_text(name))
 		return FS_NAME_BAD;
 	if (name[0] == '.' || all_digits(name) || (len > 2 && name[0] == '#' && name[len - 1] == '#') ||
-	    is_sed(name, len))
+	    is_inplace(name, len))
 		return FS_NAME_SCRATCH;
 	for (size_t i = 0; i < sizeof(scratch) / sizeof(scratch[0]); i++)
 		if (ends_with(name, len, scratch[i]))

@@ -53,6 +53,10 @@ static void test_names(void **state)
 		{ "#web.yaml", FS_NAME_MANIFEST },
 		{ "sedAb12Zz", FS_NAME_SCRATCH },
 		{ "sedAb12Z", FS_NAME_OTHER },
+		{ "XXAb12Zz", FS_NAME_SCRATCH },
+		{ "XXAb12Z", FS_NAME_OTHER },
+		{ "XXAb12Z-", FS_NAME_OTHER },
+		{ "xxAb12Zz", FS_NAME_OTHER },
 		{ "sedAb12Z.", FS_NAME_OTHER },
 		{ "sed-12.yaml", FS_NAME_MANIFEST },
 		{ "stra\xc3\x9f"
