@@ -283,7 +283,8 @@ struct finding {
 	struct sched_moment seen; /* before the nodes were looked at */
 };
 
-/* That it still fits nowhere is told when something about it is new, or its time has come. */
+/* That it still fits nowhere is told when something about it is new; kube-scheduler tells it each time. Thousands of pods that
+ * wait would else push all other events out, and write where nothing changes. */
 static int64_t refuse(struct controller *c, const struct object *pod, const char *key, struct binding *b,
 		      const struct finding *f)
 {

@@ -191,7 +191,7 @@ enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const cha
 	pthread_mutex_lock(&q->lock);
 	HASH_FIND_STR(q->by_key, key, w);
 	if (!is_stale(q, cures, seen)) {
-		r = w && w->trying ? SCHED_PUT_AGAIN : SCHED_PUT_NEW;
+		r = w ? SCHED_PUT_AGAIN : SCHED_PUT_NEW;
 		put(q, w, key, class, cures);
 	}
 	pthread_mutex_unlock(&q->lock);

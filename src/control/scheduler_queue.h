@@ -39,8 +39,8 @@ struct sched_moment sched_queue_now(struct sched_queue *q);
 
 enum sched_put {
 	SCHED_PUT_STALE = -1, /* not noted: what may cure it has happened since; it is to be tried at once */
-	SCHED_PUT_NEW,	      /* nobody handed it out: it is new, or its time has come */
-	SCHED_PUT_AGAIN,      /* it was handed out and still fits nowhere */
+	SCHED_PUT_NEW,
+	SCHED_PUT_AGAIN, /* it was noted before */
 };
 
 /*

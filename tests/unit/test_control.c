@@ -194,6 +194,49 @@ static void waiting_pods_get_the_places_of_those_that_go(void **state)
 	assert_true(wait_for(w, counts_are, &(struct count){ 7, 0 }));
 }
 
+static size_t count_events(struct world *w, const char *pod, const char *reason)
+{
+	_cleanup_object_list_ struct object_list events = OBJECT_LIST_INIT;
+	size_t n = 0;
+
+	assert_int_equal(cache_list(w->cache, kind("events"), "default", &events), 0);
+	for (size_t i = 0; i < events.n; i++)
+		if (!strcmp(value_str_or(object_path(events.items[i], "involvedObject", "name"), ""), pod) &&
+		    !strcmp(value_str_or(object_path(events.items[i], "reason"), ""), reason))
+			n += (size_t)value_int(object_path(events.items[i], "count"), 0);
+	return n;
+}
+
+static bool has_event(struct world *w, void *arg)
+{
+	return count_events(w, "big", arg) > 0;
+}
+
+/* It is tried as each of the others goes, and says the same each time: once. */
+static void what_waits_for_the_same_says_it_once(void **state)
+{
+	struct world *w = *state;
+	char name[16], text[256];
+
+	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
+	for (int i = 0; i < 8; i++) {
+		(void)snprintf(text, sizeof(text), "apiVersion: v1\nkind: Pod\nmetadata: {name: p%d, namespace: default}\n"
+			       "spec: {containers: [{name: c, image: i, resources: {requests: {cpu: '1'}}}]}\n", i);
+		assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+	}
+	assert_true(wait_for(w, counts_are, &(struct count){ 8, 0 }));
+	assert_int_equal(create(w, &tester, "apiVersion: v1\nkind: Pod\nmetadata: {name: big, namespace: default}\n"
+				"spec: {containers: [{name: c, image: i, resources: {requests: {cpu: '8'}}}]}\n", TXN_ADMIT), 0);
+	assert_true(wait_for(w, has_event, (void *)"FailedScheduling"));
+	for (size_t i = 0; i < 8; i++) {
+		(void)snprintf(name, sizeof(name), "p%zu", i);
+		remove_pod(w, name);
+		assert_true(wait_for(w, counts_are, &(struct count){ i < 7 ? 7 - i : 1, i < 7 }));
+	}
+	assert_true(wait_for(w, has_event, (void *)"Scheduled"));
+	assert_int_equal(count_events(w, "big", "FailedScheduling"), 1);
+}
+
 static bool namespace_is_gone(struct world *w, void *arg)
 {
 	_cleanup_object_ struct object *ns = cache_get(w->cache, kind("namespaces"), NULL, "dev");
@@ -230,6 +273,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(orphaned_children_live_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pod_that_fits_nowhere_waits_for_a_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_pods_get_the_places_of_those_that_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_waits_for_the_same_says_it_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deleted_namespace_is_emptied_first, setup, teardown),
 	};
 

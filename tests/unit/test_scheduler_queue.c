@@ -159,7 +159,7 @@ static void a_pod_moves_to_another_class(void **state)
 
 	(void)put(q, "ns/a", "A", ALL);
 	(void)put(q, "ns/b", "B", ALL);
-	(void)put(q, "ns/a", "B", ALL);
+	assert_int_equal(put(q, "ns/a", "B", ALL), SCHED_PUT_AGAIN);
 	(void)sched_queue_happened(q, SCHED_POD_GONE);
 	assert_taken(q, 10, " ns/b");
 	assert_next(q, "ns/b", "ns/a");
