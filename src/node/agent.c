@@ -16,6 +16,7 @@
 #include "node/agent_internal.h"
 #include "node/provisioner.h"
 #include "node/security.h"
+#include "node/skeleton.h"
 
 enum { EVENTS_MAX = 64 };
 
@@ -584,6 +585,9 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 	r = open_ids(agent);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
+	r = skeleton_make(agent->state_dir, err);
+	if (r < 0)
+		return r;
 	agent_evict_open(agent, &config->eviction, config->reserved);
 	agent->prober = prober_new(config->probe_program);
 	if (!agent->prober)

@@ -66,7 +66,7 @@ static void note_exit(struct agent *agent, struct agent_pod *p, struct container
 }
 
 /* Wires the pod up: a new one always, an adopted one when its daemon died before it did. */
-static void on_ready(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
+static void wire_up(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
 
@@ -80,6 +80,20 @@ static void on_ready(struct agent *agent, struct agent_pod *p, struct sandbox_ev
 	}
 	if (!ev->adopted) /* else SANDBOX_SYNCED follows */
 		p->run.sandbox = SANDBOX_UP;
+}
+
+/* Containers are asked for from here on, while podfs-pod makes what else they need. */
+static void on_netns(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
+{
+	if (p->run.sandbox == SANDBOX_COMING && !p->adopting)
+		wire_up(agent, p, ev);
+}
+
+static void on_ready(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
+{
+	p->set_up = true;
+	if (p->run.sandbox == SANDBOX_COMING)
+		wire_up(agent, p, ev);
 }
 
 /* Ephemeral containers that are to be in its PID namespace wait no longer. */
@@ -154,7 +168,7 @@ void agent_pod_lost(struct agent *agent, struct agent_pod *p)
 
 static void on_gone(struct agent *agent, struct agent_pod *p)
 {
-	if (!p->expected_end && p->run.sandbox == SANDBOX_COMING && !p->adopting)
+	if (!p->expected_end && !p->set_up && !p->adopting)
 		agent_pod_sandbox_failed(agent, p, "podfs-pod ended while it was set up");
 	else if (!p->expected_end)
 		agent_pod_lost(agent, p);
@@ -165,8 +179,9 @@ static void on_gone(struct agent *agent, struct agent_pod *p)
 /* A request failed: that to set the pod up, or to start a container. */
 static void on_error(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
 {
-	if (p->run.sandbox == SANDBOX_COMING && !p->adopting) {
+	if (!p->set_up && !p->adopting && p->run.sandbox != SANDBOX_ENDING) {
 		agent_pod_sandbox_failed(agent, p, ev->text);
+		p->run.sandbox = SANDBOX_ENDING;
 		p->expected_end = true;
 		return;
 	}
@@ -197,6 +212,9 @@ static void on_container(struct agent *agent, struct agent_pod *p, const struct 
 static void on_event(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
 {
 	switch (ev->type) {
+	case SANDBOX_NETNS:
+		on_netns(agent, p, ev);
+		break;
 	case SANDBOX_READY:
 		on_ready(agent, p, ev);
 		break;

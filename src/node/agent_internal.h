@@ -36,6 +36,7 @@ struct agent_pod {
 	bool cleaning;	       /* the cleaner is at work on its sandbox */
 	bool has_files;	       /* in STATE/pods/UID, or a log */
 	bool expected_end;     /* podfs-pod was told to go, or has told why it goes */
+	bool set_up;	       /* podfs-pod has said that it is */
 	bool adopting;	       /* an earlier daemon's podfs-pod is telling how it stands */
 	bool removing;	       /* its removal from the store is under way */
 	bool removed;	       /* and was carried out */
@@ -336,11 +337,15 @@ void agent_facts_clear(struct agent *agent);
 /* The log file of the container's current run; NULL when memory is out. */
 char *agent_log_path(struct arena *a, struct agent *agent, const struct agent_pod *p, const struct container_run *run);
 
-/* Makes cgroup, directories, volumes and address, and starts podfs-pod. Sets
- * *ret_mount when it is a volume that failed. */
+/* Makes cgroup, volumes and address, and starts podfs-pod. Sets *ret_mount when it is a volume that failed. */
 int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mount, struct error *err);
-/* While podfs-pod sets itself up: makes what its containers will need, so that their start finds it there. */
-void agent_launch_prepare(struct agent *agent, struct agent_pod *p);
+/* While podfs-pod sets itself up: writes the pod's files, and makes what its containers will need, so that their start
+ * finds it there. 0, or a negative errno with err when the files could not be written. */
+int agent_launch_files(struct agent *agent, struct agent_pod *p, struct error *err);
+/* The pod's directory in RUNDIR, which podfs-pod and the agent share; NULL when memory is out. */
+char *agent_run_dir(struct arena *a, const struct agent *agent, const struct agent_pod *p);
+/* Notes when the pod's tokens are to be renewed. */
+void agent_note_tokens(struct agent *agent, struct agent_pod *p);
 /* Sends a container's start. On failure *ret_reason is Kubernetes' word for why it waits. */
 int agent_launch_container(struct agent *agent, struct agent_pod *p, struct container_run *c, const char **ret_reason,
 			   struct error *err);

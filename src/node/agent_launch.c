@@ -13,6 +13,7 @@
 #include "node/runlogs.h"
 #include "node/security.h"
 #include "node/service_account.h"
+#include "node/skeleton.h"
 #include "node/volume.h"
 #include "schema/resources.h"
 
@@ -138,12 +139,8 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mou
 		r = idrange_take(agent->ids, p->uid, p->dir, &first_id, err);
 	if (r == 0)
 		r = prepare_cgroup(agent, p, fds, &n_fds, err);
-	if (r == 0)
-		r = pod_files_write(p->object, p->dir, agent_hostname(a, p->object), p->run.ip, err);
-	if (r < 0) {
-		close_all(fds, n_fds);
+	if (r < 0)
 		return r;
-	}
 	config = (struct sandbox_config){
 		.rundir = agent->run_dir,
 		.uid = p->uid,
@@ -177,25 +174,41 @@ static char *log_dir(struct arena *a, const struct agent *agent, const struct ag
 			    run->name);
 }
 
-/* Overlay directories: the image's layers from the top down, and a new upper one. */
-static int set_root(struct arena *a, struct agent_pod *p, const struct container_run *run, const struct image *image,
-		    struct sandbox_container *c, struct error *err)
+/* What the container's mounts lie on where its image has nothing. */
+static const char *skeleton_of(struct arena *a, const struct agent *agent, const struct sandbox_container *c)
+{
+	bool with_account = false;
+
+	for (size_t i = 0; i < c->n_mounts; i++)
+		with_account |= !strcmp(c->mounts[i].target, SERVICE_ACCOUNT_PATH);
+	return skeleton_layer(a, agent->state_dir, with_account);
+}
+
+static int make_root_dirs(struct arena *a, const struct agent_pod *p, const struct container_run *run, struct error *err)
+{
+	char *upper = overlay_dir(a, p, run, "upper"), *work = overlay_dir(a, p, run, "work");
+	int r = arena_failed(a) ? -ENOMEM : make_dirs(upper, 0755);
+
+	if (r == 0)
+		r = make_dirs(work, 0700);
+	return r < 0 ? error_errno(err, r, "containers/%s", run->name) : 0;
+}
+
+/* The image's layers from the top down, that for its mounts, and what make_root_dirs() made. */
+static int set_root(struct arena *a, struct agent *agent, struct agent_pod *p, const struct container_run *run,
+		    const struct image *image, struct sandbox_container *c, struct error *err)
 {
 	const char **layers = arena_alloc(a, (image->n_layers + 1) * sizeof(*layers));
 	char *upper = overlay_dir(a, p, run, "upper"), *work = overlay_dir(a, p, run, "work");
-	int r;
+	const char *skeleton = skeleton_of(a, agent, c);
 
 	if (arena_failed(a))
-		return -ENOMEM;
+		return error_errno(err, -ENOMEM, "container %s", run->name);
 	for (size_t i = 0; i < image->n_layers; i++)
 		layers[i] = image->layers[image->n_layers - 1 - i];
-	r = make_dirs(upper, 0755);
-	if (r == 0)
-		r = make_dirs(work, 0700);
-	if (r < 0)
-		return error_errno(err, r, "%s", upper);
+	layers[image->n_layers] = skeleton;
 	c->layers = layers;
-	c->n_layers = image->n_layers;
+	c->n_layers = image->n_layers + 1;
 	c->upper = upper;
 	c->work = work;
 	return 0;
@@ -261,31 +274,50 @@ static int set_cgroup(struct agent *agent, struct agent_pod *p, struct container
 	return r;
 }
 
-void agent_launch_prepare(struct agent *agent, struct agent_pod *p)
+char *agent_run_dir(struct arena *a, const struct agent *agent, const struct agent_pod *p)
+{
+	return arena_printf(a, "%s/pods/%s", agent->run_dir, p->uid);
+}
+
+void agent_note_tokens(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	_cleanup_error_ struct error no_files = ERROR_INIT;
+	const char *run_dir = a ? agent_run_dir(a, agent, p) : NULL;
+
+	p->token_at = run_dir ? service_account_renew_at(p->object, run_dir, p->dir) : INT64_MAX;
+}
+
+int agent_launch_files(struct agent *agent, struct agent_pod *p, struct error *err)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_error_ struct error ignored = ERROR_INIT;
 	struct sources sources;
+	const char *run_dir;
+	int r;
 
 	if (!a)
-		return;
+		return error_errno(err, -ENOMEM, "%s", p->dir);
+	r = pod_files_write(p->object, p->dir, agent_hostname(a, p->object), p->run.ip, err);
+	if (r < 0)
+		return r;
+	/* ignoring what fails from here on: it is tried again, and told, when a container is started */
 	sources = agent_sources(agent, p, a);
-	(void)service_account_write(&sources, p->dir, &no_files); /* ignoring what fails, as below */
-	p->token_at = service_account_renew_at(p->object, p->dir);
-	for (size_t i = 0; i < p->run.n && a; i++) {
-		_cleanup_error_ struct error err = ERROR_INIT;
+	run_dir = agent_run_dir(a, agent, p);
+	if (run_dir)
+		(void)service_account_write(&sources, run_dir, &ignored);
+	agent_note_tokens(agent, p);
+	for (size_t i = 0; i < p->run.n; i++) {
+		_cleanup_error_ struct error no_cgroup = ERROR_INIT;
 		const struct container_run *run = &p->run.containers[i];
-		char *upper = overlay_dir(a, p, run, "upper"), *work = overlay_dir(a, p, run, "work");
 		char *log = log_dir(a, agent, p, run), path[CGROUP_PATH_MAX];
 
 		if (arena_failed(a))
-			return;
-		/* ignoring what fails: it is tried again, and told, when the container is started */
-		(void)make_dirs(upper, 0755);
-		(void)make_dirs(work, 0700);
+			return 0;
+		(void)make_root_dirs(a, p, run, &ignored);
 		(void)make_dirs(log, 0755);
-		(void)make_cgroup(agent, p, run, path, &err);
+		(void)make_cgroup(agent, p, run, path, &no_cgroup);
 	}
+	return 0;
 }
 
 static int find_image(struct agent *agent, const char *policy, const char *name, struct image **ret,
@@ -402,9 +434,7 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	if (r == 0)
 		r = set_target(p, run, &c, err);
 	if (r == 0)
-		r = set_root(a, p, run, image, &c, err);
-	if (r == 0)
-		keep_env(a, p, run, &c);
+		r = make_root_dirs(a, p, run, err);
 	if (r == 0)
 		r = set_log(a, agent, p, run, &c, err);
 	if (r == 0)
@@ -413,7 +443,7 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	if (r < 0)
 		return r;
 	sources = agent_sources(agent, p, a);
-	r = service_account_mount(a, &sources, run->spec, p->dir, mounts, &n_mounts, err);
+	r = service_account_mount(a, &sources, run->spec, agent_run_dir(a, agent, p), mounts, &n_mounts, err);
 	if (r == 0)
 		r = set_image_volumes(a, agent, p, run, mounts, n_mounts, ret_reason, err);
 	if (r == 0)
@@ -426,11 +456,15 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	c.mounts = mounts;
 	c.n_mounts = n_mounts;
 	*ret_reason = "CreateContainerError";
-	r = set_cgroup(agent, p, run, fds, &c, err);
+	r = set_root(a, agent, p, run, image, &c, err);
+	if (r == 0)
+		r = set_cgroup(agent, p, run, fds, &c, err);
 	if (r == 0) {
 		c.ret_id = &run->request;
 		r = sandbox_start_container(p->sandbox, &c, err);
 		close_all(fds, c.n_cgroups);
+		if (r == 0)
+			keep_env(a, p, run, &c);
 	}
 	volumes_close(mounts, n_mounts);
 	free(run->image_id);

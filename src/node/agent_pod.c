@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "node/agent_internal.h"
-#include "node/service_account.h"
 #include "node/volume.h"
 
 static const int64_t sandbox_retry = 10 * NSEC_PER_SEC;
@@ -72,6 +71,7 @@ void agent_pod_clean(struct agent *agent, struct agent_pod *p)
 void agent_pod_sandbox_failed(struct agent *agent, struct agent_pod *p, const char *why)
 {
 	agent_tell(agent, p, EVENT_WARNING, "FailedCreatePodSandBox", "Failed to create pod sandbox: %s", why);
+	lifecycle_sandbox_failed(&p->run);
 	p->run.sandbox_not_before = registry_now(agent->registry) + sandbox_retry;
 }
 
@@ -105,8 +105,12 @@ static void start_sandbox(struct agent *agent, struct agent_pod *p)
 		return;
 	}
 	p->run.sandbox = SANDBOX_COMING;
-	p->expected_end = false;
-	agent_launch_prepare(agent, p);
+	p->expected_end = p->set_up = false;
+	r = agent_launch_files(agent, p, &err);
+	if (r < 0) {
+		agent_pod_sandbox_failed(agent, p, error_text(&err));
+		agent_pod_end_sandbox(agent, p);
+	}
 }
 
 void agent_pod_end_sandbox(struct agent *agent, struct agent_pod *p)
@@ -325,8 +329,10 @@ void agent_pod_adopt(struct agent *agent, struct agent_pod *p)
 	else if (agent->network->allocate(agent->network_arg, p->uid, p->run.ip, &no_address) < 0)
 		log_warning("pod %s: %s", p->uid, error_text(&no_address)); /* attaching it then fails and says so */
 	p->run.sandbox = SANDBOX_COMING;
-	p->token_at = volumes_have_data(p->object) ? 0 /* what the dead daemon had not come to */ :
-						     service_account_renew_at(p->object, p->dir);
+	agent_note_tokens(agent, p);
+	if (volumes_have_data(p->object))
+		p->token_at = 0; /* what the dead daemon had not come to */
+	p->set_up = false;
 	p->adopting = true;
 }
 

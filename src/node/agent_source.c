@@ -73,6 +73,7 @@ static void refresh_account(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_arena_ struct arena *a = NULL;
 	_cleanup_error_ struct error err = ERROR_INIT;
+	const char *run_dir;
 	struct sources s;
 
 	if (!has_sandbox(p))
@@ -81,9 +82,10 @@ static void refresh_account(struct agent *agent, struct agent_pod *p)
 	if (!a)
 		return;
 	s = agent_sources(agent, p, a);
-	if (service_account_write(&s, p->dir, &err) < 0)
+	run_dir = agent_run_dir(a, agent, p);
+	if (run_dir && service_account_write(&s, run_dir, &err) < 0)
 		tell_failed(agent, p, &err);
-	p->token_at = service_account_renew_at(p->object, p->dir);
+	agent_note_tokens(agent, p);
 }
 
 void agent_renew_tokens(struct agent *agent, struct agent_pod *p)

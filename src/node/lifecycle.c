@@ -255,6 +255,13 @@ void lifecycle_set_run(struct container_run *c, uint32_t run)
 	forget_probes(c);
 }
 
+void lifecycle_sandbox_failed(struct pod_run *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->containers[i].phase == CONTAINER_STARTING)
+			p->containers[i].phase = CONTAINER_WAITING;
+}
+
 void lifecycle_new_sandbox(struct pod_run *p)
 {
 	for (size_t i = 0; i < p->n; i++) {

@@ -155,6 +155,9 @@ void lifecycle_pull_failed(struct container_run *c, int64_t now);
 /* Notes that another image is wanted: what is known of the last one's pulls is of no use. */
 void lifecycle_forget_pull(struct container_run *c);
 
+/* Notes that the sandbox could not be made: what was asked to start in it meanwhile has not, and waits for the next. */
+void lifecycle_sandbox_failed(struct pod_run *p);
+
 /* Notes that a new sandbox is being made: what ran in the one before is over, and init containers run again. */
 void lifecycle_new_sandbox(struct pod_run *p);
 

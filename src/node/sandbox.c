@@ -336,6 +336,7 @@ static const enum sandbox_event_type event_types[] = {
 	[POD_ATTACHED] = SANDBOX_ATTACHED,
 	[POD_DONE] = SANDBOX_DONE,
 	[POD_ERROR] = SANDBOX_ERROR,
+	[POD_NETNS] = SANDBOX_NETNS,
 };
 
 static void translate(const struct pod_event *e, struct sandbox_event *ev)
@@ -379,7 +380,7 @@ int sandbox_receive(struct sandbox *sb, struct sandbox_event *ret_event, struct 
 		if (ev.type == 0)
 			pod_message_clear(m);
 	} while (ev.type == 0);
-	if (m->header.type == POD_READY) {
+	if (m->header.type == POD_READY || m->header.type == POD_NETNS) {
 		ev.pid = sb->pid = m->ready.pid;
 		ev.adopted = m->ready.flags & POD_READY_ADOPTED;
 		ev.started_at = m->ready.started_at;

@@ -113,6 +113,8 @@ enum sandbox_event_type {
 	SANDBOX_ATTACHED,     /* id */
 	SANDBOX_DONE,         /* id: the request is carried out */
 	SANDBOX_ERROR,        /* id, code, text: the request failed */
+	SANDBOX_NETNS,        /* after sandbox_spawn(), before SANDBOX_READY, and like that: the network can be set up, and
+			       * containers be asked for, which start when the rest is there */
 	SANDBOX_GONE,         /* podfs-pod has gone: nothing more will come */
 };
 
@@ -140,7 +142,7 @@ void sandbox_event_clear(struct sandbox_event *ev);
 #define _cleanup_sandbox_event_ _cleanup_(sandbox_event_clear)
 
 /* Starts podfs-pod (posix_spawn) in its own session, gives it the configuration and subscribes to its events;
- * SANDBOX_READY follows. 0 or a negative errno with err. */
+ * SANDBOX_NETNS and SANDBOX_READY follow. 0 or a negative errno with err. */
 int sandbox_spawn(const struct sandbox_config *config, struct sandbox **ret_sandbox, struct error *err);
 
 /* Takes up the pod `uid` of RUNDIR again. -ENOENT: no such pod; -ECONNREFUSED: its podfs-pod has died: see

@@ -44,7 +44,7 @@ static bool is_wanted(const struct sources *s)
 
 static const char *dir_of(struct arena *a, const char *dir)
 {
-	return arena_printf(a, "%s/volumes/.serviceaccount", dir);
+	return arena_printf(a, "%s/serviceaccount", dir);
 }
 
 static bool is_there(struct arena *a, const char *path)
@@ -55,17 +55,14 @@ static bool is_there(struct arena *a, const char *path)
 }
 
 /* Writes them whether they are wanted or not. */
-static int write_files(struct arena *a, const struct sources *s, const char *dir, const char *path, struct error *err)
+static int write_files(struct arena *a, const struct sources *s, const char *path, struct error *err)
 {
 	const struct value *group = object_path(s->pod, "spec", "securityContext", "fsGroup");
-	const char *volumes = arena_printf(a, "%s/volumes", dir);
 	struct payload p;
 	int r;
 
-	if (!path || !volumes)
+	if (!path)
 		return error_errno(err, -ENOMEM, "service account");
-	if (mkdir(volumes, 0700) < 0 && errno != EEXIST)
-		return error_errno(err, -errno, "%s", volumes);
 	r = payload_build_account(a, s, path, &p, err);
 	if (r == 0)
 		r = payload_write(path, &p, group ? (gid_t)value_int(group, 0) : (gid_t)-1, err);
@@ -79,7 +76,7 @@ int service_account_write(const struct sources *s, const char *dir, struct error
 	if (!is_wanted(s))
 		return 0;
 	a = arena_new(0);
-	return a ? write_files(a, s, dir, dir_of(a, dir), err) : error_errno(err, -ENOMEM, "service account");
+	return a ? write_files(a, s, dir_of(a, dir), err) : error_errno(err, -ENOMEM, "service account");
 }
 
 static bool mounts_there(const struct value *container)
@@ -102,7 +99,7 @@ int service_account_mount(struct arena *a, const struct sources *s, const struct
 	if (!is_there(a, path)) {
 		if (!is_wanted(s))
 			return 0;
-		r = write_files(a, s, dir, path, err);
+		r = write_files(a, s, path, err);
 		if (r < 0)
 			return r;
 	}
@@ -118,7 +115,7 @@ static int64_t renew_at(const struct object *pod, const char *dir, const char *p
 	return issued ? token_renew_at(issued, lifetime, object_uid(pod)) : INT64_MAX;
 }
 
-int64_t service_account_renew_at(const struct object *pod, const char *dir)
+int64_t service_account_renew_at(const struct object *pod, const char *dir, const char *pod_dir)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	const struct value *volumes = object_path(pod, "spec", "volumes");
@@ -128,7 +125,7 @@ int64_t service_account_renew_at(const struct object *pod, const char *dir)
 	for (size_t i = 0; i < value_len(volumes) && path; i++) {
 		const struct value *v = value_at(volumes, i), *list = value_path(v, "projected", "sources");
 
-		path = arena_printf(a, "%s/volumes/%s", dir, value_str_or(value_get(v, "name"), ""));
+		path = arena_printf(a, "%s/volumes/%s", pod_dir, value_str_or(value_get(v, "name"), ""));
 		for (size_t k = 0; k < value_len(list) && path; k++) {
 			const struct value *t = value_get(value_at(list, k), "serviceAccountToken");
 			int64_t at = !t ? INT64_MAX : renew_at(pod, path, value_str_or(value_get(t, "path"), "token"),

@@ -2,7 +2,7 @@
 /*
  * A pod's service account files: token, ca.crt and namespace, as every container finds them. Kubernetes' admission writes a
  * volume and its mounts into the pod's spec for it; here the node sees to it, and the spec stays what was declared. They
- * lie in DIR/volumes/.serviceaccount, a name that no volume can have.
+ * lie in DIR/serviceaccount, where DIR is the pod's run directory: in memory, as kubelet has them, and gone with the boot.
  */
 #ifndef PODFS_NODE_SERVICE_ACCOUNT_H
 #define PODFS_NODE_SERVICE_ACCOUNT_H
@@ -31,7 +31,7 @@ int service_account_mount(struct arena *a, const struct sources *s, const struct
 			  struct sandbox_mount *mounts, size_t *n, struct error *err);
 
 /* The real time at which the first of the pod's tokens, also those of its volumes, is to be renewed; INT64_MAX: never. Looks
- * at the files. */
-int64_t service_account_renew_at(const struct object *pod, const char *dir);
+ * at the files, those of volumes in POD_DIR/volumes. */
+int64_t service_account_renew_at(const struct object *pod, const char *dir, const char *pod_dir);
 
 #endif

@@ -44,6 +44,7 @@ static const struct shape *shape_of(unsigned type)
 	case POD_ATTACH:
 		return &name_shape;
 	case POD_READY:
+	case POD_NETNS:
 		return &ready_shape;
 	case POD_STARTED ... POD_ERROR:
 		return &event_shape;

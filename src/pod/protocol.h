@@ -66,6 +66,8 @@ enum pod_message_type {
 	POD_ATTACHED = 73,
 	POD_DONE = 74,     /* the request with this id is carried out */
 	POD_ERROR = 75,    /* the request with this id failed: code and text */
+	POD_NETNS = 76,    /* struct pod_ready and descriptor as POD_READY, to the client of POD_SETUP alone, as soon as the
+			    * network namespace is there: it can be wired up while the rest is made. POD_READY still comes */
 };
 
 struct pod_header {

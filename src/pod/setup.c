@@ -105,6 +105,18 @@ static int join_namespaces(struct pod *p, const struct spec *spec)
 	return p->netns < 0 ? -errno : 0;
 }
 
+/* There are no clients yet, but the one that waits for this. */
+static void tell_netns(const struct pod *p)
+{
+	struct pod_ready m = {
+		.header = { .type = POD_NETNS },
+		.pid = getpid(),
+		.started_at = p->started_at,
+	};
+
+	(void)pod_message_send(POD_SOCKET_FD, &m, sizeof(m), &p->netns, 1); /* ignoring: POD_READY bears it, too */
+}
+
 /* The name is reached through the directory's descriptor: RUNDIR may be longer than a socket address holds. */
 static int listen_socket(struct pod *p)
 {
@@ -255,13 +267,14 @@ int pod_setup(struct pod *p, struct pod_message *m, const char **ret_step)
 	r = join_namespaces(p, &spec);
 	if (r < 0)
 		return r;
+	*ret_step = "set sysctls";
+	r = set_sysctls(p, &spec, ret_step);
+	if (r < 0)
+		return r;
+	tell_netns(p); /* with its sysctls set: some count for interfaces that come later only */
 	*ret_step = "make the pod's mount namespace";
 	r = podns_make(&(struct podns_config){ .spec = &spec, .shm_size = s->shm_size, .share_pids = p->flags & POD_SHARE_PID },
 		       &p->users, &p->podns);
-	if (r < 0)
-		return r;
-	*ret_step = "set sysctls";
-	r = set_sysctls(p, &spec, ret_step);
 	if (r < 0)
 		return r;
 	*ret_step = "share a PID namespace";

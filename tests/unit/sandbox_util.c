@@ -191,9 +191,14 @@ static struct sandbox *spawn_with(const struct sandbox_config *more)
 struct sandbox *spawn_pod(const struct sandbox_config *more)
 {
 	struct sandbox *sb = spawn_with(more);
-	_cleanup_sandbox_event_ struct sandbox_event ev = wait_for(sb, SANDBOX_READY);
+	_cleanup_sandbox_event_ struct sandbox_event early = wait_for(sb, SANDBOX_NETNS), ev = wait_for(sb, SANDBOX_READY);
+	struct stat netns, same;
 
-	assert_true(ev.fd >= 0);
+	/* its network can be wired up before the rest is there */
+	assert_int_equal(fstat(early.fd, &netns), 0);
+	assert_int_equal(fstat(ev.fd, &same), 0);
+	assert_int_equal(netns.st_ino, same.st_ino);
+	assert_int_equal(early.pid, ev.pid);
 	assert_false(ev.adopted);
 	return sb;
 }
