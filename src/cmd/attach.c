@@ -48,7 +48,8 @@ static int attach(struct attachment *a, struct error *err)
 	return 0;
 }
 
-/* Until the container has ended, or nobody takes what it writes. */
+/* Until the container has ended, or nobody takes what it writes to its standard output: as the next in a pipeline, that is
+ * who it is for. */
 static void serve(struct attachment *a)
 {
 	_cleanup_close_ int winch = a->sizes >= 0 && a->remote->tty ? terminal_open_winch() : -1;
@@ -58,7 +59,7 @@ static void serve(struct attachment *a)
 		terminal_make_raw();
 	if (winch >= 0)
 		terminal_send_size(a->sizes);
-	while (pump_has_output(&a->pump)) {
+	while (pump_has_output(&a->pump) && !a->pump.out.refused) {
 		struct signalfd_siginfo info;
 
 		pump_round(&a->pump, &more, 1);

@@ -27,7 +27,7 @@ void pump_init(struct pump *p)
 
 	for (size_t i = 0; i < FLOWS; i++) {
 		flows[i]->from = flows[i]->to = -1;
-		flows[i]->owns_from = flows[i]->owns_to = false;
+		flows[i]->owns_from = flows[i]->owns_to = flows[i]->refused = false;
 		flows[i]->at = flows[i]->len = 0;
 		flows[i]->chunk = PUMP_BUFFER;
 	}
@@ -89,6 +89,12 @@ void pump_set_terminal(struct pump *p, int master, bool input)
 	}
 }
 
+static void refuse(struct pump_flow *f)
+{
+	end(f);
+	f->refused = true;
+}
+
 static void fill(struct pump_flow *f)
 {
 	ssize_t n = read(f->from, f->buffer, sizeof(f->buffer));
@@ -112,30 +118,33 @@ static void spill(struct pump_flow *f)
 		f->at += (size_t)n;
 		f->len -= (size_t)n;
 	} else if (errno != EINTR && errno != EAGAIN) {
-		end(f);
+		refuse(f);
 	}
 }
 
 static int round_of(struct pump *p, struct pollfd *more, size_t n_more, int timeout)
 {
 	struct pump_flow *flows[FLOWS] = { &p->in, &p->out, &p->err };
-	struct pollfd fds[FLOWS + PUMP_MORE_MAX];
+	struct pollfd fds[2 * FLOWS + PUMP_MORE_MAX], *to = fds + FLOWS, *others = fds + 2 * FLOWS;
 	int n;
 
-	for (size_t i = 0; i < FLOWS; i++)
-		fds[i] = flows[i]->len ? (struct pollfd){ .fd = flows[i]->to, .events = POLLOUT } :
-					 (struct pollfd){ .fd = flows[i]->from, .events = POLLIN };
+	for (size_t i = 0; i < FLOWS; i++) {
+		fds[i] = (struct pollfd){ .fd = flows[i]->len ? -1 : flows[i]->from, .events = POLLIN };
+		to[i] = (struct pollfd){ .fd = flows[i]->to, .events = flows[i]->len ? POLLOUT : 0 };
+	}
+	if (!p->in.len && !p->in.owns_to)
+		to[0].fd = -1; /* a terminal may be opened again */
 	for (size_t i = 0; i < n_more; i++)
-		fds[FLOWS + i] = more[i];
-	n = poll(fds, FLOWS + n_more, timeout);
+		others[i] = more[i];
+	n = poll(fds, 2 * FLOWS + n_more, timeout);
 	for (size_t i = 0; i < n_more; i++)
-		more[i].revents = n > 0 ? fds[FLOWS + i].revents : 0;
+		more[i].revents = n > 0 ? others[i].revents : 0;
 	for (size_t i = 0; i < FLOWS && n > 0; i++) {
-		if (!fds[i].revents || flows[i]->from < 0)
-			continue;
-		if (flows[i]->len)
+		if (flows[i]->len && to[i].revents)
 			spill(flows[i]);
-		else
+		else if (to[i].revents)
+			refuse(flows[i]);
+		else if (!flows[i]->len && fds[i].revents)
 			fill(flows[i]);
 	}
 	if (p->out.from < 0 && p->in.to >= 0 && !p->in.owns_to)

@@ -16,6 +16,7 @@ enum { PUMP_BUFFER = 64 * 1024, PUMP_MORE_MAX = 2 };
 struct pump_flow {
 	int from, to; /* -1: there is nothing more to do */
 	bool owns_from, owns_to;
+	bool refused; /* it has ended since nobody takes any more */
 	size_t chunk; /* that can be written without waiting, where poll(2) says so */
 	size_t at, len;
 	char buffer[PUMP_BUFFER];
@@ -34,7 +35,8 @@ void pump_set_output(struct pump *p, int out, int err);
 /* A terminal's master, which is taken: standard input goes to it (with `input`), what comes from it to standard output. */
 void pump_set_terminal(struct pump *p, int master, bool input);
 
-/* Waits until something can be copied, and copies that, or until one of `more`, at most PUMP_MORE_MAX, is ready. */
+/* Waits until something can be copied, and copies that, or until somebody takes no more, or until one of `more`, at most
+ * PUMP_MORE_MAX, is ready. */
 void pump_round(struct pump *p, struct pollfd *more, size_t n_more);
 /* Whether output may still come. */
 bool pump_has_output(const struct pump *p);
