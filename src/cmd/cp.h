@@ -17,7 +17,6 @@ struct cp_session {
 	int signals;	   /* signalfd of those that end the command */
 	sigset_t before;   /* what was blocked before cp_begin() */
 	pthread_t caller;
-	_Atomic bool ending; /* the caller copies no more */
 	bool has_said;	   /* something was; to be read when the listener has ended */
 	bool listens;
 	_Atomic bool quiet; /* what it says from now on only follows from what was said here */
@@ -33,7 +32,7 @@ extern _Atomic int cp_interrupted;
 /* Begins the container's end with these arguments (pod/copy.h). The pod was found. From here to cp_clear() signals that would end
  * the process set cp_interrupted, and end the calls of this thread that wait; a second one does end it. */
 int cp_begin(struct cp_session *s, char **args, size_t n_args, struct error *err);
-/* Closes the streams and waits for its end. 0, 1 when it has said why, or a negative errno with err. */
+/* Closes the streams and waits for its end, for some seconds only once cp_interrupted. 0, 1 when it has said why, or a negative errno with err. */
 int cp_end(struct cp_session *s, struct error *err);
 void cp_clear(struct cp_session *s);
 

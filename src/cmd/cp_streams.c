@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "cmd/commands.h"
 #include "cmd/cp.h"
 
@@ -18,6 +19,9 @@ enum {
 };
 
 _Atomic int cp_interrupted;
+
+/* The caller knows that. Nothing that it does then to put things in order is to be disturbed. */
+static _Atomic bool noticed;
 
 /* --- what the container's end says --- */
 
@@ -91,7 +95,7 @@ static void *listen_to(void *arg)
 
 	/* Whoever has its end of the pipe besides may hold it for long: what is there by the end is read. */
 	for (;;) {
-		bool wakes = atomic_load(&cp_interrupted) && !atomic_load(&s->ending);
+		bool wakes = atomic_load(&cp_interrupted) && !atomic_load(&noticed);
 		ssize_t n;
 
 		/* again and again, since it may be about to wait */
@@ -177,21 +181,41 @@ static void end_listener(struct cp_session *s)
 	s->listens = false;
 }
 
-int cp_end(struct cp_session *s, struct error *err)
+static bool is_interrupted(void)
+{
+	if (!atomic_load(&cp_interrupted))
+		return false;
+	atomic_store(&noticed, true);
+	return true;
+}
+
+/* Waits for the last answer. 0, or -EINTR once the container's end has had its time after an interruption. */
+static int wait_for_end(const struct cp_session *s)
 {
 	struct pollfd p = { .fd = s->remote.sock, .events = POLLIN };
+	int64_t until = 0;
+	int r;
+
+	do {
+		if (!until && is_interrupted())
+			until = clock_monotonic() + END_MS * NSEC_PER_MSEC;
+		r = poll(&p, 1, until ? (int)((until - clock_monotonic()) / NSEC_PER_MSEC) : -1);
+	} while (r < 0 && (!until || clock_monotonic() < until));
+	return r > 0 ? 0 : -EINTR;
+}
+
+int cp_end(struct cp_session *s, struct error *err)
+{
 	char text[REMOTE_TEXT_SIZE] = "";
 	struct control_answer a = { 0 };
-	int fds[CONTROL_FDS_MAX], r = 0;
+	int fds[CONTROL_FDS_MAX], r;
 
-	atomic_store(&s->ending, true);
 	close_fdp(&s->in);
 	close_fdp(&s->out);
-	while (atomic_load(&cp_interrupted) && (r = poll(&p, 1, END_MS)) < 0)
-		;
-	if (atomic_load(&cp_interrupted) && r == 0)
-		r = error_set(err, -EINTR, "interrupted");
-	if (r >= 0)
+	r = wait_for_end(s);
+	if (r < 0)
+		error_set(err, r, "interrupted");
+	else
 		r = remote_receive(&s->remote, &a, text, fds, err);
 	end_listener(s);
 	if (r < 0)
@@ -225,7 +249,7 @@ ssize_t cp_read(void *arg, void *data, size_t size)
 	for (;;) {
 		ssize_t n = atomic_load(&cp_interrupted) ? -1 : read(*(int *)arg, data, size);
 
-		if (atomic_load(&cp_interrupted))
+		if (is_interrupted())
 			return -EINTR;
 		if (n >= 0 || errno != EINTR)
 			return n < 0 ? -errno : n;
@@ -237,7 +261,7 @@ ssize_t cp_write(void *arg, const void *data, size_t size)
 	for (;;) {
 		ssize_t n = atomic_load(&cp_interrupted) ? -1 : write(*(int *)arg, data, size);
 
-		if (atomic_load(&cp_interrupted))
+		if (is_interrupted())
 			return -EINTR;
 		if (n < 0 && errno == ECONNRESET)
 			return -EPIPE; /* it took not all of it */
