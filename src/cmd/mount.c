@@ -46,6 +46,12 @@ static const char help[] =
 	"                       end pods when less than that is left; as kubelet's (default\n"
 	"                       memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,\n"
 	"                       imagefs.available<15%,imagefs.inodesFree<5%)\n"
+	"  --eviction-soft SIGNAL<AMOUNT,..., --eviction-soft-grace-period SIGNAL=TIME,...\n"
+	"                       end pods when less than that is left for so long\n"
+	"  --eviction-max-pod-grace-period SECONDS\n"
+	"                       what these have at most to end (default 0: two seconds)\n"
+	"  --eviction-minimum-reclaim SIGNAL=AMOUNT,...\n"
+	"                       once pods are ended, go on until so much more is left\n"
 	"  --eviction-pressure-transition-period AGE\n"
 	"                       how long the node says so after it was short of something (default 5m)\n"
 	"  --system-reserved, --kube-reserved RESOURCE=AMOUNT,...\n"
@@ -55,6 +61,9 @@ static const char help[] =
 	"  --max-deaths N       give the mount up when the daemon died N times in 30 s (default 5)\n"
 	"  --debug              log more\n"
 	"  --help               this text\n";
+
+/* Options without a letter. */
+enum { OPTION_SOFT = 256, OPTION_SOFT_GRACE, OPTION_RECLAIM, OPTION_POD_GRACE };
 
 static const struct option long_options[] = {
 	{ "store", required_argument, NULL, 's' },   { "foreground", no_argument, NULL, 'f' },
@@ -66,6 +75,10 @@ static const struct option long_options[] = {
 	{ "log-max-size", required_argument, NULL, 'S' }, { "log-max-files", required_argument, NULL, 'F' },
 	{ "eviction-hard", required_argument, NULL, 'e' }, { "eviction-pressure-transition-period", required_argument, NULL, 'E' },
 	{ "system-reserved", required_argument, NULL, 'k' }, { "kube-reserved", required_argument, NULL, 'k' },
+	{ "eviction-soft", required_argument, NULL, OPTION_SOFT },
+	{ "eviction-soft-grace-period", required_argument, NULL, OPTION_SOFT_GRACE },
+	{ "eviction-minimum-reclaim", required_argument, NULL, OPTION_RECLAIM },
+	{ "eviction-max-pod-grace-period", required_argument, NULL, OPTION_POD_GRACE },
 	{ "image-gc", required_argument, NULL, 'g' }, { "help", no_argument, NULL, 'h' },
 	{ "pod-max-pids", required_argument, NULL, 'P' },
 	{ NULL, 0, NULL, 0 },
@@ -121,18 +134,42 @@ static int set_log_files(struct cluster_config *c, const char *text)
 	return 0;
 }
 
+static int parse_transition(const char *text, struct eviction_policy *policy)
+{
+	return image_gc_parse_age(text, &policy->transition);
+}
+
+static const struct {
+	int option;
+	const char *name;
+	int (*parse)(const char *text, struct eviction_policy *policy);
+	const char *want;
+} eviction_options[] = {
+	{ 'e', "hard", eviction_parse, "signals and what must be left, as in memory.available<100Mi,nodefs.available<10%" },
+	{ 'E', "pressure-transition-period", parse_transition, "a time, as in 5m" },
+	{ OPTION_SOFT, "soft", eviction_parse_soft, "signals and what should be left, as in memory.available<500Mi" },
+	{ OPTION_SOFT_GRACE, "soft-grace-period", eviction_parse_soft_grace, "signals and times, as in memory.available=1m30s" },
+	{ OPTION_RECLAIM, "minimum-reclaim", eviction_parse_reclaim, "signals and amounts, as in nodefs.available=500Mi" },
+	{ OPTION_POD_GRACE, "max-pod-grace-period", eviction_parse_max_grace, "seconds" },
+};
+
 static int set_eviction(struct cluster_config *c, int option, const char *text)
 {
-	int r = option == 'e' ? eviction_parse(text, &c->eviction) :
-		option == 'E' ? image_gc_parse_age(text, &c->eviction.transition) :
-				figures_parse_reserved(text, &c->reserved);
+	int r;
 
+	for (size_t i = 0; i < ARRAY_SIZE(eviction_options); i++) {
+		if (eviction_options[i].option != option)
+			continue;
+		r = eviction_options[i].parse(text, &c->eviction);
+		if (r < 0)
+			(void)fprintf(stderr, "podfs mount: --eviction-%s %s: want %s\n", eviction_options[i].name, text,
+				      eviction_options[i].want);
+		return r;
+	}
+	r = figures_parse_reserved(text, &c->reserved);
 	if (r < 0)
-		(void)fprintf(stderr, "podfs mount: %s %s: want %s\n",
-			      option == 'e' ? "--eviction-hard" :
-			      option == 'E' ? "--eviction-pressure-transition-period" : "--system-reserved or --kube-reserved",
-			      text, option == 'e' ? "signals and what must be left, as in memory.available<100Mi,nodefs.available<10%" :
-			      option == 'E' ? "a time, as in 5m" : "resources and amounts, as in cpu=500m,memory=1Gi");
+		(void)fprintf(stderr, "podfs mount: --system-reserved or --kube-reserved %s: want resources and amounts, as in "
+			      "cpu=500m,memory=1Gi\n", text);
 	return r;
 }
 
@@ -204,6 +241,7 @@ static int set_option(struct options *o, int option)
 	case 'e':
 	case 'E':
 	case 'k':
+	case OPTION_SOFT ... OPTION_POD_GRACE:
 		return set_eviction(&o->daemon.cluster, option, optarg);
 	case 'R':
 		o->restore = optarg;
@@ -221,6 +259,7 @@ static int set_option(struct options *o, int option)
 /* 0, or an exit status + 1 to end with. */
 static int parse(int argc, char **argv, struct options *o)
 {
+	const char *lacking;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "fh", long_options, NULL)) != -1) {
@@ -233,6 +272,12 @@ static int parse(int argc, char **argv, struct options *o)
 	}
 	if (optind != argc - 1) {
 		(void)fprintf(stderr, "podfs mount: want one directory; see podfs mount --help\n");
+		return 3;
+	}
+	lacking = eviction_lacks_grace(&o->daemon.cluster.eviction);
+	if (lacking) {
+		(void)fprintf(stderr, "podfs mount: --eviction-soft: a grace period must be specified for the soft eviction "
+				      "threshold %s, by --eviction-soft-grace-period\n", lacking);
 		return 3;
 	}
 	o->dir = argv[optind];

@@ -213,8 +213,6 @@ static struct agent_pod *add_pod(struct agent *agent, const struct object *objec
 			  NULL, p->cgroup); /* ignoring: the parent's name is short */
 	p->has_files = access(p->dir, F_OK) == 0;
 	p->has_limits = agent_evict_has_limits(object);
-	if (p->has_limits)
-		agent_evict_expect(agent);
 	lifecycle_recover(&p->run, object_path(object, "status"), now);
 	if (has_sandbox_dir(agent, p->uid))
 		agent_pod_adopt(agent, p);
@@ -394,15 +392,15 @@ static void work_timers(struct agent *agent)
 		agent_gc_work(agent);
 	if (agent->gc.at < next)
 		next = agent->gc.at;
-	if (agent->evict.at <= now)
+	if (agent->evict.at <= clock_monotonic())
 		agent_evict_work(agent);
-	if (agent->evict.at < next)
-		next = agent->evict.at;
+	if (agent->evict.at != INT64_MAX && now + agent->evict.at - clock_monotonic() < next)
+		next = now + agent->evict.at - clock_monotonic();
 	if (!TAILQ_EMPTY(&agent->dirty))
 		next = now + 1;
 	if (next != INT64_MAX)
 		when.it_value = (struct timespec){ .tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC };
-	(void)timerfd_settime(agent->timer_fd, TFD_TIMER_ABSTIME, &when, NULL); /* cannot fail with these arguments */
+	(void)timerfd_settime(agent->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL); /* cannot fail with these arguments */
 }
 
 static void *run(void *arg)

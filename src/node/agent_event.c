@@ -65,6 +65,13 @@ static void note_exit(struct agent *agent, struct agent_pod *p, struct container
 			   c->name, object_name(p->object), object_namespace(p->object), p->uid);
 }
 
+static void is_up(struct agent *agent, struct agent_pod *p)
+{
+	p->run.sandbox = SANDBOX_UP;
+	if (p->has_limits)
+		agent_evict_expect(agent);
+}
+
 /* Wires the pod up: a new one always, an adopted one when its daemon died before it did. */
 static void wire_up(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
 {
@@ -79,7 +86,7 @@ static void wire_up(struct agent *agent, struct agent_pod *p, struct sandbox_eve
 		return;
 	}
 	if (!ev->adopted) /* else SANDBOX_SYNCED follows */
-		p->run.sandbox = SANDBOX_UP;
+		is_up(agent, p);
 }
 
 /* Containers are asked for from here on, while podfs-pod makes what else they need. */
@@ -229,7 +236,7 @@ static void on_event(struct agent *agent, struct agent_pod *p, struct sandbox_ev
 		break;
 	case SANDBOX_SYNCED:
 		if (p->adopting && p->run.sandbox == SANDBOX_COMING)
-			p->run.sandbox = SANDBOX_UP;
+			is_up(agent, p);
 		p->adopting = false;
 		break;
 	case SANDBOX_WARNING:

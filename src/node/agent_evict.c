@@ -195,8 +195,18 @@ static void evict(struct agent *agent, struct agent_pod *p, const char *message,
 		return;
 	agent_pod_evict(agent, p, message, disrupted);
 	(void)snprintf(e->victim, sizeof(e->victim), "%s", p->uid);
-	e->victim_until = registry_now(agent->registry) + EVICTION_CLEANUP;
+	e->victim_until = clock_monotonic() + EVICTION_CLEANUP;
 	e->reclaimed = false; /* its image may go now */
+}
+
+/* For a soft threshold a pod has its own grace, as far as the node allows; for a hard one the least. */
+static void set_soft_grace(struct agent *agent, struct agent_pod *p)
+{
+	int64_t most = agent->evict.policy.max_pod_grace;
+	int64_t own = lifecycle_seconds(value_int(object_path(p->object, "spec", "terminationGracePeriodSeconds"),
+						  LIFECYCLE_GRACE_DEFAULT));
+
+	p->run.evict_grace = own < most ? own : most;
 }
 
 static void evict_one(struct agent *agent, enum eviction_signal s)
@@ -216,8 +226,11 @@ static void evict_one(struct agent *agent, enum eviction_signal s)
 		pods[n++] = p;
 	}
 	chosen = eviction_choose(s, candidates, n);
-	if (chosen < n)
-		evict(agent, pods[chosen], compose(a, agent, s, pods[chosen]), true);
+	if (chosen == n)
+		return;
+	if (!agent->evict.state.met[s])
+		set_soft_grace(agent, pods[chosen]);
+	evict(agent, pods[chosen], compose(a, agent, s, pods[chosen]), true);
 }
 
 /* --- what pods may take of the disk --- */
@@ -336,10 +349,15 @@ bool agent_evict_has_limits(const struct object *pod)
 
 /* --- a look --- */
 
+static bool is_set(const struct eviction_threshold *t)
+{
+	return t->share > 0 || t->amount;
+}
+
 static bool has_thresholds(const struct agent_evict *e)
 {
 	for (int s = 0; s < EVICTION_SIGNALS; s++)
-		if (e->policy.hard[s].share > 0 || e->policy.hard[s].amount)
+		if (is_set(&e->policy.hard[s]) || is_set(&e->policy.soft[s]))
 			return true;
 	return false;
 }
@@ -386,7 +404,7 @@ static void count_disk(struct agent *agent, bool all)
 {
 	struct agent_evict *e = &agent->evict;
 
-	if (!e->disk && registry_now(agent->registry) >= e->count_at && agent_disk_start(agent, all, &e->disk) < 0)
+	if (!e->disk && clock_monotonic() >= e->count_at && agent_disk_start(agent, all, &e->disk) < 0)
 		e->disk = NULL; /* the next look tries again */
 	e->counts_all = e->disk && all;
 }
@@ -403,7 +421,7 @@ static bool waits_for_victim(struct agent *agent, int64_t now)
 void agent_evict_work(struct agent *agent)
 {
 	struct agent_evict *e = &agent->evict;
-	int64_t now = registry_now(agent->registry);
+	int64_t now = clock_monotonic();
 	bool before[EVICTION_CONDITIONS];
 	enum eviction_signal s;
 
@@ -445,7 +463,7 @@ void agent_evict_measured(struct agent *agent)
 
 	if (!e->disk || !agent_disk_is_done(e->disk, &took))
 		return;
-	e->count_at = registry_now(agent->registry) + took * MEASURE_REST;
+	e->count_at = clock_monotonic() + took * MEASURE_REST;
 	if (!hold_to_limits(agent) && e->counts_all && s != EVICTION_SIGNALS && eviction_is_disk(s) && !agent->draining)
 		evict_one(agent, s);
 	agent_disk_end(steal_ptr(e->disk));
@@ -518,13 +536,13 @@ void agent_evict_open(struct agent *agent, const struct eviction_policy *policy,
 	e->policy = *policy;
 	e->reserved = reserved;
 	e->capacity = figures_capacity(agent->state_dir);
-	e->at = has_thresholds(e) ? registry_now(agent->registry) : INT64_MAX;
+	e->at = has_thresholds(e) ? clock_monotonic() : INT64_MAX;
 	r = cgroups_limit(agent->cgroups, pods_limit(agent));
 	read_figures(agent); /* for the Node as it is written first */
-	eviction_observe(&e->state, &e->policy, e->figures, registry_now(agent->registry));
+	eviction_observe(&e->state, &e->policy, e->figures, clock_monotonic());
 	if (r < 0)
 		log_warning("cgroup %s: memory limit: %s, ignoring", cgroups_parent(agent->cgroups), strerrordesc_np(-r));
-	if (e->policy.hard[EVICTION_MEMORY].share > 0 || e->policy.hard[EVICTION_MEMORY].amount)
+	if (is_set(&e->policy.hard[EVICTION_MEMORY]) || is_set(&e->policy.soft[EVICTION_MEMORY]))
 		watch_stalls(agent);
 }
 
@@ -533,7 +551,7 @@ void agent_evict_expect(struct agent *agent)
 	struct agent_evict *e = &agent->evict;
 
 	if (e->at == INT64_MAX)
-		e->at = registry_now(agent->registry) + e->policy.period;
+		e->at = clock_monotonic() + e->policy.period;
 }
 
 void agent_evict_close(struct agent *agent)

@@ -102,22 +102,23 @@ struct agent_gc {
 	struct agent_image *images; /* by digest */
 };
 
-/* Eviction: agent_evict.c. Belongs to the agent's thread. */
+/* Eviction: agent_evict.c. Belongs to the agent's thread. Times are monotonic, since
+ * a clock that is set back is no reason to wait. */
 struct agent_evict {
 	struct eviction_policy policy;
 	struct pod_resources capacity, reserved;
 	struct eviction_state state;
 	struct eviction_figure figures[EVICTION_SIGNALS]; /* of the last look */
-	int64_t at, looked_at;	   /* real time: of the next look, INT64_MAX: none; of the last */
+	int64_t at, looked_at;	   /* monotonic time: of the next look, INT64_MAX: none; of the last */
 	int stall_fd, memory_fd;   /* PSI; eventfd of the cgroup above all pods; -1: none */
 	int64_t line;		   /* bytes at which that is written to */
 	bool reclaimed;		   /* what could go without a pod has gone */
 	bool reclaiming_files, reclaiming_images;
 	struct disk_job *disk;	   /* a count under way, or NULL */
 	bool counts_all;	   /* of all pods */
-	int64_t count_at;	   /* real time before which none is begun */
+	int64_t count_at;	   /* monotonic time before which none is begun */
 	char victim[OBJECT_UID_SIZE];
-	int64_t victim_until;	   /* real time until which its end is waited for */
+	int64_t victim_until;	   /* monotonic time until which its end is waited for */
 };
 
 struct agent {
@@ -301,7 +302,7 @@ void agent_evict_open(struct agent *agent, const struct eviction_policy *policy,
 void agent_evict_close(struct agent *agent);
 /* Looks how the node stands, and takes the next step. */
 void agent_evict_work(struct agent *agent);
-/* A pod with limits of what it may take of the disk has come. */
+/* A pod with limits of what it may take of the disk has begun to run. */
 void agent_evict_expect(struct agent *agent);
 /* Memory may be short: has a look soon. `event`: the cgroup says so. */
 void agent_evict_wake(struct agent *agent, bool event);

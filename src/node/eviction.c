@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/eviction.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -35,66 +33,16 @@ static const struct {
 
 /* --- thresholds --- */
 
-static int parse_share(const char *text, struct eviction_threshold *ret)
+const char *eviction_signal_name(enum eviction_signal s)
 {
-	char *end;
-	double n = strtod(text, &end);
-
-	if (strcmp(end, "%") != 0 || *text < '0' || *text > '9' || !(n >= 0 && n <= 100))
-		return -EINVAL;
-	ret->share = n == 100 ? 0 : n / 100;
-	return 0;
-}
-
-static int parse_threshold(const char *text, struct eviction_threshold *ret)
-{
-	struct quantity q;
-	size_t len = strlen(text);
-
-	*ret = (struct eviction_threshold){ 0 };
-	if (len && text[len - 1] == '%')
-		return parse_share(text, ret);
-	if (quantity_parse(text, len, &q, NULL) < 0 || quantity_sign(&q) <= 0)
-		return -EINVAL;
-	ret->amount = quantity_value(&q);
-	return 0;
-}
-
-static int parse_statement(char *text, struct eviction_policy *policy)
-{
-	char *value = strchr(text, '<');
-
-	if (!value)
-		return -EINVAL;
-	*value++ = '\0';
-	for (int s = 0; s < EVICTION_SIGNALS; s++)
-		if (SIGNALS[s].name && !strcmp(SIGNALS[s].name, text))
-			return parse_threshold(value, &policy->hard[s]);
-	return -EINVAL;
-}
-
-int eviction_parse(const char *text, struct eviction_policy *policy)
-{
-	struct eviction_policy p = { .transition = policy->transition, .period = policy->period };
-	_cleanup_free_ char *copy = strdup(text);
-	char *save = NULL;
-
-	if (!copy)
-		return -ENOMEM;
-	if (*text && (text[strlen(text) - 1] == ',' || *text == ',' || strstr(text, ",,")))
-		return -EINVAL;
-	for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save))
-		if (parse_statement(s, &p) < 0)
-			return -EINVAL;
-	p.hard[EVICTION_ALLOCATABLE] = p.hard[EVICTION_MEMORY];
-	*policy = p;
-	return 0;
+	return SIGNALS[s].name;
 }
 
 struct eviction_policy eviction_default(void)
 {
 	struct eviction_policy p = { .transition = EVICTION_TRANSITION, .period = EVICTION_PERIOD };
 
+	(void)eviction_parse_soft_grace("", &p); /* cannot fail */
 	(void)eviction_parse(EVICTION_HARD_DEFAULT, &p); /* without memory there are none, and what follows fails too */
 	return p;
 }
@@ -106,23 +54,43 @@ int64_t eviction_amount(const struct eviction_threshold *t, int64_t capacity)
 
 /* --- what is short --- */
 
+/* Whether less than that is left; of a threshold that was acted on, until that much more is. */
+static bool is_crossed(const struct eviction_policy *policy, const struct eviction_threshold *t, int signal,
+		       const struct eviction_figure *f, bool acted)
+{
+	int64_t amount = eviction_amount(t, f->capacity);
+
+	if (f->capacity <= 0 || amount <= 0)
+		return false;
+	return f->available < amount || (acted && f->available < amount + eviction_amount(&policy->reclaim[signal], f->capacity));
+}
+
+/* K8S:pkg/kubelet/eviction/eviction_manager.go, synchronize: a condition holds from the first look, a soft threshold is
+ * acted on after its grace. */
 void eviction_observe(struct eviction_state *s, const struct eviction_policy *policy,
 		      const struct eviction_figure figures[static EVICTION_SIGNALS], int64_t now)
 {
 	for (int i = 0; i < EVICTION_SIGNALS; i++) {
-		s->met[i] = figures[i].capacity > 0 &&
-			    figures[i].available < eviction_amount(&policy->hard[i], figures[i].capacity);
-		if (s->met[i])
+		bool soft = is_crossed(policy, &policy->soft[i], i, &figures[i], s->soft_met[i]);
+
+		s->met[i] = is_crossed(policy, &policy->hard[i], i, &figures[i], s->met[i]);
+		if (!soft || !s->is_crossing[i])
+			s->since[i] = now;
+		s->is_crossing[i] = soft;
+		s->soft_met[i] = soft && now - s->since[i] >= policy->soft_grace[i];
+		if (s->met[i] || soft) {
 			s->seen[SIGNALS[i].condition] = now;
+			s->was_seen[SIGNALS[i].condition] = true;
+		}
 	}
 	for (int c = 0; c < EVICTION_CONDITIONS; c++)
-		s->holds[c] = s->seen[c] && (s->seen[c] == now || now - s->seen[c] < policy->transition);
+		s->holds[c] = s->was_seen[c] && (s->seen[c] == now || now - s->seen[c] < policy->transition);
 }
 
 enum eviction_signal eviction_first(const struct eviction_state *s)
 {
 	for (int i = 0; i < EVICTION_SIGNALS; i++)
-		if (s->met[i])
+		if (s->met[i] || s->soft_met[i])
 			return (enum eviction_signal)i;
 	return EVICTION_SIGNALS;
 }
@@ -203,10 +171,11 @@ const char *eviction_message(struct arena *a, enum eviction_signal s, const stru
 {
 	/* the first threshold of that resource, as kubelet finds it */
 	for (int i = 0; i < EVICTION_SIGNALS; i++)
-		if (state->met[i] && !strcmp(SIGNALS[i].resource, SIGNALS[s].resource))
+		if ((state->met[i] || state->soft_met[i]) && !strcmp(SIGNALS[i].resource, SIGNALS[s].resource))
 			return arena_printf(a, "The node was low on resource: %s. Threshold quantity: %s, available: %s. ",
 					    SIGNALS[s].resource,
-					    eviction_quantity(a, s, eviction_amount(&policy->hard[i], figures[i].capacity)),
+					    eviction_quantity(a, s, eviction_amount(state->met[i] ? &policy->hard[i] : &policy->soft[i],
+								      figures[i].capacity)),
 					    eviction_quantity(a, s, figures[i].available));
 	return arena_printf(a, "The node was low on resource: %s. ", SIGNALS[s].resource);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When this node is short of something, and which pod goes for it: K8S:pkg/kubelet/eviction. Pure functions over figures;
- * agent_evict.c reads those and carries out what is decided here. Thresholds are hard ones: kubelet's soft thresholds and
- * its minimum reclaim are not known.
+ * agent_evict.c reads those and carries out what is decided here.
  */
 #ifndef PODFS_NODE_EVICTION_H
 #define PODFS_NODE_EVICTION_H
@@ -35,10 +34,15 @@ struct eviction_threshold {
 
 struct eviction_policy {
 	struct eviction_threshold hard[EVICTION_SIGNALS];
+	struct eviction_threshold soft[EVICTION_SIGNALS]; /* acted on when crossed for so long: */
+	int64_t soft_grace[EVICTION_SIGNALS];		   /* ns; EVICTION_NO_GRACE: none was given */
+	struct eviction_threshold reclaim[EVICTION_SIGNALS]; /* more than the threshold that is to be had when pods go */
+	int64_t max_pod_grace; /* ns that a pod has at most which goes for a soft threshold */
 	int64_t transition; /* ns: how long a condition holds after it was last seen */
 	int64_t period;	    /* ns between two looks */
 };
 
+#define EVICTION_NO_GRACE INT64_MAX
 #define EVICTION_TRANSITION (300 * NSEC_PER_SEC) /* K8S:pkg/kubelet/apis/config/v1beta1/defaults.go */
 #define EVICTION_PERIOD (10 * NSEC_PER_SEC)	 /* K8S:pkg/kubelet/kubelet.go: evictionMonitoringPeriod */
 #define EVICTION_CLEANUP (30 * NSEC_PER_SEC)	 /* K8S:pkg/kubelet/eviction: podCleanupTimeout */
@@ -56,6 +60,16 @@ struct eviction_policy eviction_default(void);
  * has no threshold then; so do 0% and 100%. "": none at all. -EINVAL, and nothing is changed.
  */
 int eviction_parse(const char *text, struct eviction_policy *policy);
+/* The same for policy->soft. */
+int eviction_parse_soft(const char *text, struct eviction_policy *policy);
+/* "SIGNAL=DURATION" (as Go writes it: "1m30s"), joined by commas, into policy->soft_grace. */
+int eviction_parse_soft_grace(const char *text, struct eviction_policy *policy);
+/* "SIGNAL=QUANTITY" or "SIGNAL=PERCENT%", joined by commas, into policy->reclaim. */
+int eviction_parse_reclaim(const char *text, struct eviction_policy *policy);
+/* Whole seconds into policy->max_pod_grace. */
+int eviction_parse_max_grace(const char *text, struct eviction_policy *policy);
+/* A signal that has a soft threshold without a grace period, or NULL. */
+const char *eviction_lacks_grace(const struct eviction_policy *policy);
 
 /* The amount below which a signal's threshold is crossed; 0: there is none. */
 int64_t eviction_amount(const struct eviction_threshold *t, int64_t capacity);
@@ -66,12 +80,16 @@ struct eviction_figure {
 };
 
 struct eviction_state {
-	bool met[EVICTION_SIGNALS];	     /* thresholds that are crossed */
+	bool met[EVICTION_SIGNALS];	     /* hard thresholds that are crossed */
+	bool soft_met[EVICTION_SIGNALS];     /* soft ones that have been for their grace */
+	bool is_crossing[EVICTION_SIGNALS];  /* soft ones that are, */
+	int64_t since[EVICTION_SIGNALS];     /* from then on */
 	bool holds[EVICTION_CONDITIONS];     /* conditions, as the node shows them */
-	int64_t seen[EVICTION_CONDITIONS];   /* real time of the last look that found it; 0: never */
+	bool was_seen[EVICTION_CONDITIONS];  /* ever; and when */
+	int64_t seen[EVICTION_CONDITIONS];
 };
 
-/* Takes a look's figures in. */
+/* Takes a look's figures in; now is monotonic. */
 void eviction_observe(struct eviction_state *s, const struct eviction_policy *policy,
 		      const struct eviction_figure figures[static EVICTION_SIGNALS], int64_t now);
 /* The signal to see to first; EVICTION_SIGNALS: none. */
@@ -79,6 +97,8 @@ enum eviction_signal eviction_first(const struct eviction_state *s);
 
 /* Whether room on a disk, or inodes, would end it, rather than memory or process ids. */
 bool eviction_is_disk(enum eviction_signal s);
+/* As in the options; NULL: it has no threshold of its own. */
+const char *eviction_signal_name(enum eviction_signal s);
 /* "memory", "ephemeral-storage", "inodes", "pids": what is reclaimed, in kubelet's words. */
 const char *eviction_resource(enum eviction_signal s);
 /* "MemoryPressure", …, and the key of the taint that goes with it. */

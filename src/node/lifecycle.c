@@ -578,6 +578,11 @@ static int64_t own_grace(const struct object *pod)
 		value_int(object_path(pod, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT));
 }
 
+static int64_t evict_grace(const struct pod_run *p)
+{
+	return p->evict_grace > LIFECYCLE_GRACE_MIN * NSEC_PER_SEC ? p->evict_grace : LIFECYCLE_GRACE_MIN * NSEC_PER_SEC;
+}
+
 /*
  * The grace that is left of a deletion, in ns. The stamp has whole seconds, so its end is known to a second only: at
  * the first stop the period counts from now, and what a restarted agent computes can only be shorter (podfs-pod keeps
@@ -592,7 +597,7 @@ static int64_t grace_of(const struct pod_run *p, const struct object *pod, int64
 		return 0;
 	at = value_str(object_path(pod, "metadata", "deletionTimestamp"));
 	if (!at || clock_parse_rfc3339(at, &deadline) < 0)
-		return p->evicted ? LIFECYCLE_GRACE_MIN * NSEC_PER_SEC : own_grace(pod);
+		return p->evicted ? evict_grace(p) : own_grace(pod);
 	grace = lifecycle_seconds(
 		value_int(object_path(pod, "metadata", "deletionGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT));
 	if (grace <= 0)

@@ -101,7 +101,8 @@ struct pod_run {
 	bool killed;	       /* removed from the store by force: end it, write nothing */
 	char *fail_reason, *fail_message; /* owned; the node has decided that the pod fails, NULL: it has not */
 	bool over;		    /* it was Succeeded or Failed before, of itself */
-	bool evicted;		    /* it fails by eviction: within LIFECYCLE_GRACE_MIN, and its files go */
+	bool evicted;		    /* it fails by eviction: within evict_grace, and its files go */
+	int64_t evict_grace;	    /* ns; less than LIFECYCLE_GRACE_MIN is that */
 	bool disrupted;		    /* and that is for a want of the node's: the condition DisruptionTarget */
 };
 
@@ -167,7 +168,7 @@ void lifecycle_new_sandbox(struct pod_run *p);
  * or ended before, or memory is out.
  */
 bool lifecycle_fail(struct pod_run *p, const char *reason, const char *message);
-/* The same for the reason Evicted, with LIFECYCLE_GRACE_MIN. */
+/* The same for the reason Evicted, with LIFECYCLE_GRACE_MIN or evict_grace where that is set. */
 bool lifecycle_evict(struct pod_run *p, const char *message, bool disrupted);
 
 /*

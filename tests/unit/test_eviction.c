@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -130,6 +131,85 @@ static void test_observe(void **state)
 				 s.holds[EVICTION_DISK_PRESSURE], (int)eviction_first(&s));
 		assert_false(s.holds[EVICTION_PID_PRESSURE]);
 	}
+}
+
+/* K8S:pkg/kubelet/eviction/eviction_manager_test.go: TestMemoryPressure (soft), TestMinReclaim. */
+static void test_soft(void **state)
+{
+	/* looks in order: seconds, memory that is available of 1000, whether the condition holds, what is first, by which */
+	static const struct {
+		int at, memory;
+		bool is_short;
+		enum eviction_signal first;
+		bool hard;
+	} T[] = {
+		{ 0, 500, false, EVICTION_SIGNALS, false },
+		{ 10, 199, true, EVICTION_SIGNALS, false }, /* for 30 s not yet */
+		{ 20, 250, true, EVICTION_SIGNALS, false },
+		{ 30, 199, true, EVICTION_SIGNALS, false }, /* anew */
+		{ 59, 150, true, EVICTION_SIGNALS, false },
+		{ 60, 150, true, EVICTION_MEMORY, false },
+		{ 61, 99, true, EVICTION_MEMORY, true },
+		{ 62, 249, true, EVICTION_MEMORY, false }, /* 50 more are to be had */
+		{ 63, 250, true, EVICTION_SIGNALS, false },
+		{ 64, 240, true, EVICTION_SIGNALS, false }, /* which is nothing new */
+	};
+	struct eviction_policy p = { .transition = 300 * S };
+	struct eviction_state s = { 0 };
+	_cleanup_arena_ struct arena *a = arena_new(0);
+
+	assert_int_equal(eviction_parse("memory.available<100", &p), 0);
+	assert_int_equal(eviction_parse_soft_grace("", &p), 0);
+	assert_null(eviction_lacks_grace(&p));
+	assert_int_equal(eviction_parse_soft("memory.available<20%", &p), 0);
+	assert_string_equal(eviction_lacks_grace(&p), "memory.available");
+	assert_int_equal(eviction_parse_soft_grace("memory.available=30s", &p), 0);
+	assert_null(eviction_lacks_grace(&p));
+	assert_int_equal(eviction_parse_reclaim("memory.available=5%", &p), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(T); i++) {
+		struct eviction_figure f[EVICTION_SIGNALS] = { [EVICTION_MEMORY] = { 1000, T[i].memory } };
+
+		eviction_observe(&s, &p, f, T[i].at * S); /* from 0: a machine that has just come up */
+		if (s.holds[EVICTION_MEMORY_PRESSURE] != T[i].is_short || eviction_first(&s) != T[i].first ||
+		    s.met[EVICTION_MEMORY] != T[i].hard)
+			fail_msg("at %d s: %d first %d hard %d", T[i].at, s.holds[EVICTION_MEMORY_PRESSURE],
+				 (int)eviction_first(&s), s.met[EVICTION_MEMORY]);
+		if (T[i].at == 60)
+			assert_string_equal(eviction_message(a, EVICTION_MEMORY, &p, &s, f),
+					    "The node was low on resource: memory. Threshold quantity: 200, available: 150. ");
+	}
+}
+
+static void test_soft_options(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t want; /* ms; -1: the text is refused */
+	} T[] = {
+		{ "memory.available=90s", 90000 }, { "memory.available=1m30s", 90000 }, { "memory.available=1.5h", 5400000 },
+		{ "memory.available=250ms", 250 }, { "memory.available=0", 0 },	    { "memory.available=5", -1 },
+		{ "memory.available=", -1 },	    { "memory.available=-1s", -1 },	    { "memory.available=1d", -1 },
+		{ "memory=1s", -1 },		    { "memory.available<1s", -1 },	    { "memory.available=1s,", -1 },
+		{ "memory.available=99999999h", -1 },
+	};
+	struct eviction_policy p = eviction_default();
+
+	for (size_t i = 0; i < ARRAY_SIZE(T); i++) {
+		int r = eviction_parse_soft_grace(T[i].text, &p);
+
+		if ((r < 0) != (T[i].want < 0) || (r == 0 && p.soft_grace[EVICTION_MEMORY] != T[i].want * (S / 1000)))
+			fail_msg("%s: %d", T[i].text, r);
+	}
+	assert_int_equal(eviction_parse_reclaim("nodefs.available=500Mi,imagefs.available=10%,pid.available=0", &p), 0);
+	assert_int_equal(eviction_amount(&p.reclaim[EVICTION_NODEFS], 1), 500 * MI);
+	assert_int_equal(eviction_amount(&p.reclaim[EVICTION_IMAGEFS], 1000), 100);
+	assert_int_equal(eviction_parse_reclaim("nodefs.available=0%", &p), -EINVAL);
+	assert_int_equal(eviction_parse_reclaim("nodefs.available=-1", &p), -EINVAL);
+	assert_int_equal(eviction_parse_max_grace("90", &p), 0);
+	assert_int_equal(p.max_pod_grace, 90 * S);
+	assert_int_equal(eviction_parse_max_grace("-1", &p), -EINVAL);
+	assert_int_equal(eviction_parse_max_grace("1s", &p), -EINVAL);
+	assert_int_equal(eviction_amount(&p.hard[EVICTION_NODEFS], 1000), 100); /* stays */
 }
 
 static void test_no_transition(void **state)
@@ -315,6 +395,12 @@ static void test_evicted(void **state)
 	lifecycle_decide(&w.run, w.pod, NOW, &plan);
 	assert_int_equal(plan.n_stop, 2);
 	assert_int_equal(plan.n_start, 0);
+	assert_int_equal(plan.grace, 2 * S);
+	w.run.evict_grace = 9 * S;
+	lifecycle_decide(&w.run, w.pod, NOW, &plan);
+	assert_int_equal(plan.grace, 9 * S);
+	w.run.evict_grace = S;
+	lifecycle_decide(&w.run, w.pod, NOW, &plan);
 	assert_int_equal(plan.grace, 2 * S);
 	assert_true(plan.ending);
 	assert_string_equal(phase_of(&w), "Running"); /* while something of it does */
@@ -520,6 +606,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_parse),	 cmocka_unit_test(test_observe),
+		cmocka_unit_test(test_soft),	      cmocka_unit_test(test_soft_options),
 		cmocka_unit_test(test_no_transition), cmocka_unit_test(test_choose),	 cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_words),	      cmocka_unit_test(test_reserved),	 cmocka_unit_test(test_allocatable),
 		cmocka_unit_test(test_evicted),	      cmocka_unit_test(test_recovered),
