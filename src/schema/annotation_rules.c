@@ -143,3 +143,52 @@ void pod_annotations_check(struct admit *ad, const struct value *v, const struct
 		}
 	}
 }
+
+/* A profile that is both annotated and set is the same. */
+static void check_profile(struct admit *ad, const struct value *annotations, const char *key,
+			  const struct value *context, const char *field, const struct schema_path *at)
+{
+	const char *said = value_str(value_get(annotations, key)), *what = strstr(field, "seccomp") ? "seccomp" : "apparmor";
+	const struct value *profile = value_get(context, field);
+	const char *name = text_of(profile, "localhostProfile");
+	bool same;
+
+	if (!said || !profile)
+		return;
+	if (text_is(profile, "type", "Unconfined"))
+		same = !strcmp(said, "unconfined");
+	else if (text_is(profile, "type", "RuntimeDefault"))
+		same = !strcmp(said, "runtime/default") || (*what == 's' && !strcmp(said, "docker/default"));
+	else
+		same = !strncmp(said, "localhost/", 10);
+	if (!same)
+		report_forbidden(ad, AT(AT(at, field), "type"), value_get(profile, "type"),
+				 "%s type in annotation and field must match", what);
+	else if (!strncmp(said, "localhost/", 10) && strcmp(said + 10, name) != 0)
+		report_forbidden(ad, AT(AT(at, field), "localhostProfile"), profile,
+				 "%s profile in annotation and field must match", what);
+}
+
+void pod_profiles_check(struct admit *ad, const struct value *v, const struct schema_path *at)
+{
+	static const char *const lists[] = { "initContainers", "containers" };
+	const struct value *annotations = value_path(v, "metadata", "annotations"), *spec = value_get(v, "spec");
+	const struct schema_path *path = AT(at, "spec");
+
+	check_profile(ad, annotations, "seccomp.security.alpha.kubernetes.io/pod", value_get(spec, "securityContext"),
+		      "seccompProfile", AT(path, "securityContext"));
+	for (size_t i = 0; value_len(annotations) && i < ARRAY_SIZE(lists); i++) {
+		const struct value *list = value_get(spec, lists[i]);
+
+		for (size_t k = 0; k < value_len(list); k++) {
+			const struct value *context = value_get(value_at(list, k), "securityContext");
+			const struct schema_path *own = AT(AT_ITEM(AT(path, lists[i]), k), "securityContext");
+			char key[sizeof(SECCOMP) + sizeof(APPARMOR) + 64];
+
+			(void)snprintf(key, sizeof(key), "%s%s", SECCOMP, text_of(value_at(list, k), "name"));
+			check_profile(ad, annotations, key, context, "seccompProfile", own);
+			(void)snprintf(key, sizeof(key), "%s%s", APPARMOR, text_of(value_at(list, k), "name"));
+			check_profile(ad, annotations, key, context, "appArmorProfile", own);
+		}
+	}
+}

@@ -48,7 +48,11 @@ void node_spec_check(struct admit *ad, const struct value *v, const struct schem
 {
 	const struct value *taints = value_get(v, "taints");
 	struct value *seen = value_new_map(ad->arena);
+	const struct value *cidrs = value_get(v, "podCIDRs");
 
+	if (value_len(cidrs) > 2 || (value_len(cidrs) == 2 && !strchr(value_str_or(value_at(cidrs, 0), ""), ':') ==
+								      !strchr(value_str_or(value_at(cidrs, 1), ""), ':')))
+		report_invalid(ad, AT(at, "podCIDRs"), cidrs, "may specify no more than one CIDR for each IP family");
 	for (size_t i = 0; i < value_len(taints); i++) {
 		const struct value *taint = value_at(taints, i);
 		const char *key = value_str_or(value_get(taint, "key"), "");

@@ -35,7 +35,9 @@ static void check_label(struct admit *ad, const struct value *spec, const char *
 	const struct value *labels = value_path(spec, "template", "metadata", "labels"), *label = value_get(labels, key);
 	const struct schema_path *at = AT(AT(AT(AT(NULL, "spec"), "template"), "metadata"), "labels");
 
-	if (label && strcmp(value_str_or(label, ""), expected) != 0)
+	if (label && !*expected)
+		report_invalid(ad, AT_KEY(at, key), label, "must be left out: a new Job gives its own");
+	else if (label && strcmp(value_str_or(label, ""), expected) != 0)
 		report_error(ad, AT_KEY(at, key), value_mark(label), "Invalid value: \"%.128s\": must be '%s'",
 			     value_str_or(label, ""), expected);
 }

@@ -375,6 +375,7 @@ void pod_check(struct admit *ad, const struct value *v, const struct schema_path
 	const struct value *name = value_path(v, "metadata", "name");
 
 	pod_annotations_check(ad, v, at);
+	pod_profiles_check(ad, v, at);
 	check_image_volumes(ad, value_path(v, "spec", "volumes"), AT(AT(at, "spec"), "volumes"));
 	check_claim_names(ad, v, AT(AT(at, "spec"), "volumes"));
 

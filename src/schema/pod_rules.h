@@ -66,6 +66,7 @@ void pod_annotations_defaults(struct admit *ad, struct value *v);
 void pod_template_defaults(struct admit *ad, struct value *v);
 /* `v` has metadata and spec, and is at `at`. */
 void pod_annotations_check(struct admit *ad, const struct value *v, const struct schema_path *at);
+void pod_profiles_check(struct admit *ad, const struct value *v, const struct schema_path *at);
 
 /* resource_rules.c */
 void resource_requirements_check(struct admit *ad, const struct value *v, const struct schema_path *at);

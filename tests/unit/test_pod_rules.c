@@ -263,6 +263,12 @@ static void names_and_settings(void **state)
 		{ "'-5'", "'05'", "annotations[controller.kubernetes.io/pod-deletion-cost]", "must be a 32bit integer" },
 		{ "io/a: runtime", "io/b: runtime", "container.apparmor.security.beta.kubernetes.io/b", "container not found" },
 		{ "runtime/default", "mine", "container.apparmor.security.beta.kubernetes.io/a", "invalid AppArmor profile name" },
+		{ "image: x}]", "image: x, securityContext: {appArmorProfile: {type: Unconfined}}}]",
+		  "containers[0].securityContext.appArmorProfile.type", "apparmor type in annotation and field must match" },
+		{ "{sysctls", "{seccompProfile: {type: Unconfined}, sysctls", "spec.securityContext.seccompProfile.type",
+		  "seccomp type in annotation and field must match" },
+		{ "{sysctls", "{seccompProfile: {type: Localhost, localhostProfile: q}, sysctls",
+		  "spec.securityContext.seccompProfile.localhostProfile", "seccomp profile in annotation and field must match" },
 		{ "localhost/p", "mine", "seccomp.security.alpha.kubernetes.io/pod", "must be a valid seccomp profile" },
 	};
 
@@ -410,9 +416,16 @@ static void volumes_of_a_cluster(void **state)
 		{ "[kubernetes]", "[mine]", "spec.finalizers[0]", "neither a standard finalizer name" },
 	};
 
+	static const char node[] = "apiVersion: v1\nkind: Node\nmetadata: {name: node}\nspec: {podCIDRs: [10.0.0.0/24, 'fd00::/64']}\n";
+	static const struct rule_row of_node[] = {
+		{ "'fd00::/64'", "10.1.0.0/24", "spec.podCIDRs", "no more than one CIDR for each IP family" },
+		{ "'fd00::/64'", "'fd00::/64', 'fd01::/64'", "spec.podCIDRs", "no more than one CIDR for each IP family" },
+	};
+
 	(void)state;
 	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 	rules_judge(space, of_space, ARRAY_SIZE(of_space));
+	rules_judge(node, of_node, ARRAY_SIZE(of_node));
 }
 
 int main(void)
