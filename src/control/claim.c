@@ -43,7 +43,13 @@ bool claim_matches(const struct object *owner, const struct object *o)
 struct claiming {
 	const struct object *owner;
 	const char *finalizer;
+	bool (*is_member)(const struct object *owner, const struct object *o); /* NULL: all are */
 };
+
+static bool is_of(const struct claiming *claim, const struct object *o)
+{
+	return !claim->is_member || claim->is_member(claim->owner, o);
+}
 
 static bool is_named(const struct value *v, const char *name)
 {
@@ -149,16 +155,9 @@ static int settle(struct controller *c, const struct claiming *claim, const stru
 	return object_list_add(ret, now);
 }
 
-int claim_objects(struct controller *c, const struct object *owner, const struct schema_kind *kind,
-		  struct object_list *ret)
+static int claim_all(struct controller *c, const struct claiming *claim, const struct schema_kind *kind, struct object_list *ret)
 {
-	return claim_tracked(c, owner, kind, NULL, ret);
-}
-
-int claim_tracked(struct controller *c, const struct object *owner, const struct schema_kind *kind, const char *finalizer,
-		  struct object_list *ret)
-{
-	const struct claiming claim = { owner, finalizer };
+	const struct object *owner = claim->owner;
 	_cleanup_object_list_ struct object_list candidates = OBJECT_LIST_INIT;
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct selector *selector = NULL;
@@ -176,9 +175,27 @@ int claim_tracked(struct controller *c, const struct object *owner, const struct
 
 		if (object_kind(o) != kind)
 			continue;
-		r = settle(c, &claim, o, claim_decide(owner, o, object_matches(o, selector)), ret);
+		r = settle(c, claim, o, claim_decide(owner, o, object_matches(o, selector) && is_of(claim, o)), ret);
 		if (r < 0 && first == 0)
 			first = r;
 	}
 	return first;
+}
+
+int claim_objects(struct controller *c, const struct object *owner, const struct schema_kind *kind,
+		  struct object_list *ret)
+{
+	return claim_all(c, &(struct claiming){ .owner = owner }, kind, ret);
+}
+
+int claim_tracked(struct controller *c, const struct object *owner, const struct schema_kind *kind, const char *finalizer,
+		  struct object_list *ret)
+{
+	return claim_all(c, &(struct claiming){ .owner = owner, .finalizer = finalizer }, kind, ret);
+}
+
+int claim_members(struct controller *c, const struct object *owner, const struct schema_kind *kind,
+		  bool (*is_member)(const struct object *owner, const struct object *o), struct object_list *ret)
+{
+	return claim_all(c, &(struct claiming){ .owner = owner, .is_member = is_member }, kind, ret);
 }

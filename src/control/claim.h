@@ -19,6 +19,10 @@ int claim_objects(struct controller *c, const struct object *owner, const struct
 int claim_tracked(struct controller *c, const struct object *owner, const struct schema_kind *kind, const char *finalizer,
 		  struct object_list *ret);
 
+/* As claim_objects(); only objects for which `is_member` holds are the owner's, whatever their labels. */
+int claim_members(struct controller *c, const struct object *owner, const struct schema_kind *kind,
+		  bool (*is_member)(const struct object *owner, const struct object *o), struct object_list *ret);
+
 /* Whether the owner's spec.selector matches the object's labels. */
 bool claim_matches(const struct object *owner, const struct object *o);
 

@@ -104,6 +104,7 @@ extern const struct controller_type job_controller;
 extern const struct controller_type garbage_collector;
 extern const struct controller_type namespace_controller;
 extern const struct controller_type quota_controller;
+extern const struct controller_type statefulset_controller;
 extern const struct controller_type volume_controller;
 extern const struct controller_type scheduler;
 

@@ -42,6 +42,14 @@ bool revision_matches(const struct object *revision, const struct value *templat
 	return value_equal(patch_of(a, template), object_path(revision, "data")) && !arena_failed(a);
 }
 
+struct value *revision_template(struct arena *a, const struct object *revision)
+{
+	struct value *template = value_copy(a, object_path(revision, "data", "spec", "template"));
+
+	value_remove(template, "$patch");
+	return template;
+}
+
 struct value *revision_new(struct arena *a, const struct object *owner, const char *hash, int64_t number)
 {
 	const struct value *template = object_path(owner, "spec", "template");
@@ -56,7 +64,8 @@ struct value *revision_new(struct arena *a, const struct object *owner, const ch
 	value_set_str(a, meta, "namespace", object_namespace(owner));
 	if (value_len(labels))
 		value_set(a, meta, "labels", value_copy(a, labels));
-	value_set_str(a, value_set_map(a, meta, "labels"), REVISION_HASH, hash);
+	value_set_str(a, value_set_map(a, meta, "labels"),
+		      strcmp(object_kind(owner)->plural, "statefulsets") ? REVISION_HASH : "controller.kubernetes.io/hash", hash);
 	if (value_len(annotations))
 		value_set(a, meta, "annotations", value_copy(a, annotations));
 	value_append(a, value_set_list(a, meta, "ownerReferences"), controller_reference(a, owner));

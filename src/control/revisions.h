@@ -8,7 +8,7 @@
 
 #include "control/controller.h"
 
-#define REVISION_HASH "controller-revision-hash" /* the label */
+#define REVISION_HASH "controller-revision-hash" /* the label of pods; of a StatefulSet's it holds the revision's name */
 
 struct revisions {
 	struct object *current; /* that of the owner's template */
@@ -30,6 +30,9 @@ int revisions_find(struct controller *c, const struct object *owner, struct revi
 const char *revision_hash(const struct object *revision);
 /* Whether the revision is of that template. */
 bool revision_matches(const struct object *revision, const struct value *template);
+
+/* The template that it keeps, in `a`; NULL when memory is out. */
+struct value *revision_template(struct arena *a, const struct object *revision);
 
 /* Deletes the oldest of the old ones beyond spec.revisionHistoryLimit that none of the pods bears. Waits. */
 int revisions_clean(struct controller *c, const struct object *owner, const struct revisions *r, const struct object_list *pods);

@@ -68,7 +68,7 @@ static const struct schema_type stateful_set_persistent_volume_claim_retention_p
 	       stateful_set_persistent_volume_claim_retention_policy_fields);
 
 static const struct schema_field rolling_update_stateful_set_strategy_fields[] = {
-	{ "maxUnavailable", &schema_count_or_percent },
+	{ "maxUnavailable", &schema_count_or_percent, NOT_ACTED }, /* K8S:pkg/features: off by default */
 	{ "partition", INT32_NONNEG, KEEP_ZERO },
 };
 static const struct schema_type rolling_update_stateful_set_strategy =

@@ -40,7 +40,8 @@ const struct schema_kind_ops kind_replication_controller = {
 const struct schema_kind_ops kind_stateful_set = {
 	.kind = { .kind = "StatefulSet", .plural = "statefulsets", .singular = "statefulset",
 		  .short_names = NAMES("sts"), .group = "apps", .api_version = "apps/v1", .namespaced = true,
-		  .has_status = true, .has_generation = true, .has_directory = true, .type = &schema_stateful_set },
+		  .has_status = true, .has_generation = true, .acted_on = true, .has_directory = true,
+		  .type = &schema_stateful_set },
 	.old_versions = OLD({ "apps/v1beta1", stateful_set_from_apps_v1beta1 }, { "apps/v1beta2" }),
 	.name_format = format_dns_label,
 	.check_update = stateful_set_check_update,
