@@ -25,14 +25,17 @@ pid() {
 	f=$(find /sys/fs/cgroup -path "*$CGROUP*pod$(uid "$1")/$2/cgroup.procs" 2>/dev/null | head -n 1)
 	[ -n "$f" ] && head -n 1 "$f"
 }
-# supervisor NAME: the process id of its podfs-pod.
+# supervisor NAME: the process id of its podfs-pod, whose own processes look the same.
 supervisor() {
 	local dir
 	for dir in /proc/[0-9]*; do
-		{ tr '\0' ' ' <"$dir/cmdline" | grep -q "^podfs-pod default/$1 "; } 2>/dev/null && echo "${dir#/proc/}" && return
+		is_of_pod "$dir" "$1" && ! is_of_pod "/proc/$(sed -n 's/^PPid:[[:space:]]*//p' "$dir/status" 2>/dev/null)" "$1" || continue
+		echo "${dir#/proc/}"
+		return
 	done
 	return 1
 }
+is_of_pod() { { tr '\0' ' ' <"$1/cmdline" | grep -q "^podfs-pod default/$2 "; } 2>/dev/null; }
 # log NAME CONTAINER [RUN]: the text of its log file.
 log() { cut -d' ' -f4- "/var/log/pods/default_$1_$(uid "$1")/$2/${3:-0}.log"; }
 # about NAME: the events of a pod, one a line.
