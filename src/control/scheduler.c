@@ -20,9 +20,10 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-enum { TURN_PODS = 64 }; /* that are tried again before others have their turn */
+enum { TURN_PODS = SCHED_TURN_MAX }; /* that are tried again before others have their turn */
 
 static const char turn_key[] = "*"; /* has the next pods tried again */
+static const unsigned any_cure = SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE;
 static const int64_t pressed_pause = 2 * NSEC_PER_MSEC; /* between turns while writers wait for the disk */
 static const int64_t retry_unschedulable = 300 * NSEC_PER_SEC; /* K8S:scheduler, podMaxInUnschedulablePodsDuration */
 
@@ -276,20 +277,13 @@ static int64_t mark_gated(struct controller *c, const struct object *pod, struct
 	return r == -ENOENT ? 0 : r;
 }
 
-/* What was found out about a pod. */
-struct finding {
-	const char *class;
-	unsigned cures;
-	struct sched_moment seen; /* before the nodes were looked at */
-};
-
 /* That it still fits nowhere is told when something about it is new; kube-scheduler tells it each time. Thousands of pods that
  * wait would else push all other events out, and write where nothing changes. */
 static int64_t refuse(struct controller *c, const struct object *pod, const char *key, struct binding *b,
-		      const struct finding *f)
+		      const struct sched_finding *f)
 {
 	struct scheduler *s = controller_data(c);
-	enum sched_put put = sched_queue_put(s->waiting, key, f->class, f->cures, &f->seen);
+	enum sched_put put = sched_queue_put(s->waiting, key, f);
 	int r;
 
 	if (put == SCHED_PUT_STALE) {
@@ -369,7 +363,7 @@ static int select_node(void *arg, struct arena *a, struct value *root, const str
 
 /* Has the claims get their volumes on the node; the pod is looked at again when they have. */
 static int64_t bind_claims(struct controller *c, const struct sched_volumes *v, const struct object *node, const char *key,
-			   const struct sched_moment *seen)
+			   const struct sched_finding *f)
 {
 	struct scheduler *s = controller_data(c);
 	_cleanup_object_list_ struct object_list taken = OBJECT_LIST_INIT;
@@ -391,7 +385,7 @@ static int64_t bind_claims(struct controller *c, const struct sched_volumes *v, 
 	}
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
-	if (sched_queue_put(s->waiting, key, key, SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE, seen) == SCHED_PUT_STALE)
+	if (sched_queue_put(s->waiting, key, f) == SCHED_PUT_STALE)
 		controller_add(c, key);
 	return 0;
 }
@@ -406,8 +400,8 @@ static int64_t sync_pod(struct controller *c, const char *key)
 	struct sched_node *nodes = NULL;
 	const struct object *node = NULL;
 	const char *why = NULL;
-	struct finding f = { .cures = SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE,
-			     .seen = sched_queue_now(((struct scheduler *)controller_data(c))->waiting) };
+	struct sched_finding f = { .class = key, .cures = any_cure,
+				   .seen = sched_queue_now(((struct scheduler *)controller_data(c))->waiting) };
 	int r;
 
 	if (!strcmp(key, turn_key))
@@ -432,12 +426,15 @@ static int64_t sync_pod(struct controller *c, const char *key)
 	}
 	if (r < 0 || (!node && !b.message))
 		return r < 0 ? r : -ENOMEM;
+	f.priority = value_int(object_path(pod, "spec", "priority"), 0);
 	if (!node) {
 		f.class = class_of(a, pod, key, why || claims.of.n);
 		return f.class ? refuse(c, pod, key, &b, &f) : -ENOMEM;
 	}
-	if (sched_volumes_wait(&claims.of))
-		return bind_claims(c, &claims.of, node, key, &f.seen);
+	if (sched_volumes_wait(&claims.of)) {
+		f.cures = any_cure;
+		return bind_claims(c, &claims.of, node, key, &f);
+	}
 	b.node = object_name(node);
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
 			    object_name(pod), object_uid(pod), TXN_BOTH, 0, bind_pod, &b);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A turn goes on where the last one ended: what it has looked at moves to the end of its list and bears the number of the
- * round, and the round is over when the first of the list bears it. A round over all pods follows a change of a node or of
- * storage, one over classes a pod's going.
+ * round, and the round is over when the first of the list bears it. A round over classes follows whatever happens; one over
+ * all pods follows that, after a change of a node or of storage.
  */
 #include "control/scheduler_queue.h"
 
@@ -35,6 +35,7 @@ struct class {
 	TAILQ_ENTRY(class) in_all;
 	struct waiting_list pods; /* in the order in which they came; none is empty */
 	unsigned cures;
+	int64_t priority;
 	uint64_t round;
 	char id[];
 };
@@ -49,7 +50,7 @@ struct sched_queue {
 	struct class_list classes;
 	struct sched_moment now;
 	uint64_t pod_round, class_round;
-	unsigned wanted; /* what the round over all pods is for */
+	unsigned wanted, class_wanted; /* what the rounds are for */
 };
 
 struct sched_queue *sched_queue_new(void)
@@ -162,9 +163,9 @@ static bool is_stale(const struct sched_queue *q, unsigned cures, const struct s
 	return false;
 }
 
-static void put(struct sched_queue *q, struct waiting *w, const char *key, const char *id, unsigned cures)
+static void put(struct sched_queue *q, struct waiting *w, const char *key, const struct sched_finding *f)
 {
-	struct class *c = get_class(q, id);
+	struct class *c = get_class(q, f->class);
 
 	if (c && !w)
 		w = new_waiting(q, key);
@@ -174,7 +175,8 @@ static void put(struct sched_queue *q, struct waiting *w, const char *key, const
 		drop_empty(q, c);
 		return;
 	}
-	c->cures = cures;
+	c->cures = f->cures;
+	c->priority = f->priority;
 	if (w->class == c)
 		return;
 	leave_class(q, w);
@@ -182,24 +184,23 @@ static void put(struct sched_queue *q, struct waiting *w, const char *key, const
 	TAILQ_INSERT_TAIL(&c->pods, w, in_class);
 }
 
-enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const char *class, unsigned cures,
-			       const struct sched_moment *seen)
+enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const struct sched_finding *f)
 {
 	enum sched_put r = SCHED_PUT_STALE;
 	struct waiting *w;
 
 	pthread_mutex_lock(&q->lock);
 	HASH_FIND_STR(q->by_key, key, w);
-	if (!is_stale(q, cures, seen)) {
+	if (!is_stale(q, f->cures, &f->seen)) {
 		r = w ? SCHED_PUT_AGAIN : SCHED_PUT_NEW;
-		put(q, w, key, class, cures);
+		put(q, w, key, f);
 	}
 	pthread_mutex_unlock(&q->lock);
 	return r;
 }
 
 /* Hands out the first of a class. */
-static const struct waiting *hand_out(struct class *c)
+static struct waiting *hand_out(struct class *c)
 {
 	struct waiting *w = c ? TAILQ_FIRST(&c->pods) : NULL;
 
@@ -252,9 +253,11 @@ bool sched_queue_happened(struct sched_queue *q, enum sched_cure what)
 	for (size_t i = 0; i < ARRAY_SIZE(q->now.happened); i++)
 		q->now.happened[i] += (what >> i) & 1;
 	any = !TAILQ_EMPTY(&q->pods);
-	if (what == SCHED_POD_GONE) {
-		q->class_round += any;
-	} else if (any) {
+	if (any) {
+		q->class_round++;
+		q->class_wanted |= what;
+	}
+	if (any && what != SCHED_POD_GONE) {
 		q->pod_round++;
 		q->wanted |= what;
 	}
@@ -295,25 +298,54 @@ static bool take_pods(struct sched_queue *q, struct turn *t)
 	return true;
 }
 
+/* One that is handed out with its class need not be so once more for the same. */
+static void pass_over(struct sched_queue *q, struct waiting *w)
+{
+	if (w->round == q->pod_round)
+		return;
+	w->round = q->pod_round;
+	TAILQ_REMOVE(&q->pods, w, in_all);
+	TAILQ_INSERT_TAIL(&q->pods, w, in_all);
+}
+
+/* The highest priority first, else as they are. */
+static void sort(struct waiting **list, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		for (size_t k = i; k > 0 && list[k]->class->priority > list[k - 1]->class->priority; k--) {
+			struct waiting *w = list[k];
+
+			list[k] = list[k - 1];
+			list[k - 1] = w;
+		}
+}
+
 static bool take_classes(struct sched_queue *q, struct turn *t)
 {
+	struct waiting *list[SCHED_TURN_MAX];
 	struct class *c;
+	size_t n = 0;
 
-	while ((c = TAILQ_FIRST(&q->classes)) && c->round != q->class_round) {
-		const struct waiting *w;
+	while ((c = TAILQ_FIRST(&q->classes)) && c->round != q->class_round && has_room(t) && n < ARRAY_SIZE(list)) {
+		struct waiting *w;
 
-		if (!has_room(t))
-			return false;
 		t->looked++;
 		c->round = q->class_round;
 		TAILQ_REMOVE(&q->classes, c, in_all);
 		TAILQ_INSERT_TAIL(&q->classes, c, in_all);
-		w = c->cures & SCHED_POD_GONE ? hand_out(c) : NULL;
+		w = c->cures & q->class_wanted ? hand_out(c) : NULL;
 		if (!w)
 			continue;
-		t->fn(t->arg, w->key);
+		pass_over(q, w);
+		list[n++] = w;
 		t->handed++;
 	}
+	sort(list, n);
+	for (size_t i = 0; i < n; i++)
+		t->fn(t->arg, list[i]->key);
+	if (c && c->round != q->class_round)
+		return false;
+	q->class_wanted = 0;
 	return true;
 }
 
@@ -323,7 +355,7 @@ bool sched_queue_take(struct sched_queue *q, size_t max, void (*fn)(void *arg, c
 	bool over;
 
 	pthread_mutex_lock(&q->lock);
-	over = take_pods(q, &t) && take_classes(q, &t);
+	over = take_classes(q, &t) && take_pods(q, &t);
 	pthread_mutex_unlock(&q->lock);
 	return !over;
 }

@@ -6,7 +6,8 @@
  * Pods that are judged alike (of one ReplicaSet, say) form a class: while the first of a class does not fit, none does. So
  * one pod's going brings back the first of each class, and the next of it when that has fitted, and not ten thousand.
  *
- * What happens is only noted, in the same time however many wait; they are handed out in turns. Any thread.
+ * What happens is only noted, in the same time however many wait; they are handed out in turns, the first of each class before
+ * others, and among those of one turn the class of the highest priority first. Any thread.
  */
 #ifndef PODFS_CONTROL_SCHEDULER_QUEUE_H
 #define PODFS_CONTROL_SCHEDULER_QUEUE_H
@@ -29,6 +30,8 @@ struct sched_moment {
 	uint64_t happened[3]; /* how often, for each bit */
 };
 
+enum { SCHED_TURN_MAX = 64 };
+
 struct sched_queue;
 
 /* NULL when memory is out. */
@@ -43,12 +46,16 @@ enum sched_put {
 	SCHED_PUT_AGAIN, /* it was noted before */
 };
 
-/*
- * A pod fits nowhere, as was seen at `seen`. class: of pods that are judged alike. cures: what may let it fit. Where memory
- * is out it is as good as noted: the scheduler's own retry finds it.
- */
-enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const char *class, unsigned cures,
-			       const struct sched_moment *seen);
+/* What was found out about a pod. */
+struct sched_finding {
+	const char *class; /* of pods that are judged alike */
+	int64_t priority;
+	unsigned cures; /* what may let it fit */
+	struct sched_moment seen; /* before it was looked at */
+};
+
+/* A pod fits nowhere. Where memory is out it is as good as noted: the scheduler's own retry finds it. */
+enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const struct sched_finding *f);
 
 /* A pod waits no more. Where others of its class may now be tried, the next one's key is put into `next`, which is "" else. */
 void sched_queue_remove(struct sched_queue *q, const char *key, char next[static STORE_KEY_MAX + 1]);
@@ -56,7 +63,7 @@ void sched_queue_remove(struct sched_queue *q, const char *key, char next[static
 /* Something has happened: whether sched_queue_take() is to be called for it. */
 bool sched_queue_happened(struct sched_queue *q, enum sched_cure what);
 
-/* Hands out the keys of pods to try, in the order in which they came, `max` at most, through fn, which must not call this
+/* Hands out the keys of pods to try, those of a class in the order in which they came, `max` (SCHED_TURN_MAX at most), through fn, which must not call this
  * room. Whether there may be more. */
 bool sched_queue_take(struct sched_queue *q, size_t max, void (*fn)(void *arg, const char *key), void *arg);
 

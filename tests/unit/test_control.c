@@ -194,6 +194,35 @@ static void waiting_pods_get_the_places_of_those_that_go(void **state)
 	assert_true(wait_for(w, counts_are, &(struct count){ 7, 0 }));
 }
 
+static bool is_bound(struct world *w, void *arg)
+{
+	_cleanup_object_ struct object *p = cache_get(w->cache, kind("pods"), "default", arg);
+
+	return value_len(object_path(p, "spec", "nodeName")) > 0;
+}
+
+/* The later one of the higher priority gets the place that comes free. */
+static void a_free_place_goes_to_the_highest_priority(void **state)
+{
+	static const char *const pods[][3] = { { "big", "8", "" }, { "low", "5", "" }, { "high", "5", "priorityClassName: high, " } };
+	struct world *w = *state;
+	char text[512];
+
+	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
+	assert_int_equal(create(w, &tester, "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: high}\n"
+				"value: 1000\n", TXN_ADMIT), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pods); i++) {
+		(void)snprintf(text, sizeof(text), "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: default}\n"
+			       "spec: {%scontainers: [{name: c, image: i, resources: {requests: {cpu: '%s'}}}]}\n", pods[i][0],
+			       pods[i][2], pods[i][1]);
+		assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+		assert_true(wait_for(w, counts_are, &(struct count){ 1, i }));
+	}
+	remove_pod(w, "big");
+	assert_true(wait_for(w, counts_are, &(struct count){ 1, 1 }));
+	assert_true(is_bound(w, (void *)"high"));
+}
+
 static size_t count_events(struct world *w, const char *pod, const char *reason)
 {
 	_cleanup_object_list_ struct object_list events = OBJECT_LIST_INIT;
@@ -273,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(orphaned_children_live_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pod_that_fits_nowhere_waits_for_a_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_pods_get_the_places_of_those_that_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_free_place_goes_to_the_highest_priority, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_for_the_same_says_it_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deleted_namespace_is_emptied_first, setup, teardown),
 	};

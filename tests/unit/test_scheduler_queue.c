@@ -22,9 +22,9 @@ static void note(void *arg, const char *key)
 /* Notes a pod as one that fits nowhere just now. */
 static enum sched_put put(struct sched_queue *q, const char *key, const char *class, unsigned cures)
 {
-	struct sched_moment now = sched_queue_now(q);
+	const struct sched_finding f = { .class = class, .cures = cures, .seen = sched_queue_now(q) };
 
-	return sched_queue_put(q, key, class, cures, &now);
+	return sched_queue_put(q, key, &f);
 }
 
 /* Takes all that is to be tried, in turns of `max`. */
@@ -114,15 +114,43 @@ static void only_what_it_can_cure_comes_back(void **state)
 static void what_happens_meanwhile_is_not_missed(void **state)
 {
 	struct sched_queue *q = *state;
-	struct sched_moment seen = sched_queue_now(q);
+	struct sched_finding taint = { .class = "T", .cures = SCHED_NODE, .seen = sched_queue_now(q) };
+	struct sched_finding cpu = { .class = "C", .cures = SCHED_NODE | SCHED_POD_GONE, .seen = taint.seen };
 
 	(void)sched_queue_happened(q, SCHED_POD_GONE);
-	assert_int_equal(sched_queue_put(q, "ns/taint", "T", SCHED_NODE, &seen), SCHED_PUT_NEW); /* does not concern it */
-	assert_int_equal(sched_queue_put(q, "ns/cpu", "C", SCHED_NODE | SCHED_POD_GONE, &seen), SCHED_PUT_STALE);
+	assert_int_equal(sched_queue_put(q, "ns/taint", &taint), SCHED_PUT_NEW); /* does not concern it */
+	assert_int_equal(sched_queue_put(q, "ns/cpu", &cpu), SCHED_PUT_STALE);
 	assert_next(q, "ns/cpu", "");
 	(void)sched_queue_happened(q, SCHED_NODE);
-	assert_int_equal(sched_queue_put(q, "ns/taint", "T", SCHED_NODE, &seen), SCHED_PUT_STALE);
+	assert_int_equal(sched_queue_put(q, "ns/taint", &taint), SCHED_PUT_STALE);
 	assert_taken(q, 10, " ns/taint");
+}
+
+static void the_highest_priority_goes_first(void **state)
+{
+	static const struct {
+		const char *key, *class;
+		int64_t priority;
+	} pods[] = { { "ns/low1", "L", 1 }, { "ns/low2", "L", 1 }, { "ns/zero", "Z", 0 }, { "ns/high1", "H", 9 }, { "ns/high2", "H", 9 } };
+	struct sched_queue *q = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pods); i++) {
+		const struct sched_finding f = { .class = pods[i].class, .priority = pods[i].priority, .cures = ALL,
+						 .seen = sched_queue_now(q) };
+
+		assert_int_equal(sched_queue_put(q, pods[i].key, &f), SCHED_PUT_NEW);
+	}
+	(void)sched_queue_happened(q, SCHED_POD_GONE);
+	assert_taken(q, 10, " ns/high1 ns/low1 ns/zero");
+	for (size_t i = 0; i < ARRAY_SIZE(pods); i++) {
+		const struct sched_finding f = { .class = pods[i].class, .priority = pods[i].priority, .cures = ALL,
+						 .seen = sched_queue_now(q) };
+
+		assert_int_equal(sched_queue_put(q, pods[i].key, &f), SCHED_PUT_AGAIN);
+	}
+	/* the first of each class, then the others, each once */
+	(void)sched_queue_happened(q, SCHED_NODE);
+	assert_taken(q, 10, " ns/high1 ns/low1 ns/zero ns/low2 ns/high2");
 }
 
 /* A round over all that is interrupted by another begins anew, and leaves nobody out. */
@@ -172,6 +200,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pods_going_brings_the_first_of_each_class, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_what_it_can_cure_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_happens_meanwhile_is_not_missed, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_highest_priority_goes_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(turns_are_short_and_complete, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pod_moves_to_another_class, setup, teardown),
 	};
