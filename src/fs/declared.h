@@ -17,6 +17,8 @@ const struct value *fs_declared_document(struct fs *fs, struct arena *a, const s
 struct fs_documents {
 	struct yaml_document *docs;
 	size_t n;
+	struct fs_declared *sorted; /* each document, and each item of a List, by name and namespace */
+	size_t n_sorted;
 };
 /* The document of one object, of which only the documents that have its name in them are read. NULL: look at the whole. */
 const struct value *fs_declared_in_part(const struct fs_record *rec, struct arena *a, const struct object *o);

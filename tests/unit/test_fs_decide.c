@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -414,6 +415,61 @@ static int number_in_part(const char *text, const char *name)
 
 #define MAP(name, n) "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " name "}\ndata: {number: '" n "'}\n"
 
+/* The number in the document of a ConfigMap, -1: there is none. */
+static int number_of(const struct fs_documents *docs, const char *name, const char *ns)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_object_ struct object *o = NULL;
+	struct value *root = value_new_map(a), *meta;
+	const struct value *doc;
+
+	(void)value_set_str(a, root, "apiVersion", "v1");
+	(void)value_set_str(a, root, "kind", "ConfigMap");
+	meta = value_set_map(a, root, "metadata");
+	(void)value_set_str(a, meta, "name", name);
+	(void)value_set_str(a, meta, "namespace", ns);
+	o = object_for_test(root, 1);
+	assert_non_null(o);
+	doc = fs_declared_find(docs, o);
+	return doc ? (int)strtol(value_str_or(value_path(doc, "data", "number"), "-2"), NULL, 10) : -1;
+}
+
+static void test_declared_find(void **state)
+{
+	static const char text[] =
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {number: '1'}\n---\n"
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: other}\ndata: {number: '2'}\n---\n"
+		"apiVersion: v1\nkind: List\nitems:\n"
+		"- {apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: {number: '3'}}\n"
+		"- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {number: '4'}}\n---\n"
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\ndata: {number: '5'}\n---\n{}\n";
+	enum { MANY = 10000 };
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	_cleanup_buf_ struct buf many = BUF_INIT;
+	struct fs_record rec = { .text = text, .text_len = strlen(text) };
+	struct fs_documents docs = { .n = 0 };
+	clock_t start;
+	char name[32];
+
+	assert_int_equal(fs_declared_read(&rec, a, &docs), 0);
+	assert_int_equal(number_of(&docs, "a", "other"), 2);
+	assert_int_equal(number_of(&docs, "b", "ns"), 3);
+	assert_int_equal(number_of(&docs, "a", "default"), 4); /* whichever states none */
+	assert_int_equal(number_of(&docs, "a", "ns"), 4);	/* the first in the file */
+	assert_int_equal(number_of(&docs, "c", "ns"), -1);
+	assert_int_equal(number_of(&docs, "", "ns"), -1);
+	for (int i = 0; i < MANY; i++)
+		buf_printf(&many, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c-%d}\ndata: {number: '%d'}\n", i, i);
+	rec = (struct fs_record){ .text = buf_str(&many), .text_len = many.len };
+	assert_int_equal(fs_declared_read(&rec, a, &docs), 0);
+	start = clock();
+	for (int i = 0; i < MANY; i++) { /* a look at all for each takes a hundred times that long */
+		(void)snprintf(name, sizeof(name), "c-%d", i);
+		assert_int_equal(number_of(&docs, name, "default"), i);
+		assert_true(clock() - start < 10 * CLOCKS_PER_SEC);
+	}
+}
+
 static void test_declared_parts(void **state)
 {
 	static const char many[] = "# a\n---\n" MAP("a", "1") "---\n" MAP("ab", "2") "--- # the third\n" MAP("a-b", "3")
@@ -438,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_errors),	cmocka_unit_test(test_record), cmocka_unit_test(test_record_aside),
 		cmocka_unit_test(test_blob),	cmocka_unit_test(test_siphash), cmocka_unit_test(test_keyset),
 		cmocka_unit_test(test_errorsfile), cmocka_unit_test(test_declared_parts),
+		cmocka_unit_test(test_declared_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
