@@ -16,7 +16,7 @@
 enum { REMOVE_TRIES = 100 }; /* from the top, while somebody moves things about */
 
 /* Unlinks all it can in a directory. Gives the name of the first directory that is not empty, or "". */
-static int empty_directory(int fd, char deeper[static NAME_MAX + 1])
+static int empty_directory(int fd, const atomic_bool *stop, char deeper[static NAME_MAX + 1])
 {
 	_cleanup_close_ int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -32,6 +32,8 @@ static int empty_directory(int fd, char deeper[static NAME_MAX + 1])
 	while (errno = 0, (e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
+		if (stop && atomic_load(stop))
+			return -ECANCELED;
 		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
 			continue;
 		if (errno != EISDIR && errno != EPERM)
@@ -55,6 +57,7 @@ struct level {
 struct way {
 	struct level *levels; /* owned */
 	size_t n, cap;
+	const atomic_bool *stop; /* NULL: it goes on until the end */
 };
 
 static void clear_way(struct way *w)
@@ -133,7 +136,7 @@ static int remove_content(int dirfd, const char *name, struct way *w)
 	while (r == 0) {
 		int next;
 
-		r = empty_directory(fd, deeper);
+		r = empty_directory(fd, w->stop, deeper);
 		if (r < 0 || (!deeper[0] && w->n == 1))
 			break;
 		next = deeper[0] ? openat(fd, deeper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : ascend(w, fd);
@@ -149,7 +152,12 @@ static int remove_content(int dirfd, const char *name, struct way *w)
 
 int remove_tree(int dirfd, const char *name)
 {
-	_cleanup_(clear_way) struct way w = { 0 };
+	return remove_tree_until(dirfd, name, NULL);
+}
+
+int remove_tree_until(int dirfd, const char *name, const atomic_bool *stop)
+{
+	_cleanup_(clear_way) struct way w = { .stop = stop };
 	int r = -ESTALE;
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)

@@ -4,6 +4,7 @@
 #include <bsd/sys/queue.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -28,19 +29,46 @@ struct key {
 
 STAILQ_HEAD(keys, key);
 
+/* What looks at claims, and what at volumes: to remove one may take long. */
+struct worker {
+	struct provisioner *p;
+	bool volumes;
+	pthread_t thread;
+	bool started;
+};
+
 struct provisioner {
 	struct registry *registry;
 	struct writer writer;
 	char *node, *dir; /* STATE/volumes */
-	struct cache_subscription *subscriptions[3];
-	pthread_t thread;
-	bool started;
+	struct cache_subscription *subscriptions[4];
+	struct worker workers[2];
+	atomic_bool stop; /* for a removal */
 	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t changed;
 	struct keys keys;
 	uint64_t pods; /* changes of pods so far */
+	bool classes_changed; /* which claims may have waited for */
 	bool stopping;
 };
+
+static struct object *get(struct provisioner *p, const char *plural, const char *ns, const char *name)
+{
+	return cache_get(registry_cache(p->registry), schema_kind_by_plural(plural), ns, name);
+}
+
+static bool is(const char *text, const char *want)
+{
+	return text && !strcmp(text, want);
+}
+
+/* Whether the claim waits for a volume that is to be made here. */
+static bool is_asked(const struct provisioner *p, const struct object *claim)
+{
+	return claim && !object_is_deleting(claim) && !value_len(object_path(claim, "spec", "volumeName")) &&
+	       is(pv_annotation(claim, PV_STORAGE_PROVISIONER), PV_PROVISIONER) &&
+	       is(pv_annotation(claim, PV_SELECTED_NODE), p->node);
+}
 
 /* --- the queue --- */
 
@@ -57,7 +85,7 @@ static void put_key(struct provisioner *p, struct key *k)
 		STAILQ_INSERT_TAIL(&p->keys, k, link);
 	else if (other->at > k->at)
 		other->at = k->at;
-	pthread_cond_signal(&p->changed);
+	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
 	if (other)
 		free(k);
@@ -91,14 +119,21 @@ static void hold_key(struct provisioner *p, struct key *k, uint64_t pods)
 	put_key(p, k);
 }
 
-/* The first that is due; else *ret_next is when one will be. */
-static struct key *take_due(struct provisioner *p, int64_t *ret_next)
+static bool is_volume(const struct key *k)
+{
+	return !*k->text;
+}
+
+/* The first of a volume, or of a claim, that is due; else *ret_next is when one will be. */
+static struct key *take_due(struct provisioner *p, bool volumes, int64_t *ret_next)
 {
 	int64_t now = clock_monotonic();
 	struct key *k;
 
 	*ret_next = INT64_MAX;
 	STAILQ_FOREACH(k, &p->keys, link) {
+		if (is_volume(k) != volumes)
+			continue;
 		if (k->at <= now) {
 			STAILQ_REMOVE(&p->keys, k, key, link);
 			return k;
@@ -109,14 +144,37 @@ static struct key *take_due(struct provisioner *p, int64_t *ret_next)
 	return NULL;
 }
 
-/* NULL when it is time to end. *ret_pods: the changes of pods before it is looked at. */
-static struct key *next_key(struct provisioner *p, uint64_t *ret_pods)
+/* Has all claims looked at that wait for a volume to be made here. */
+static void look_at_claims(struct provisioner *p)
 {
+	_cleanup_object_list_ struct object_list claims = OBJECT_LIST_INIT;
+	int r = cache_list(registry_cache(p->registry), schema_kind_by_plural("persistentvolumeclaims"), NULL, &claims);
+
+	if (r < 0)
+		log_error("volumes: %s, claims are not looked at", strerrordesc_np(-r));
+	for (size_t i = 0; i < claims.n; i++)
+		if (is_asked(p, claims.items[i]))
+			add_key(p, claims.items[i]);
+}
+
+/* NULL when it is time to end. *ret_pods: the changes of pods before it is looked at. */
+static struct key *next_key(const struct worker *w, uint64_t *ret_pods)
+{
+	struct provisioner *p = w->p;
 	struct key *k = NULL;
 	int64_t next;
 
 	pthread_mutex_lock(&p->lock);
-	while (!p->stopping && !(k = take_due(p, &next))) {
+	while (!p->stopping) {
+		if (p->classes_changed && !w->volumes) {
+			p->classes_changed = false;
+			pthread_mutex_unlock(&p->lock);
+			look_at_claims(p);
+			pthread_mutex_lock(&p->lock);
+		}
+		k = take_due(p, w->volumes, &next);
+		if (k || p->stopping)
+			break;
 		struct timespec until = { .tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC };
 
 		if (next == INT64_MAX)
@@ -130,24 +188,6 @@ static struct key *next_key(struct provisioner *p, uint64_t *ret_pods)
 }
 
 /* --- making --- */
-
-static struct object *get(struct provisioner *p, const char *plural, const char *ns, const char *name)
-{
-	return cache_get(registry_cache(p->registry), schema_kind_by_plural(plural), ns, name);
-}
-
-static bool is(const char *text, const char *want)
-{
-	return text && !strcmp(text, want);
-}
-
-/* Whether the claim waits for a volume that is to be made here. */
-static bool is_asked(const struct provisioner *p, const struct object *claim)
-{
-	return claim && !object_is_deleting(claim) && !value_len(object_path(claim, "spec", "volumeName")) &&
-	       is(pv_annotation(claim, PV_STORAGE_PROVISIONER), PV_PROVISIONER) &&
-	       is(pv_annotation(claim, PV_SELECTED_NODE), p->node);
-}
 
 /* Why no directory can be what is asked for; NULL: it can. */
 static const char *refusal(const struct object *claim, const struct object *class)
@@ -377,7 +417,7 @@ static int remove_data(struct provisioner *p, const char *name)
 {
 	_cleanup_close_ int dir = open(p->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return dir < 0 ? -errno : remove_tree(dir, name);
+	return dir < 0 ? -errno : remove_tree_until(dir, name, &p->stop);
 }
 
 /* *ret_known: whether that can be said; the Node object may be missing for a while. */
@@ -413,6 +453,8 @@ static int64_t reclaim(struct provisioner *p, const struct object *volume)
 			return held;
 		r = remove_data(p, object_name(volume));
 	}
+	if (r == -ECANCELED) /* the next daemon goes on */
+		return 0;
 	if (r < 0) {
 		tell(p, volume, EVENT_WARNING, "VolumeFailedDelete", "%s/%s: %s", p->dir, object_name(volume), strerrordesc_np(-r));
 		return retry_after;
@@ -426,22 +468,23 @@ static int64_t reclaim(struct provisioner *p, const struct object *volume)
 
 static int64_t look(struct provisioner *p, const struct key *k)
 {
-	bool is_volume = !*k->text;
+	bool volume = is_volume(k);
 	_cleanup_object_ struct object *o =
-		get(p, is_volume ? "persistentvolumes" : "persistentvolumeclaims", is_volume ? NULL : k->text, k->name);
+		get(p, volume ? "persistentvolumes" : "persistentvolumeclaims", volume ? NULL : k->text, k->name);
 
-	if (is_volume)
+	if (volume)
 		return o ? reclaim(p, o) : 0;
 	return is_asked(p, o) ? provision(p, o) : 0;
 }
 
 static void *run(void *arg)
 {
-	struct provisioner *p = arg;
+	struct worker *w = arg;
+	struct provisioner *p = w->p;
 	struct key *k;
 	uint64_t pods;
 
-	while ((k = next_key(p, &pods))) {
+	while ((k = next_key(w, &pods))) {
 		int64_t again = look(p, k);
 
 		if (again == held) {
@@ -476,7 +519,7 @@ static void on_pod(void *arg, const struct cache_event *e)
 	STAILQ_FOREACH(k, &p->keys, link)
 		if (k->at == held) {
 			k->at = 0;
-			pthread_cond_signal(&p->changed);
+			pthread_cond_broadcast(&p->changed);
 		}
 	pthread_mutex_unlock(&p->lock);
 }
@@ -487,6 +530,19 @@ static void on_volume(void *arg, const struct cache_event *e)
 
 	if (e->now && pv_has_finalizer(e->now, PV_DATA))
 		add_key(p, e->now);
+}
+
+/* A claim may have been refused for what its class said. */
+static void on_class(void *arg, const struct cache_event *e)
+{
+	struct provisioner *p = arg;
+
+	if (!e->now)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->classes_changed = true;
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* Directories for which no volume came to be: empty, since none was ever mounted. */
@@ -511,7 +567,8 @@ static int start(struct provisioner *p)
 	static const struct {
 		const char *plural;
 		cache_fn fn;
-	} watches[] = { { "persistentvolumeclaims", on_claim }, { "persistentvolumes", on_volume }, { "pods", on_pod } };
+	} watches[] = { { "persistentvolumeclaims", on_claim }, { "persistentvolumes", on_volume }, { "pods", on_pod },
+			 { "storageclasses", on_class } };
 	pthread_condattr_t attr;
 	int r = 0;
 
@@ -527,9 +584,12 @@ static int start(struct provisioner *p)
 	for (size_t i = 0; i < ARRAY_SIZE(watches) && r == 0; i++)
 		r = cache_subscribe(registry_cache(p->registry), schema_kind_by_plural(watches[i].plural), watches[i].fn, p,
 				    &p->subscriptions[i]);
-	if (r == 0) {
-		r = -pthread_create(&p->thread, NULL, run, p);
-		p->started = r == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(p->workers) && r == 0; i++) {
+		p->workers[i] = (struct worker){ .p = p, .volumes = i > 0 };
+		r = -pthread_create(&p->workers[i].thread, NULL, run, &p->workers[i]);
+		p->workers[i].started = r == 0;
+		if (r == 0)
+			(void)pthread_setname_np(p->workers[i].thread, i ? "volumes" : "claims"); /* ignoring: only for people */
 	}
 	return r;
 }
@@ -551,7 +611,6 @@ int provisioner_start(struct registry *r, const char *node_name, const char *sta
 		provisioner_stop(p);
 		return e;
 	}
-	(void)pthread_setname_np(p->thread, "volumes"); /* ignoring: only for people */
 	*ret = p;
 	return 0;
 }
@@ -566,10 +625,12 @@ void provisioner_stop(struct provisioner *p)
 		cache_unsubscribe(p->subscriptions[i]);
 	pthread_mutex_lock(&p->lock);
 	p->stopping = true;
-	pthread_cond_signal(&p->changed);
+	atomic_store(&p->stop, true);
+	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
-	if (p->started)
-		pthread_join(p->thread, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(p->workers); i++)
+		if (p->workers[i].started)
+			pthread_join(p->workers[i].thread, NULL);
 	while ((k = STAILQ_FIRST(&p->keys))) {
 		STAILQ_REMOVE_HEAD(&p->keys, link);
 		free(k);

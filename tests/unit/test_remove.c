@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -124,12 +125,26 @@ static void what_is_moved_leads_nowhere(void **state)
 	}
 }
 
+static void it_can_be_stopped(void **state)
+{
+	atomic_bool stop = true;
+
+	assert_int_equal(mkdir("some", 0700), 0);
+	make_file("some/file");
+	assert_int_equal(remove_tree_until(AT_FDCWD, "some", &stop), -ECANCELED);
+	assert_int_equal(access("some/file", F_OK), 0);
+	stop = false;
+	assert_int_equal(remove_tree_until(AT_FDCWD, "some", &stop), 0);
+	assert_int_equal(access("some", F_OK), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_links_and_nothing),
 		cmocka_unit_test(deeper_than_any_path),
 		cmocka_unit_test(what_is_moved_leads_nowhere),
+		cmocka_unit_test(it_can_be_stopped),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
