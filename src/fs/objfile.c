@@ -170,11 +170,16 @@ const struct fs_ops fs_object_json_ops = {
 
 /* --- describe --- */
 
+/* Whether pods are made of it. */
 static bool is_workload(const struct object *o)
 {
-	const char *plural = object_kind(o)->plural;
+	static const char *const plurals[] = { "daemonsets", "deployments", "jobs", "replicasets", "replicationcontrollers",
+					       "statefulsets" };
 
-	return strcmp(plural, "deployments") == 0 || strcmp(plural, "replicasets") == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(plurals); i++)
+		if (strcmp(object_kind(o)->plural, plurals[i]) == 0)
+			return true;
+	return false;
 }
 
 static int describe_render(struct fs_node *n, struct buf *out)
