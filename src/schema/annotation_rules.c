@@ -121,6 +121,7 @@ void pod_annotations_check(struct admit *ad, const struct value *v, const struct
 	const struct value *list = value_path(v, "metadata", "annotations"), *spec = value_get(v, "spec");
 	const struct schema_path *annotations = AT(AT(at, "metadata"), "annotations");
 
+	pod_warnings(ad, v, at);
 	for (size_t i = 0; i < value_len(list); i++) {
 		const char *key = value_key_at(list, i), *s = value_str_or(value_at(list, i), "");
 		const struct schema_path *item = AT_KEY(annotations, key);

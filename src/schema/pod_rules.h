@@ -56,6 +56,9 @@ void container_check_in_pod(struct admit *ad, const struct value *container, enu
 /* image_rules.c: what an image's tag implies: "Always" for :latest and for none, else "IfNotPresent". */
 const char *image_pull_policy(const char *image);
 
+/* pod_warnings.c: `v` has metadata and spec, and is at `at`. */
+void pod_warnings(struct admit *ad, const struct value *v, const struct schema_path *at);
+
 /* os_rules.c */
 void pod_os_check(struct admit *ad, const struct value *spec, const struct schema_path *at);
 void pod_host_process_check(struct admit *ad, const struct value *spec, const struct schema_path *at);

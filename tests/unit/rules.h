@@ -13,7 +13,10 @@ struct rule_row {
 /* Fails the test unless the manifest is accepted and each row of it refused as the row says. */
 void rules_judge(const char *manifest, const struct rule_row *rows, size_t n);
 
-/* As above, for the update from the manifest to what the row makes of it. words NULL: the update is allowed. */
+/* As above, where each row is accepted all the same, and its warnings have the words. */
+void rules_judge_warnings(const char *manifest, const struct rule_row *rows, size_t n);
+
+/* As rules_judge(), for the update from the manifest to what the row makes of it. words NULL: the update is allowed. */
 void rules_judge_updates(const char *manifest, const struct rule_row *rows, size_t n);
 
 #endif

@@ -394,6 +394,53 @@ static void claim_templates_have_a_status(void **state)
 	rules_judge(manifest, rows, ARRAY_SIZE(rows));
 }
 
+static void what_is_odd(void **state)
+{
+	static const char manifest[] =
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p, annotations: {a: b}}\n"
+		"spec:\n"
+		"  nodeSelector: {disk: ssd}\n"
+		"  affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: "
+		"[{matchExpressions: [{key: k, operator: Exists}]}]}}}\n"
+		"  hostAliases: [{ip: 10.0.0.1, hostnames: [a]}, {ip: 10.0.0.2, hostnames: [b]}]\n"
+		"  imagePullSecrets: [{name: one}, {name: two}]\n"
+		"  volumes: [{name: v, emptyDir: {}}]\n"
+		"  containers:\n"
+		"  - {name: c, image: x, ports: [{name: web, containerPort: 80}]}\n"
+		"  - {name: d, image: x, ports: [{name: log, containerPort: 81}]}\n";
+	static const struct rule_row rows[] = {
+		{ "disk: ssd", "beta.kubernetes.io/os: linux", "spec.nodeSelector[beta.kubernetes.io/os]",
+		  "deprecated since v1.14; use \"kubernetes.io/os\" instead" },
+		{ "key: k,", "key: failure-domain.beta.kubernetes.io/zone,", "matchExpressions[0].key",
+		  "failure-domain.beta.kubernetes.io/zone is deprecated since v1.17" },
+		{ "a: b}}", "scheduler.alpha.kubernetes.io/critical-pod: ''}}", "metadata.annotations[", "non-functional in v1.16+" },
+		{ "a: b}}", "seccomp.security.alpha.kubernetes.io/pod: unconfined}}", "metadata.annotations[",
+		  "use the \"seccompProfile\" field instead" },
+		{ "a: b}}", "container.apparmor.security.beta.kubernetes.io/c: unconfined}}", "metadata.annotations[",
+		  "use the \"appArmorProfile\" field instead" },
+		{ "10.0.0.2", "10.0.0.1", "spec.hostAliases[1].ip", "duplicate ip \"10.0.0.1\"" },
+		{ "{name: two}", "{name: one}", "spec.imagePullSecrets[1].name", "duplicate name \"one\"" },
+		{ "emptyDir: {}", "gitRepo: {repository: r}", "spec.volumes[0].gitRepo", "deprecated in v1.11" },
+		{ "containerPort: 81", "containerPort: 80", "containers[1].ports[0]",
+		  "duplicate port definition with spec.containers[0].ports[0]" },
+		{ "containerPort: 81", "containerPort: 80, hostPort: 8080", "containers[1].ports[0]",
+		  "overlapping port definition with spec.containers[0].ports[0]" },
+		{ "name: log", "name: web", "containers[1].ports[0]", "duplicate port name \"web\" with spec.containers[0].ports[0]" },
+		{ "containerPort: 81", "containerPort: 81, hostIP: 10.0.0.1", "containers[1].ports[0]", "hostIP set without hostPort" },
+	};
+	static const char with_host[] =
+		HEAD
+		"  containers: [{name: c, image: x, ports: [{containerPort: 80, hostPort: 80, hostIP: 10.0.0.1}]},"
+		" {name: d, image: x, ports: [{containerPort: 80, hostPort: 81}]}]\n";
+	static const struct rule_row of_host[] = {
+		{ "hostPort: 81", "hostPort: 80", "containers[1].ports[0]", "dangerously ambiguous port definition" },
+	};
+
+	(void)state;
+	rules_judge_warnings(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge_warnings(with_host, of_host, ARRAY_SIZE(of_host));
+}
+
 static void volumes_of_a_cluster(void **state)
 {
 	static const char manifest[] =
@@ -435,7 +482,7 @@ int main(void)
 		cmocka_unit_test(containers), cmocka_unit_test(systems), cmocka_unit_test(names_and_settings),
 		cmocka_unit_test(placement), cmocka_unit_test(owners_and_finalizers),
 		cmocka_unit_test(claim_templates_have_a_status), cmocka_unit_test(what_a_gated_pod_may_change),
-		cmocka_unit_test(volumes_of_a_cluster),
+		cmocka_unit_test(volumes_of_a_cluster), cmocka_unit_test(what_is_odd),
 	};
 
 	return cmocka_run_group_tests_name("pod rules", tests, NULL, NULL);
