@@ -333,10 +333,14 @@ const char *fs_intern(struct fs *fs, const char *s)
 int fs_node_gone(const struct fs_node *n)
 {
 	_cleanup_fs_node_ struct fs_node *other = NULL;
+	struct fs *fs = n->fs;
+	bool again = fs->stale.ino == n->ino && fs->stale.thread == fs->asking;
 
 	if (n->parent && n->parent->ops->lookup(n->parent, n->name, &other) == 0 && other && other != n)
 		return -ESTALE;
-	return -ENOENT;
+	fs->stale.ino = again ? 0 : n->ino;
+	fs->stale.thread = fs->asking;
+	return again || !fs->asking ? -ENOENT : -ESTALE;
 }
 
 /* Of what is gone, for who has it open. */

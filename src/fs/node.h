@@ -208,8 +208,9 @@ const char *fs_intern(struct fs *fs, const char *s);
 
 /* --- attributes --- */
 
-/* What getattr() answers of a node whose thing is gone: -ESTALE, at which the kernel looks the path up again, where another
- * has its name by now, else -ENOENT. */
+/* What getattr() answers of a node whose thing is gone: -ESTALE, at which the kernel looks the path up again, finds another of the
+ * name or none, and forgets this one: unlink(2) of a directory that it remembers is EISDIR. But -ENOENT at the second time in
+ * a row, since it has no name to look up for who is in the directory. */
 int fs_node_gone(const struct fs_node *n);
 /* getattr() with the struct set up for it. Who asks (fs->asking) and has it open sees it also when it is gone. */
 int fs_node_attr(struct fs_node *n, struct fs_attr *a);
@@ -412,6 +413,10 @@ struct fs {
 	struct fs_loop *loop;	 /* owned: fs/loop.c */
 	struct fs_keep *keep;	 /* owned: what outlives this daemon; NULL: nothing does */
 	pid_t asking;		 /* during getattr(): the calling thread, 0 otherwise: who wrote sees what he wrote */
+	struct {
+		uint64_t ino;
+		pid_t thread;
+	} stale;		 /* to whom fs_node_gone() said last that what is gone, 0: nobody */
 	struct fs_handle *asking_by; /* likewise: the handle that the call came with, if it did; borrowed */
 	struct fs_errors *errors;
 	struct fs_decl *decl;	 /* which manifest declares what: fs/decl.c */
