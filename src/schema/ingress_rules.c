@@ -113,6 +113,10 @@ void ingress_check(struct admit *ad, const struct value *v, const struct schema_
 	if (note && name && !value_equal(note, name))
 		report_invalid(ad, AT_KEY(AT(AT(at, "metadata"), "annotations"), "kubernetes.io/ingress.class"), note,
 			       "must match `ingressClassName` when both are specified");
+	if (note && !name)
+		report_warning(ad, AT_KEY(AT(AT(at, "metadata"), "annotations"), "kubernetes.io/ingress.class"), value_mark(note),
+			       "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' "
+			       "instead");
 }
 
 static void check_path(struct admit *ad, const struct value *v, const struct schema_path *at)

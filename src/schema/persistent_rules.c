@@ -43,14 +43,16 @@ static void check_access_modes(struct admit *ad, const struct value *v, const st
 
 static void check_size(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
+	char text[QUANTITY_TEXT_MAX];
 	struct quantity q;
 
 	if (quantity_from(v, &q, NULL) < 0)
 		return;
+	quantity_format(&q, text);
 	if (quantity_sign(&q) <= 0)
 		report_invalid(ad, at, v, "must be greater than zero");
 	else if (quantity_milli(&q) != INT64_MAX && quantity_milli(&q) % 1000)
-		report_invalid(ad, at, v, "must be an integer");
+		report_warning(ad, at, value_mark(v), "fractional byte value \"%s\" is invalid, must be an integer", text);
 }
 
 /* --- PersistentVolume --- */

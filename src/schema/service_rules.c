@@ -310,6 +310,29 @@ void service_spec_check(struct admit *ad, const struct value *v, const struct sc
 	check_policies(ad, v, at);
 }
 
+/* Settings that this type of Service takes no notice of: K8S:pkg/api/service/warnings.go. */
+static void warn_ignored(struct admit *ad, const struct value *spec, const struct schema_path *at)
+{
+	static const char *const of_headless[] = { "loadBalancerIP", "externalIPs" };
+	const struct value *ips = value_get(spec, "externalIPs"), *name = value_get(spec, "externalName");
+	const struct value *affinity = value_get(spec, "sessionAffinity");
+	bool external = text_is(spec, "type", "ExternalName");
+
+	for (size_t i = 0; service_is_headless(spec) && i < ARRAY_SIZE(of_headless); i++)
+		if (value_len(value_get(spec, of_headless[i])))
+			report_warning(ad, AT(at, of_headless[i]), value_mark(value_get(spec, of_headless[i])),
+				       "spec.%s is ignored for headless services", of_headless[i]);
+	if (service_is_headless(spec) && affinity && !text_is(spec, "sessionAffinity", "None"))
+		report_warning(ad, AT(at, "sessionAffinity"), value_mark(affinity),
+			       "spec.SessionAffinity is ignored for headless services");
+	if (external && value_len(ips))
+		report_warning(ad, AT(at, "externalIPs"), value_mark(ips),
+			       "spec.externalIPs is ignored when spec.type is \"ExternalName\"");
+	if (!external && value_len(name))
+		report_warning(ad, AT(at, "externalName"), value_mark(name),
+			       "spec.externalName is ignored when spec.type is not \"ExternalName\"");
+}
+
 void service_check(struct admit *ad, const struct value *v, const struct schema_path *at)
 {
 	const struct value *notes = value_path(v, "metadata", "annotations");
@@ -318,6 +341,7 @@ void service_check(struct admit *ad, const struct value *v, const struct schema_
 	const struct value *ranges = value_get(notes, "service.beta.kubernetes.io/load-balancer-source-ranges");
 	const struct schema_path *path = AT(AT(at, "metadata"), "annotations");
 
+	warn_ignored(ad, value_get(v, "spec"), AT(at, "spec"));
 	if (mode && hints && !value_equal(mode, hints))
 		report_invalid(ad, AT_KEY(path, "service.kubernetes.io/topology-mode"), mode,
 			       "must match annotations[service.kubernetes.io/topology-aware-hints] when both are specified");

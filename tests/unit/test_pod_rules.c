@@ -436,7 +436,28 @@ static void what_is_odd(void **state)
 		{ "hostPort: 81", "hostPort: 80", "containers[1].ports[0]", "dangerously ambiguous port definition" },
 	};
 
+	static const char claim[] = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c}\n"
+				    "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n";
+	static const struct rule_row of_claim[] = { { "1Gi", "1500m", "storage", "fractional byte value \"1500m\" is invalid" } };
+	static const char service[] = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}]}\n";
+	static const struct rule_row of_service[] = {
+		{ "{ports", "{externalName: a.b, ports", "spec.externalName", "ignored when spec.type is not \"ExternalName\"" },
+		{ "{ports", "{type: ExternalName, externalName: a.b, externalIPs: [10.0.0.1], ports", "spec.externalIPs",
+		  "ignored when spec.type is \"ExternalName\"" },
+		{ "{ports", "{clusterIP: None, sessionAffinity: ClientIP, ports", "spec.sessionAffinity", "ignored for headless" },
+		{ "{ports", "{clusterIP: None, externalIPs: [10.0.0.1], ports", "spec.externalIPs", "ignored for headless" },
+	};
+	static const char ingress[] = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i}\n"
+				      "spec: {defaultBackend: {service: {name: s, port: {number: 80}}}}\n";
+	static const struct rule_row of_ingress[] = {
+		{ "{name: i}", "{name: i, annotations: {kubernetes.io/ingress.class: c}}", "kubernetes.io/ingress.class",
+		  "please use 'spec.ingressClassName' instead" },
+	};
+
 	(void)state;
+	rules_judge_warnings(claim, of_claim, ARRAY_SIZE(of_claim));
+	rules_judge_warnings(service, of_service, ARRAY_SIZE(of_service));
+	rules_judge_warnings(ingress, of_ingress, ARRAY_SIZE(of_ingress));
 	rules_judge_warnings(manifest, rows, ARRAY_SIZE(rows));
 	rules_judge_warnings(with_host, of_host, ARRAY_SIZE(of_host));
 }
