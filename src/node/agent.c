@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "node/agent_internal.h"
+#include "node/owners.h"
 #include "node/provisioner.h"
 #include "node/security.h"
 #include "node/skeleton.h"
@@ -154,6 +155,21 @@ void agent_note_measured(struct agent *agent)
 	put_inbox(agent, INBOX_MEASURED, NULL, "");
 }
 
+/* From the thread that went through a volume. */
+static void note_owned(void *arg)
+{
+	put_inbox(arg, INBOX_OWNED, NULL, "");
+}
+
+static void volume_owned(struct agent *agent)
+{
+	struct agent_pod *p, *next;
+
+	HASH_ITER(hh, agent->pods, p, next) {
+		agent_pod_owned(agent, p);
+	}
+}
+
 void agent_mark(struct agent *agent, struct agent_pod *p)
 {
 	if (p->dirty)
@@ -261,6 +277,8 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 		node_object_written(agent, i->result);
 	else if (i->type == INBOX_MEASURED)
 		agent_evict_measured(agent);
+	else if (i->type == INBOX_OWNED)
+		volume_owned(agent);
 	object_unref(i->object);
 	free(i);
 }
@@ -580,7 +598,9 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 			  &agent->cleaner);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
-	r = open_ids(agent);
+	r = owners_open(note_owned, agent, &agent->owners);
+	if (r == 0)
+		r = open_ids(agent);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
 	r = skeleton_make(agent->state_dir, err);
@@ -679,6 +699,7 @@ void agent_stop(struct agent *agent)
 		wake(agent);
 		pthread_join(agent->thread, NULL);
 	}
+	owners_close(agent->owners);
 	cleaner_stop(agent->cleaner);
 	agent_evict_close(agent);
 	pthread_mutex_lock(&agent->lock);

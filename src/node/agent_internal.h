@@ -45,6 +45,7 @@ struct agent_pod {
 	bool has_limits;       /* of what it may take of the disk */
 	bool uses_sources;     /* ConfigMaps or Secrets, in its environment or volumes */
 	int64_t write_at;      /* real time before which none is tried, after a failure */
+	int64_t owning_since;  /* real time: a volume of it is being given to a group; 0: none is */
 	struct pod_run run;
 	struct sandbox *sandbox;
 	char *dir;		 /* STATE/pods/UID */
@@ -55,6 +56,7 @@ struct agent_pod {
 };
 
 struct disk_job;
+struct owners;
 struct provisioner;
 struct agent_fact;
 struct agent_pull;
@@ -73,6 +75,7 @@ enum inbox_type {
 	INBOX_REMOVED, /* a removal from the store was carried out, or not: result */
 	INBOX_NODE,    /* the Node has been written, or not: result */
 	INBOX_MEASURED, /* a count of what pods take on the disk has ended */
+	INBOX_OWNED,   /* a volume has been given to a group, or not */
 };
 
 /* What others have to tell the agent's thread. */
@@ -136,6 +139,7 @@ struct agent {
 	struct cleaner *cleaner;
 	struct prober *prober;
 	struct provisioner *provisioner;
+	struct owners *owners; /* of volumes */
 	struct agent_exec_job *execs; /* that run, by id */
 	struct agent_call *calls; /* checks that podfs-probe has in hand, by id */
 	uint64_t last_call;
@@ -187,6 +191,8 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p);
 /* Takes up a pod whose podfs-pod may still run. */
 void agent_pod_adopt(struct agent *agent, struct agent_pod *p);
 void agent_pod_cleaned(struct agent *agent, struct agent_pod *p);
+/* A volume has been given to a group, or not: if the pod waited for one, it is tried again. */
+void agent_pod_owned(struct agent *agent, struct agent_pod *p);
 /* Whether it is on its way out, for good or with the node. */
 bool agent_pod_is_ending(const struct agent *agent, const struct agent_pod *p);
 void agent_pod_free(struct agent_pod *p);

@@ -10,6 +10,7 @@
 #include "node/volume.h"
 
 static const int64_t sandbox_retry = 10 * NSEC_PER_SEC;
+static const int64_t owning_told = 30 * NSEC_PER_SEC; /* how long that takes before it is told, and told again */
 
 enum { STEPS_MAX = 64 }; /* decisions in a row before others get their turn */
 
@@ -82,6 +83,27 @@ static void mount_failed(struct agent *agent, struct agent_pod *p, const char *w
 	p->run.sandbox_not_before = registry_now(agent->registry) + sandbox_retry;
 }
 
+/* A volume is being given to a group, whose end has it tried again; K8S:pkg/volume/volume_linux.go, monitorProgress. */
+static void owning(struct agent *agent, struct agent_pod *p, const char *why)
+{
+	int64_t now = registry_now(agent->registry);
+	const char *text = strstr(why, "Setting volume ownership");
+
+	if (!p->owning_since)
+		p->owning_since = now;
+	else if (now - p->owning_since >= owning_told)
+		agent_tell(agent, p, EVENT_WARNING, "VolumePermissionChangeInProgress", "%s", text ? text : why);
+	p->run.sandbox_not_before = now + owning_told;
+}
+
+void agent_pod_owned(struct agent *agent, struct agent_pod *p)
+{
+	if (!p->owning_since)
+		return;
+	p->run.sandbox_not_before = 0;
+	agent_mark(agent, p);
+}
+
 static void start_sandbox(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_error_ struct error err = ERROR_INIT;
@@ -96,8 +118,12 @@ static void start_sandbox(struct agent *agent, struct agent_pod *p)
 		if (r < 0)
 			error_errno(&err, r, "watch podfs-pod");
 	}
+	if (r != -EINPROGRESS)
+		p->owning_since = 0;
 	if (r < 0) {
-		if (mount)
+		if (mount && r == -EINPROGRESS)
+			owning(agent, p, error_text(&err));
+		else if (mount)
 			mount_failed(agent, p, error_text(&err));
 		else
 			agent_pod_sandbox_failed(agent, p, error_text(&err));

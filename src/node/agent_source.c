@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "node/agent_internal.h"
 #include "node/service_account.h"
+#include "node/owners.h"
 #include "node/volume.h"
 
 static const int64_t token_retry = 60 * NSEC_PER_SEC; /* about as often as kubelet looks at its volumes again */
@@ -26,12 +27,20 @@ static int list(void *arg, const char *plural, const char *ns, struct object_lis
 	return kind ? cache_list(registry_cache(agent->registry), kind, ns, ret) : 0;
 }
 
+static int own(void *arg, const char *path, gid_t group)
+{
+	struct agent *agent = arg;
+
+	return owners_want(agent->owners, path, group);
+}
+
 struct sources agent_sources(struct agent *agent, const struct agent_pod *p, struct arena *a)
 {
 	return (struct sources){
 		.pod = p->object,
 		.find = find,
 		.list = list,
+		.own = own,
 		.arg = agent,
 		.pod_ip = p->run.ip,
 		.host_ip = agent->host_ip,

@@ -6,6 +6,8 @@
 #ifndef PODFS_NODE_SOURCE_H
 #define PODFS_NODE_SOURCE_H
 
+#include <sys/types.h>
+
 #include "base/error.h"
 #include "schema/resources.h"
 #include "store/object.h"
@@ -16,6 +18,8 @@ struct sources {
 	struct object *(*find)(void *arg, const char *plural, const char *ns, const char *name);
 	/* All of the kind in a namespace, by name; NULL: there are none. 0 or a negative errno. */
 	int (*list)(void *arg, const char *plural, const char *ns, struct object_list *ret);
+	/* Gives a volume to a group, as owners_want() does. */
+	int (*own)(void *arg, const char *path, gid_t group);
 	void *arg;
 	const char *pod_ip, *host_ip, *hostname;  /* "" while unknown */
 	int64_t now; /* real time, ns */

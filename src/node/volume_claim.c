@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "node/hostpath.h"
 #include "node/volume.h"
-#include "node/volume_owner.h"
 #include "store/persistent.h"
 
 bool volume_is_claim(const struct value *volume)
@@ -83,7 +82,9 @@ static int prepare(const struct sources *s, const struct object *volume, const c
 	r = check_local(*ret_path, err);
 	if (r < 0 || !fs_group)
 		return r;
-	r = volume_owner_set(*ret_path, (gid_t)value_int(fs_group, 0));
+	r = s->own(s->arg, *ret_path, (gid_t)value_int(fs_group, 0));
+	if (r == -EINPROGRESS)
+		return error_set(err, r, "Setting volume ownership for %s is taking longer than expected", *ret_path);
 	return r < 0 ? error_errno(err, r, "applyFSGroup failed for %s", *ret_path) : 0;
 }
 

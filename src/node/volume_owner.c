@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,24 +34,32 @@ static int set_one(int fd, const struct stat *st, gid_t group)
 	return S_ISLNK(st->st_mode) || (st->st_mode & 07777) == wanted_mode(st) ? 0 : set_mode(fd, wanted_mode(st));
 }
 
-static int set_below(int fd, gid_t group, unsigned depth);
+/* What is to be done, and how far down. */
+struct task {
+	gid_t group;
+	const atomic_bool *stop;
+};
 
-static int set_entry(int dir, const char *name, gid_t group, unsigned depth)
+static int set_below(int fd, const struct task *t, unsigned depth);
+
+static int set_entry(int dir, const char *name, const struct task *t, unsigned depth)
 {
 	_cleanup_close_ int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 	int r;
 
+	if (atomic_load(t->stop))
+		return -ECANCELED;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	r = set_one(fd, &st, group);
-	return r < 0 || !S_ISDIR(st.st_mode) || !depth ? r : set_below(fd, group, depth - 1);
+	r = set_one(fd, &st, t->group);
+	return r < 0 || !S_ISDIR(st.st_mode) || !depth ? r : set_below(fd, t, depth - 1);
 }
 
 /* What is in a directory. */
-static int set_below(int fd, gid_t group, unsigned depth)
+static int set_below(int fd, const struct task *t, unsigned depth)
 {
 	_cleanup_close_ int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -62,11 +71,23 @@ static int set_below(int fd, gid_t group, unsigned depth)
 	(void)steal_fd(&copy);
 	while (r == 0 && (errno = 0, d = readdir(dir)))
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			r = set_entry(dirfd(dir), d->d_name, group, depth);
+			r = set_entry(dirfd(dir), d->d_name, t, depth);
 	return r;
 }
 
-int volume_owner_set(const char *path, gid_t group)
+static bool is_done(const struct stat *st, gid_t group)
+{
+	return st->st_gid == group && (st->st_mode & 07777) == wanted_mode(st);
+}
+
+int volume_owner_check(const char *path, gid_t group)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? -errno : is_done(&st, group);
+}
+
+int volume_owner_set(const char *path, gid_t group, const atomic_bool *stop)
 {
 	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
@@ -74,8 +95,8 @@ int volume_owner_set(const char *path, gid_t group)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_gid == group && (st.st_mode & 07777) == wanted_mode(&st))
+	if (is_done(&st, group))
 		return 0;
-	r = set_below(fd, group, VOLUME_OWNER_DEPTH);
+	r = set_below(fd, &(struct task){ group, stop }, VOLUME_OWNER_DEPTH);
 	return r < 0 ? r : set_one(fd, &st, group); /* last: it says that all is done */
 }

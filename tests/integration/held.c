@@ -54,3 +54,15 @@ int fdatasync(int fd)
 	hold(fd);
 	return real(fd);
 }
+
+/* Likewise a change of the group or owner of a file, by its descriptor. */
+int fchownat(int fd, const char *path, uid_t uid, gid_t gid, int flags)
+{
+	static int (*real)(int, const char *, uid_t, gid_t, int);
+
+	if (!real)
+		real = (int (*)(int, const char *, uid_t, gid_t, int))dlsym(RTLD_NEXT, "fchownat");
+	if (!*path)
+		hold(fd);
+	return real(fd, path, uid, gid, flags);
+}

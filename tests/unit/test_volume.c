@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/remove.h"
 #include "node/volume.h"
+#include "node/volume_owner.h"
 #include "objects.h"
 
 static const struct env_list no_env;
@@ -256,6 +258,28 @@ static void mounts_are_ordered_by_depth(void **state)
 		assert_string_equal(mounts[i].target, want[i]);
 }
 
+static void a_change_of_group_can_be_stopped(void **state)
+{
+	char path[256], file[300];
+	atomic_bool stop = true;
+	const gid_t group = geteuid() == 0 ? 2000 : getegid();
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s", below("many"));
+	(void)snprintf(file, sizeof(file), "%s/f", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(volume_owner_check(path, group), 0);
+	assert_int_equal(volume_owner_set(path, group, &stop), -ECANCELED);
+	assert_int_equal(volume_owner_check(path, group), 0); /* it is begun anew */
+	stop = false;
+	assert_int_equal(volume_owner_set(path, group, &stop), 0);
+	assert_int_equal(volume_owner_check(path, group), 1);
+	assert_int_equal(volume_owner_check("/nonexistent", group), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +289,7 @@ int main(void)
 		cmocka_unit_test(containers_mount_them),
 		cmocka_unit_test(a_source_that_is_gone_is_named),
 		cmocka_unit_test(mounts_are_ordered_by_depth),
+		cmocka_unit_test(a_change_of_group_can_be_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

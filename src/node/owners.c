@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/owners.h"
+
+#include <bsd/sys/queue.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "node/volume_owner.h"
+
+/* What a small volume takes, rather than another try of its pod. */
+static const int64_t patience = 20 * NSEC_PER_MSEC;
+
+struct walk {
+	TAILQ_ENTRY(walk) link;
+	struct owners *owners;
+	char *path; /* owned */
+	gid_t group;
+	atomic_bool stop;
+	pthread_t thread;
+	bool ended; /* result is; protected by the lock */
+	int result;
+};
+
+struct owners {
+	void (*done)(void *arg);
+	void *arg;
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a walk has ended */
+	TAILQ_HEAD(, walk) walks; /* of who asks */
+};
+
+int owners_open(void (*done)(void *arg), void *arg, struct owners **ret)
+{
+	struct owners *o = calloc(1, sizeof(*o));
+	pthread_condattr_t attr;
+
+	if (!o)
+		return -ENOMEM;
+	o->done = done;
+	o->arg = arg;
+	TAILQ_INIT(&o->walks);
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&o->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	*ret = o;
+	return 0;
+}
+
+static void *run(void *arg)
+{
+	struct walk *w = arg;
+	struct owners *o = w->owners;
+	int r = volume_owner_set(w->path, w->group, &w->stop);
+
+	pthread_mutex_lock(&o->lock);
+	w->result = r;
+	w->ended = true;
+	pthread_cond_broadcast(&o->changed);
+	pthread_mutex_unlock(&o->lock);
+	o->done(o->arg); /* o lives: owners_close() joins this thread */
+	return NULL;
+}
+
+/* Joins the walk's thread, which ends now. */
+static int finish(struct owners *o, struct walk *w)
+{
+	int r;
+
+	pthread_join(w->thread, NULL);
+	TAILQ_REMOVE(&o->walks, w, link);
+	r = w->result;
+	free(w->path);
+	free(w);
+	return r;
+}
+
+/* Those of pods that never asked again. */
+static void sweep(struct owners *o, const struct walk *but)
+{
+	struct walk *w, *next;
+
+	TAILQ_FOREACH_SAFE(w, &o->walks, link, next) {
+		bool ended;
+
+		pthread_mutex_lock(&o->lock);
+		ended = w->ended;
+		pthread_mutex_unlock(&o->lock);
+		if (ended && w != but)
+			(void)finish(o, w); /* ignoring: nobody asks */
+	}
+}
+
+static int begin(struct owners *o, const char *path, gid_t group, struct walk **ret)
+{
+	struct walk *w = calloc(1, sizeof(*w));
+	int r = -ENOMEM;
+
+	if (w)
+		w->path = strdup(path);
+	if (w && w->path) {
+		w->owners = o;
+		w->group = group;
+		r = -pthread_create(&w->thread, NULL, run, w);
+	}
+	if (r < 0) {
+		free(w ? w->path : NULL);
+		free(w);
+		return r;
+	}
+	(void)pthread_setname_np(w->thread, "owner"); /* ignoring: only for people */
+	TAILQ_INSERT_TAIL(&o->walks, w, link);
+	*ret = w;
+	return 0;
+}
+
+/* Waits for a moment. Whether it has ended. */
+static bool has_ended(struct owners *o, struct walk *w)
+{
+	int64_t until = clock_monotonic() + patience;
+	const struct timespec t = { .tv_sec = until / NSEC_PER_SEC, .tv_nsec = until % NSEC_PER_SEC };
+	bool ended;
+	int r = 0;
+
+	pthread_mutex_lock(&o->lock);
+	while (!w->ended && r == 0)
+		r = pthread_cond_timedwait(&o->changed, &o->lock, &t);
+	ended = w->ended;
+	pthread_mutex_unlock(&o->lock);
+	return ended;
+}
+
+int owners_want(struct owners *o, const char *path, gid_t group)
+{
+	struct walk *w, *own = NULL;
+	int r = volume_owner_check(path, group);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	TAILQ_FOREACH(w, &o->walks, link)
+		if (!strcmp(w->path, path))
+			own = w;
+	sweep(o, own);
+	if (!own) {
+		r = begin(o, path, group, &own);
+		if (r < 0)
+			return r;
+	}
+	if (!has_ended(o, own))
+		return -EINPROGRESS;
+	if (own->group == group)
+		return finish(o, own);
+	(void)finish(o, own); /* ignoring: it was another's, which asks again */
+	r = begin(o, path, group, &own);
+	return r < 0 ? r : -EINPROGRESS;
+}
+
+void owners_close(struct owners *o)
+{
+	struct walk *w;
+
+	if (!o)
+		return;
+	TAILQ_FOREACH(w, &o->walks, link)
+		atomic_store(&w->stop, true);
+	while ((w = TAILQ_FIRST(&o->walks)))
+		(void)finish(o, w); /* ignoring: the next daemon begins anew */
+	pthread_cond_destroy(&o->changed);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
