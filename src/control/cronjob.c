@@ -2,7 +2,6 @@
 /* The CronJob controller: makes Jobs at their times, and removes those that have ended long ago. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "control/controller.h"
 #include "control/cronjob_decide.h"
 
@@ -138,6 +137,40 @@ static int expire(struct controller *c, const struct object *cj, const struct cr
 	return r;
 }
 
+static int count_trigger(struct txn *t, const struct object *cj)
+{
+	struct value *root = value_copy(txn_arena(t), object_root(cj));
+
+	if (!root)
+		return -ENOMEM;
+	cronjob_count_trigger(txn_arena(t), root);
+	return txn_update(t, cj, root, 0, NULL);
+}
+
+/* Makes a Job that was asked for, in the transaction that counts it. One that cannot be made is not asked for any more. */
+static int run_now(struct controller *c, const struct object *cj)
+{
+	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+	_cleanup_txn_ struct txn *t = txn_new(controller_registry(c), controller_writer(c));
+	_cleanup_txn_ struct txn *drop = txn_new(controller_registry(c), controller_writer(c));
+	struct value *job = t && drop ? cronjob_new_manual_job(txn_arena(t), cj) : NULL;
+	int r = job ? txn_create(t, job, TXN_ADMIT, cj, &diags) : -ENOMEM, e;
+
+	if (r == 0)
+		r = count_trigger(t, cj);
+	if (r == 0)
+		r = txn_commit(t, STORE_LAZY, NULL);
+	if (r == 0)
+		controller_event(c, cj, EVENT_NORMAL, "SuccessfulCreate", "Created job %s",
+				 value_str_or(value_path(job, "metadata", "name"), ""));
+	if (r == 0 || r == -ESTALE || r == -ENOMEM)
+		return r;
+	controller_event(c, cj, EVENT_WARNING, "FailedCreate", "Error creating job: %s",
+			 diags.n ? diags.items[0].message : strerrordesc_np(-r));
+	e = count_trigger(drop, cj);
+	return e < 0 ? e : txn_commit(drop, STORE_LAZY, NULL);
+}
+
 static int64_t sync_cronjob(struct controller *c, const char *key)
 {
 	_cleanup_object_ struct object *cj = controller_get(c, schema_kind_by_plural("cronjobs"), key);
@@ -149,7 +182,11 @@ static int64_t sync_cronjob(struct controller *c, const char *key)
 	struct cron schedule;
 	int r;
 
-	if (!cj || !read_schedule(c, cj, &schedule, &zone))
+	if (!cj)
+		return 0;
+	if (cronjob_triggers(cj) > 0 && !object_is_deleting(cj))
+		return run_now(c, cj); /* the change brings the next sync */
+	if (!read_schedule(c, cj, &schedule, &zone))
 		return 0;
 	v.schedule = &schedule;
 	v.zone = zone;
@@ -169,7 +206,7 @@ static int64_t sync_cronjob(struct controller *c, const char *key)
 
 /* How long a CronJob whose schedule has just been changed is left alone: until the new one is due next, so that no start is
  * made up for that the new one would have had before. */
-static int64_t wait_of(const struct object *cj)
+static int64_t wait_of(struct controller *c, const struct object *cj)
 {
 	_cleanup_object_list_ struct object_list none = OBJECT_LIST_INIT;
 	const char *text = value_str_or(object_path(cj, "spec", "schedule"), "");
@@ -181,7 +218,7 @@ static int64_t wait_of(const struct object *cj)
 	if ((name && zone_load(name, &zone) < 0) || cron_parse(text, strlen(text), &schedule, NULL) < 0)
 		return 0;
 	v.zone = zone;
-	v.now = clock_realtime();
+	v.now = registry_now(controller_registry(c));
 	return cronjob_next(&v);
 }
 
@@ -190,7 +227,7 @@ static void notice_cronjob(struct controller *c, const struct cache_event *e)
 	if (!e->now)
 		return;
 	if (e->old && (!object_same(e->old, e->now, "spec", "schedule") || !object_same(e->old, e->now, "spec", "timeZone")))
-		controller_add_after(c, e->now, wait_of(e->now));
+		controller_add_after(c, e->now, wait_of(c, e->now));
 	else
 		controller_add_object(c, e->now);
 }

@@ -10,6 +10,7 @@
 #include "control/conditions.h"
 #include "control/job_decide.h"
 #include "control/pods.h"
+#include "store/trigger.h"
 
 /* What was missed since the last start. */
 struct recent {
@@ -138,7 +139,7 @@ static void follow_jobs(struct deciding *d)
 		bool complete = !strcmp(condition_status(object_path(job, "status"), "Complete"), "True");
 		int64_t when = time_of(object_path(job, "status"), "completionTime");
 
-		if (!known && !finished)
+		if (!known && !finished && !object_path(job, "metadata", "annotations", CRONJOB_INSTANTIATE))
 			note(d, EVENT_WARNING, "UnexpectedJob",
 			     arena_printf(d->arena, "Saw a job that the controller did not create or forgot: %s", object_name(job)));
 		if (known && finished)
@@ -281,19 +282,15 @@ static struct value *local_time(struct arena *a, const struct zone *zone, int64_
 			      minutes % 60);
 }
 
-struct value *cronjob_new_job(struct arena *a, const struct object *cronjob, const struct zone *zone, int64_t scheduled)
+static struct value *new_job(struct arena *a, const struct object *cronjob)
 {
 	static const char *const copied[] = { "labels", "annotations" };
 	const struct value *template = object_path(cronjob, "spec", "jobTemplate");
 	struct value *root = value_new_map(a), *meta;
-	const char *name = cronjob_job_name(a, cronjob, scheduled);
 
-	if (!name)
-		return NULL;
 	value_set_str(a, root, "apiVersion", "batch/v1");
 	value_set_str(a, root, "kind", "Job");
 	meta = value_set_map(a, root, "metadata");
-	value_set_str(a, meta, "name", name);
 	value_set_str(a, meta, "namespace", object_namespace(cronjob));
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++) {
 		const struct value *v = value_path(template, "metadata", copied[i]);
@@ -301,10 +298,55 @@ struct value *cronjob_new_job(struct arena *a, const struct object *cronjob, con
 		if (value_len(v))
 			value_set(a, meta, copied[i], value_copy(a, v));
 	}
-	value_set(a, value_set_map(a, meta, "annotations"), CRONJOB_TIMESTAMP, local_time(a, zone, scheduled));
 	value_append(a, value_set_list(a, meta, "ownerReferences"), controller_reference(a, cronjob));
 	value_set(a, root, "spec", value_copy(a, value_get(template, "spec")));
+	return root;
+}
+
+struct value *cronjob_new_job(struct arena *a, const struct object *cronjob, const struct zone *zone, int64_t scheduled)
+{
+	struct value *root = new_job(a, cronjob), *meta = value_get(root, "metadata");
+	const char *name = cronjob_job_name(a, cronjob, scheduled);
+
+	if (!name)
+		return NULL;
+	value_set_str(a, meta, "name", name);
+	value_set(a, value_set_map(a, meta, "annotations"), CRONJOB_TIMESTAMP, local_time(a, zone, scheduled));
 	return arena_failed(a) ? NULL : root;
+}
+
+struct value *cronjob_new_manual_job(struct arena *a, const struct object *cronjob)
+{
+	struct value *root = new_job(a, cronjob), *meta = value_get(root, "metadata");
+
+	value_set(a, meta, "generateName", value_new_strf(a, "%s-", object_name(cronjob)));
+	value_set_str(a, value_set_map(a, meta, "annotations"), CRONJOB_INSTANTIATE, "manual");
+	return arena_failed(a) ? NULL : root;
+}
+
+static int64_t triggers_of(const struct value *root)
+{
+	long n = strtol(value_str_or(value_path(root, "metadata", "annotations", CRONJOB_TRIGGER), "0"), NULL, 10);
+
+	return n < 0 ? 0 : n;
+}
+
+int64_t cronjob_triggers(const struct object *cronjob)
+{
+	return triggers_of(object_root(cronjob));
+}
+
+void cronjob_count_trigger(struct arena *a, struct value *root)
+{
+	struct value *annotations = value_path(root, "metadata", "annotations");
+	int64_t left = triggers_of(root) - 1;
+
+	if (left > 0)
+		value_set(a, annotations, CRONJOB_TRIGGER, value_new_strf(a, "%lld", (long long)left));
+	else
+		value_remove(annotations, CRONJOB_TRIGGER);
+	if (!value_len(annotations))
+		value_remove(value_get(root, "metadata"), "annotations");
 }
 
 static struct value *new_reference(struct arena *a, const struct value *job)

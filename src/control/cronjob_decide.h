@@ -14,6 +14,7 @@
 #include "value/cron.h"
 
 #define CRONJOB_TIMESTAMP "batch.kubernetes.io/cronjob-scheduled-timestamp"
+#define CRONJOB_INSTANTIATE "cronjob.kubernetes.io/instantiate" /* "manual", as kubectl create job --from has it */
 
 enum {
 	CRONJOB_MISSED_MANY = 100, /* beyond it, missed starts are warned of: mostRecentScheduleTime */
@@ -58,6 +59,12 @@ int64_t cronjob_next(const struct cronjob_view *v);
 const char *cronjob_job_name(struct arena *a, const struct object *cronjob, int64_t scheduled);
 /* The Job of that time. In `a`; NULL when memory is out. */
 struct value *cronjob_new_job(struct arena *a, const struct object *cronjob, const struct zone *zone, int64_t scheduled);
+
+/* A Job for a run that somebody asked for, whenever. In `a`; NULL when memory is out. */
+struct value *cronjob_new_manual_job(struct arena *a, const struct object *cronjob);
+/* How many of those are asked for: CRONJOB_TRIGGER; and counts one down in a copy of the CronJob. */
+int64_t cronjob_triggers(const struct object *cronjob);
+void cronjob_count_trigger(struct arena *a, struct value *root);
 
 /* Writes the plan into the status of a copy of the CronJob; `started` is the Job that was made for the plan's time, as a tree
  * with name and uid; NULL: none was. */

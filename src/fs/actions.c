@@ -10,8 +10,12 @@
 #include "fs/evict.h"
 #include "fs/objlinks.h"
 #include "fs/remnant.h"
+#include "store/trigger.h"
 
-enum { ACTION_MAX = 256 }; /* bytes of what is written */
+enum {
+	ACTION_MAX = 256,   /* bytes of what is written */
+	TRIGGERS_MAX = 100, /* runs of a CronJob that are asked for at once; more are forgotten */
+};
 
 static int file_getattr(struct fs_node *n, struct fs_attr *a)
 {
@@ -270,6 +274,19 @@ static int restart_change(void *arg, struct arena *a, const struct object *live,
 	return 0;
 }
 
+/* One run more than is asked for already; the controller makes it. */
+static int trigger_change(void *arg, struct arena *a, const struct object *live, struct value **root,
+			  struct diag_list *diags)
+{
+	struct value *annotations = value_make_path(a, *root, "metadata", "annotations");
+	long asked = strtol(value_str_or(value_get(annotations, CRONJOB_TRIGGER), "0"), NULL, 10);
+
+	if (asked >= TRIGGERS_MAX)
+		return -ECANCELED;
+	(void)value_set(a, annotations, CRONJOB_TRIGGER, value_new_strf(a, "%ld", asked < 0 ? 1 : asked + 1));
+	return 0;
+}
+
 /* As Kubernetes does: the template comes back, less the hash that was added to it, and becomes the newest revision. */
 static int rollback_change(void *arg, struct arena *a, const struct object *live, struct value **root,
 			   struct diag_list *diags)
@@ -308,6 +325,11 @@ static void restart_write(struct fs_req *r, struct fs_handle *h, const char *dat
 	start(r, h, data, size, restart_change);
 }
 
+static void trigger_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
+{
+	start(r, h, data, size, trigger_change);
+}
+
 static void rollback_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
 {
 	start(r, h, data, size, rollback_change);
@@ -334,5 +356,6 @@ const struct fs_ops fs_evict_ops = ACTION(evict_write);
 const struct fs_ops fs_reapply_ops = ACTION(reapply_write);
 const struct fs_ops fs_rollback_ops = ACTION(rollback_write);
 const struct fs_ops fs_restart_ops = ACTION(restart_write);
+const struct fs_ops fs_trigger_ops = ACTION(trigger_write);
 const struct fs_ops fs_pause_ops = ACTION(pause_write);
 const struct fs_ops fs_resume_ops = ACTION(resume_write);

@@ -6,7 +6,8 @@
 #include "fs/objdir.h"
 
 extern const struct fs_ops fs_evict_ops;
-extern const struct fs_ops fs_delete_ops, fs_reapply_ops, fs_rollback_ops, fs_restart_ops, fs_pause_ops, fs_resume_ops;
+extern const struct fs_ops fs_delete_ops, fs_reapply_ops, fs_rollback_ops, fs_restart_ops, fs_trigger_ops, fs_pause_ops,
+	fs_resume_ops;
 
 /* Deletes an object for a request on dir's child `name` and answers it: with the size of a write(2), or 0. */
 void fs_object_delete(struct fs_req *r, struct fs_node *dir, const char *uid, const char *name,

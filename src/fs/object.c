@@ -41,6 +41,7 @@ const struct fs_objfile fs_objfiles[] = {
 	{ "restart", S_IFREG, &fs_restart_ops, "deployments" },
 	{ "restart", S_IFREG, &fs_restart_ops, "statefulsets" },
 	{ "restart", S_IFREG, &fs_restart_ops, "daemonsets" },
+	{ "trigger", S_IFREG, &fs_trigger_ops, "cronjobs" },
 	{ "pause", S_IFREG, &fs_pause_ops, "deployments" },
 	{ "resume", S_IFREG, &fs_resume_ops, "deployments" },
 	{ "evict", S_IFREG, &fs_evict_ops, "pods" },

@@ -264,6 +264,35 @@ static void a_job_is_made_of_its_template(void **state)
 	assert_true(value_equal(cronjob_new_job(a, cj, NULL, test_time(AT(10, 0))), want));
 }
 
+static void a_run_can_be_asked_for(void **state)
+{
+	static const struct {
+		const char *annotations, *left;
+		int64_t triggers;
+	} cases[] = {
+		{ "{podfs.io/trigger: '1'}", NULL, 1 },	       { "{podfs.io/trigger: '3', a: b}", "{podfs.io/trigger: '2', a: b}", 3 },
+		{ "{podfs.io/trigger: '1', a: b}", "{a: b}", 1 }, { "{podfs.io/trigger: 'x'}", NULL, 0 },
+		{ "{podfs.io/trigger: '-4'}", NULL, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_arena_ struct arena *a = arena_new(0);
+		_cleanup_object_ struct object *cj = test_object(
+			"{apiVersion: batch/v1, kind: CronJob, metadata: {name: c, namespace: ns, uid: u, annotations: %s}, spec: {jobTemplate:"
+			" {metadata: {labels: {a: b}}, spec: {parallelism: 3}}}}", cases[i].annotations);
+		struct value *root = value_copy(a, object_root(cj)), *job = cronjob_new_manual_job(a, cj);
+		const struct value *left;
+
+		assert_int_equal(cronjob_triggers(cj), cases[i].triggers);
+		cronjob_count_trigger(a, root);
+		left = value_path(root, "metadata", "annotations");
+		assert_true(cases[i].left ? value_equal(left, test_tree(a, cases[i].left)) : !left);
+		assert_string_equal(value_str(value_path(job, "metadata", "generateName")), "c-");
+		assert_string_equal(value_str(value_path(job, "metadata", "annotations", CRONJOB_INSTANTIATE)), "manual");
+		assert_null(value_path(job, "metadata", "annotations", "podfs.io/trigger"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +303,7 @@ int main(void)
 		cmocka_unit_test(a_history_without_limits_stays),
 		cmocka_unit_test(a_status_says_what_was_started),
 		cmocka_unit_test(a_job_is_made_of_its_template),
+		cmocka_unit_test(a_run_can_be_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
