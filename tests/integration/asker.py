@@ -5,6 +5,7 @@
 Exits with 0 when the daemon, or podfs-pod, bore it as it should, and else says what was wrong."""
 import array
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -220,9 +221,50 @@ def attach(path, pod):
     sys.stdin.readline()
 
 
+def spec_of(*args):
+    """A sealed spec of a program (src/pod/spec.h)."""
+    def record(kind, payload):
+        return struct.pack("=HHI", kind, 0, len(payload)) + payload + bytes(-len(payload) % 8)
+    rest = b"".join([record(2, a.encode() + b"\0") for a in args] + [record(3, b"PATH=/bin\0")])
+    fd = os.memfd_create("spec", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+    os.write(fd, record(1, struct.pack("=IIII", 0x70645370, 1, len(rest) + 24, len(args) + 2)) + rest)
+    fcntl.fcntl(fd, 1033, 15)  # F_ADD_SEALS, all
+    return fd
+
+
+def run_at(path, number, *args):
+    """Asks podfs-pod itself for a program under a number, to be killed when the connection is closed."""
+    EXEC, KILL_ON_CLOSE, SIZE = 4, 4, 40 + 64 + 1024
+    s, null = connect(path), os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    data = struct.pack("=HHIQIIIIiI64s1024s", 1, EXEC, SIZE, number, KILL_ON_CLOSE, 0, 0, 0, 0, 0, b"c", b"")
+    assert give(s, data, [spec_of(*args), null, null, null])
+    return s
+
+
+def event(s):
+    """Kind, number, exit code, negative errno."""
+    data = s.recv(8192)
+    _, kind, _, number, _, _, _, exit_code, _, code = struct.unpack_from("=HHIQIIiiii", data)
+    return kind, number, exit_code, code
+
+
+def collide(path, pod):
+    """Two who chose one number, as a daemon and the one before it may."""
+    EXEC_STARTED, EXEC_EXITED, ERROR = 71, 72, 75
+    first = run_at(path, 77, "sleep", "321")
+    assert event(first)[:2] == (EXEC_STARTED, 77)
+    kind, number, _, code = event(run_at(path, 77, "true"))
+    assert (kind, number, code) == (ERROR, 77, -errno.EEXIST), "%s %s %s" % (kind, number, code)
+    other = run_at(path, 78, "sh", "-c", "exit 5")
+    assert event(other)[:2] == (EXEC_STARTED, 78)
+    assert event(other)[:3] == (EXEC_EXITED, 78, 5)
+    assert not select.select([first], [], [], 0)[0], "the first was told of what others asked for"
+    first.close()
+
+
 def main():
     try:
-        {f.__name__: f for f in (descriptors, noise, crowd, streams, hold, attach, absent)}[sys.argv[1]](*sys.argv[2:4])
+        {f.__name__: f for f in (descriptors, noise, crowd, streams, hold, attach, absent, collide)}[sys.argv[1]](*sys.argv[2:4])
     except (AssertionError, OSError) as e:
         sys.exit("%s: %r" % (sys.argv[1], e))
 
