@@ -310,6 +310,7 @@ const char *log_text(const struct plan *p)
 int attach(struct sandbox *sb, const char *name)
 {
 	static const int types[] = { SOCK_STREAM, SOCK_STREAM, SOCK_STREAM, SOCK_SEQPACKET };
+	static int sizes = -1; /* who closes it has gone, and what he had sent may be dropped */
 	int ours[4], theirs[4];
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -323,8 +324,10 @@ int attach(struct sandbox *sb, const char *name)
 	(void)wait_for(sb, SANDBOX_ATTACHED);
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		close_fdp(&theirs[i]);
-		if (i != 2)
+		if (i < 2)
 			close_fdp(&ours[i]);
 	}
+	close_fdp(&sizes);
+	sizes = ours[3];
 	return ours[2];
 }
