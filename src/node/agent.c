@@ -418,7 +418,11 @@ static void work_timers(struct agent *agent)
 		next = now + 1;
 	if (next != INT64_MAX)
 		when.it_value = (struct timespec){ .tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC };
-	(void)timerfd_settime(agent->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL); /* cannot fail with these arguments */
+	if (timerfd_settime(agent->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL) == 0)
+		return;
+	/* ECANCELED, all that it can be: the clock was set since `now` was read. At once, then. */
+	when.it_value = (struct timespec){ .tv_nsec = 1 };
+	(void)timerfd_settime(agent->timer_fd, TFD_TIMER_ABSTIME, &when, NULL); /* ignoring: cannot fail so */
 }
 
 static void *run(void *arg)

@@ -231,6 +231,8 @@ static void evict_one(struct agent *agent, enum eviction_signal s)
 	if (!agent->evict.state.met[s])
 		set_soft_grace(agent, pods[chosen]);
 	evict(agent, pods[chosen], compose(a, agent, s, pods[chosen]), true);
+	if (!pods[chosen]->run.evicted) /* it was over */
+		pods[chosen]->run.evict_grace = 0;
 }
 
 /* --- what pods may take of the disk --- */

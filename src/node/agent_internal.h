@@ -349,8 +349,9 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mou
 /* While podfs-pod sets itself up: writes the pod's files, and makes what its containers will need, so that their start
  * finds it there. 0, or a negative errno with err when the files could not be written. */
 int agent_launch_files(struct agent *agent, struct agent_pod *p, struct error *err);
-/* The pod's directory in RUNDIR, which podfs-pod and the agent share; NULL when memory is out. */
-char *agent_run_dir(struct arena *a, const struct agent *agent, const struct agent_pod *p);
+/* Where its service account's files are: in memory, but for a pod in a user namespace of its own, since a tmpfs takes mounts
+ * that map IDs from Linux 6.3 on only. From the arena or the pod; NULL when memory is out. */
+const char *agent_account_dir(struct arena *a, const struct agent *agent, const struct agent_pod *p);
 /* Notes when the pod's tokens are to be renewed. */
 void agent_note_tokens(struct agent *agent, struct agent_pod *p);
 /* Sends a container's start. On failure *ret_reason is Kubernetes' word for why it waits. */

@@ -274,17 +274,19 @@ static int set_cgroup(struct agent *agent, struct agent_pod *p, struct container
 	return r;
 }
 
-char *agent_run_dir(struct arena *a, const struct agent *agent, const struct agent_pod *p)
+const char *agent_account_dir(struct arena *a, const struct agent *agent, const struct agent_pod *p)
 {
+	if (!value_bool(object_path(p->object, "spec", "hostUsers"), true))
+		return p->dir;
 	return arena_printf(a, "%s/pods/%s", agent->run_dir, p->uid);
 }
 
 void agent_note_tokens(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	const char *run_dir = a ? agent_run_dir(a, agent, p) : NULL;
+	const char *dir = a ? agent_account_dir(a, agent, p) : NULL;
 
-	p->token_at = run_dir ? service_account_renew_at(p->object, run_dir, p->dir) : INT64_MAX;
+	p->token_at = dir ? service_account_renew_at(p->object, dir, p->dir) : INT64_MAX;
 }
 
 int agent_launch_files(struct agent *agent, struct agent_pod *p, struct error *err)
@@ -292,7 +294,7 @@ int agent_launch_files(struct agent *agent, struct agent_pod *p, struct error *e
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	_cleanup_error_ struct error ignored = ERROR_INIT;
 	struct sources sources;
-	const char *run_dir;
+	const char *dir;
 	int r;
 
 	if (!a)
@@ -302,9 +304,9 @@ int agent_launch_files(struct agent *agent, struct agent_pod *p, struct error *e
 		return r;
 	/* ignoring what fails from here on: it is tried again, and told, when a container is started */
 	sources = agent_sources(agent, p, a);
-	run_dir = agent_run_dir(a, agent, p);
-	if (run_dir)
-		(void)service_account_write(&sources, run_dir, &ignored);
+	dir = agent_account_dir(a, agent, p);
+	if (dir)
+		(void)service_account_write(&sources, dir, &ignored);
 	agent_note_tokens(agent, p);
 	for (size_t i = 0; i < p->run.n; i++) {
 		_cleanup_error_ struct error no_cgroup = ERROR_INIT;
@@ -443,7 +445,8 @@ int agent_launch_container(struct agent *agent, struct agent_pod *p, struct cont
 	if (r < 0)
 		return r;
 	sources = agent_sources(agent, p, a);
-	r = service_account_mount(a, &sources, run->spec, agent_run_dir(a, agent, p), mounts, &n_mounts, err);
+	r = service_account_mount(a, &sources, run->spec, agent_account_dir(a, agent, p), mounts, &n_mounts, err);
+	agent_note_tokens(agent, p); /* the files may have been written only now */
 	if (r == 0)
 		r = set_image_volumes(a, agent, p, run, mounts, n_mounts, ret_reason, err);
 	if (r == 0)

@@ -82,7 +82,7 @@ static void refresh_account(struct agent *agent, struct agent_pod *p)
 {
 	_cleanup_arena_ struct arena *a = NULL;
 	_cleanup_error_ struct error err = ERROR_INIT;
-	const char *run_dir;
+	const char *dir;
 	struct sources s;
 
 	if (!has_sandbox(p))
@@ -91,8 +91,8 @@ static void refresh_account(struct agent *agent, struct agent_pod *p)
 	if (!a)
 		return;
 	s = agent_sources(agent, p, a);
-	run_dir = agent_run_dir(a, agent, p);
-	if (run_dir && service_account_write(&s, run_dir, &err) < 0)
+	dir = agent_account_dir(a, agent, p);
+	if (dir && service_account_write(&s, dir, &err) < 0)
 		tell_failed(agent, p, &err);
 	agent_note_tokens(agent, p);
 }

@@ -2,7 +2,7 @@
 /*
  * A pod's service account files: token, ca.crt and namespace, as every container finds them. Kubernetes' admission writes a
  * volume and its mounts into the pod's spec for it; here the node sees to it, and the spec stays what was declared. They
- * lie in DIR/serviceaccount, where DIR is the pod's run directory: in memory, as kubelet has them, and gone with the boot.
+ * lie in DIR/serviceaccount; DIR is the pod's run directory, in memory, where kubelet has them too (agent_account_dir()).
  */
 #ifndef PODFS_NODE_SERVICE_ACCOUNT_H
 #define PODFS_NODE_SERVICE_ACCOUNT_H
