@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/pods.h"
 #include "control/workqueue.h"
 
 #define TURN (1 * NSEC_PER_MSEC)	/* works so long while writers wait, */
@@ -152,7 +153,7 @@ static int delete_once(struct controller *c, const struct object *const *objects
 	for (size_t i = 0; i < n && r == 0; i++) {
 		_cleanup_object_ struct object *now = cache_get_uid(controller_cache(c), object_uid(objects[i]));
 
-		if (!now || object_is_deleting(now))
+		if (!now || object_is_deleting(now) || (finalizer && !pod_is_active(now)))
 			continue;
 		r = txn_delete(t, now, &opts);
 		buf_printf(names, "%s\n", object_name(now));

@@ -85,7 +85,7 @@ bool controller_namespace_ends(struct controller *c, const struct object *o);
  * background; those that are gone or being deleted already are passed over. Works on their newest versions and starts
  * over when a race is lost, so that a status that changes all the time does not keep an object alive. The names of
  * those deleted are appended to `names` (may be NULL), a line each. `finalizer` (may be NULL) is taken away from them by the
- * same write. Waits.
+ * same write; they are pods then, and one that has ended meanwhile is passed over, as its end is yet to be counted. Waits.
  */
 int controller_delete(struct controller *c, const struct object *const *objects, size_t n, const char *finalizer,
 		      struct buf *names);

@@ -429,6 +429,41 @@ static void a_slow_store_makes_nothing_twice(void **state)
 	assert_true(count_is(w, "replicasets", 1));
 }
 
+static int set_phase(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	value_set_str(a, value_set_map(a, root, "status"), "phase", arg);
+	return 0;
+}
+
+/* A pod that ends between the decision to drop it uncounted and its deletion is for the next decision to count. */
+static void what_has_ended_meanwhile_is_not_dropped_uncounted(void **state)
+{
+	static const char hold[] = "example.com/tracking";
+	static const char pod[] = "{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: default, finalizers:"
+				  " [example.com/tracking]}, spec: {containers: [{name: c, image: i}]}}";
+	_cleanup_object_list_ struct object_list seen = OBJECT_LIST_INIT;
+	_cleanup_object_ struct object *ended = NULL, *runs = NULL;
+	_cleanup_buf_ struct buf names = BUF_INIT;
+	struct world *w = *state;
+	char text[256];
+
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(text, sizeof(text), pod, i ? "runs" : "ends");
+		assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+	}
+	assert_int_equal(cache_list(w->cache, kind("pods"), "default", &seen), 0);
+	assert_int_equal(registry_modify(w->registry, &agent, kind("pods"), "default", "ends", NULL, TXN_STATUS, 0, set_phase,
+					 (void *)"Succeeded"), 0);
+	assert_int_equal(controller_delete(w->controllers[0], (const struct object *const *)seen.items, seen.n, hold, &names), 0);
+	assert_string_equal(buf_str(&names), "runs\n");
+	runs = cache_get(w->cache, kind("pods"), "default", "runs");
+	ended = cache_get(w->cache, kind("pods"), "default", "ends");
+	assert_null(runs); /* it was on no node */
+	assert_non_null(ended);
+	assert_false(object_is_deleting(ended));
+	assert_int_equal(value_len(object_path(ended, "metadata", "finalizers")), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +477,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_namespace_takes_its_deployment_with_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_hundred_replicas_are_made_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_settled_stays_settled, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_has_ended_meanwhile_is_not_dropped_uncounted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_store_makes_nothing_twice, setup_slow, teardown),
 	};
 
