@@ -439,13 +439,10 @@ static void kill_cgroup(int dir)
 	}
 }
 
-static void reaped(struct pod *p, struct slot *s, pid_t pid, int status)
+static void reaped(struct pod *p, struct slot *s, int status)
 {
 	bool was_started;
 
-	pod_report_input(p, index_of(p, s));
-	if (s->pid != pid)
-		return; /* it was only the first of two */
 	/* It got as far as its execve, and ended before the first of two let go of the report. */
 	if (s->told.state == POD_STATE_STARTING && s->announced && s->ready && !s->failed)
 		started(p, s);
@@ -475,34 +472,45 @@ static void reaped(struct pod *p, struct slot *s, pid_t pid, int status)
 	pod_broadcast(p, &s->told, was_started ? POD_EXITED : POD_START_FAILED);
 }
 
-/* The container of that process; a second one may have been announced since reports were read last. */
+/*
+ * What the children have reported. A second process is announced before it can end, and is believed in only as long as it
+ * has not been reaped (pod_is_new_child): so all is heard between seeing that one has ended and reaping it. The one that
+ * announced it may end long after it.
+ */
+static void hear_reports(struct pod *p)
+{
+	for (size_t i = 0; i < POD_EXECS_MAX; i++)
+		pod_exec_input(p, i);
+	for (size_t i = 0; i < p->n_slots; i++)
+		pod_report_input(p, i);
+}
+
+/* The container of that process; a first of two is its own no more once the second is announced. */
 static struct slot *find_pid(struct pod *p, pid_t pid)
 {
-	for (int round = 0; round < 2; round++)
-		for (size_t i = 0; i < p->n_slots; i++) {
-			if (round > 0 && p->slots[i].told.state == POD_STATE_STARTING)
-				pod_report_input(p, i);
-			if (p->slots[i].pid == pid)
-				return &p->slots[i];
-		}
+	for (size_t i = 0; i < p->n_slots; i++)
+		if (p->slots[i].pid == pid)
+			return &p->slots[i];
 	return NULL;
 }
 
 void pod_reap(struct pod *p)
 {
-	int status;
-	pid_t pid;
+	siginfo_t info = { 0 };
 
-	/* An exec's second process is announced before it can end: hear the announcements first. */
-	for (size_t i = 0; i < POD_EXECS_MAX; i++)
-		pod_exec_input(p, i);
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0) {
+		pid_t pid = info.si_pid;
 		struct slot *s;
+		int status;
 
+		hear_reports(p);
+		/* Only then is its end dealt with, and its owner's claim dropped: nobody can announce it as his from here on. */
+		if (waitpid(pid, &status, WNOHANG) != pid)
+			return; /* cannot be: nobody else reaps it */
 		if (pod_attach_reaped(p, pid) || pod_exec_reaped(p, pid, status))
 			continue;
 		s = find_pid(p, pid);
 		if (s)
-			reaped(p, s, pid, status);
+			reaped(p, s, status);
 	}
 }

@@ -267,15 +267,8 @@ bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
 {
 	struct exec *x = owner(p, pid);
 
-	/* A second process is announced before it can end, but the announcement may have come since they were read last. */
-	for (size_t i = 0; i < POD_EXECS_MAX && !x; i++)
-		if (p->execs[i].id != 0 && p->execs[i].pid == 0) {
-			pod_exec_input(p, i);
-			x = owner(p, pid);
-		}
 	if (!x)
 		return relay_reaped(p, pid);
-	pod_exec_input(p, (size_t)(x - p->execs));
 	if (x->first == pid)
 		x->first = 0;
 	/* The first one's end matters only when there will be no second. */

@@ -184,6 +184,8 @@ void pod_attach_end(struct pod *p, const struct slot *s);
 int pod_exec(struct pod *p, int client, struct pod_message *m);
 int pod_exec_stop(struct pod *p, const struct pod_stop *m);
 void pod_exec_input(struct pod *p, size_t index);
+/* Whether the process was one of an exec's. What the children have reported was read when it had ended, before it was
+ * reaped. */
 bool pod_exec_reaped(struct pod *p, pid_t pid, int status);
 void pod_exec_hung_up(struct pod *p, int client);
 int64_t pod_exec_deadlines(struct pod *p, int64_t now);

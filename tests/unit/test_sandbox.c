@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -507,6 +509,122 @@ static void test_rotation(void **state)
 	shut_down(sb);
 }
 
+/* ---- the order of ends and announcements ---- */
+
+static void trace(int request, pid_t pid, unsigned long data)
+{
+	if (ptrace(request, pid, 0UL, data) < 0)
+		fail_msg("ptrace %d: %s", request, strerror(errno));
+}
+
+/* Lets it go on, unless `request` is 0, until it stops with that: what waitpid tells, without the lowest 8 bits. */
+static void trace_until(pid_t pid, int request, int stop)
+{
+	int64_t end = clock_monotonic() + DEADLINE_MS * NSEC_PER_MSEC;
+	int status;
+
+	if (request)
+		trace(request, pid, 0);
+	for (pid_t r; (r = waitpid(pid, &status, __WALL | WNOHANG)) != pid; (void)poll(NULL, 0, 1)) {
+		assert_int_equal(r, 0);
+		assert_true(clock_monotonic() < end);
+	}
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(status >> 8, stop);
+}
+
+/* Lets podfs-pod go on until it is about to ask what has ended. */
+static void trace_until_wait(pid_t pid)
+{
+	struct __ptrace_syscall_info info;
+
+	do {
+		trace_until(pid, PTRACE_SYSCALL, SIGTRAP | 0x80);
+		assert_true(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) > 0);
+	} while (info.op != PTRACE_SYSCALL_INFO_ENTRY || (info.entry.nr != SYS_wait4 && info.entry.nr != SYS_waitid));
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64];
+	const char *at;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	at = strrchr(read_file(path), ')');
+	return at ? at[2] : '\0';
+}
+
+/* The child that a process has had last, once that has ended. */
+static void wait_for_last_child(pid_t parent)
+{
+	int64_t end = clock_monotonic() + DEADLINE_MS * NSEC_PER_MSEC;
+	char path[64];
+	pid_t last = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+	for (const char *at = read_file(path); *at != '\0'; at += strcspn(at, " ") + 1)
+		last = (pid_t)strtol(at, NULL, 10);
+	assert_true(last > 0);
+	while (state_of(last) != 'Z') {
+		assert_true(clock_monotonic() < end);
+		(void)poll(NULL, 0, 1);
+	}
+}
+
+/*
+ * The first of the two processes with which a container or an exec starts still exits while the second has ended, and
+ * podfs-pod, which something else had woken, has not read yet that there is one. What the second ended with is told.
+ */
+static struct sandbox_event ended_unheard(struct sandbox *sb, struct plan *p, bool is_exec)
+{
+	pid_t pod = sandbox_pid(sb);
+	unsigned long first;
+	uint64_t id;
+
+	trace(PTRACE_SEIZE, pod, PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD);
+	if (is_exec)
+		assert_int_equal(sandbox_exec(sb, &p->c, (int[]){ -1, -1, -1 }, &id, NULL), 0);
+	else
+		start(sb, p);
+	trace_until(pod, 0, SIGTRAP | PTRACE_EVENT_FORK << 8);
+	trace(PTRACE_GETEVENTMSG, pod, (unsigned long)&first);
+	trace_until((pid_t)first, 0, SIGTRAP | PTRACE_EVENT_STOP << 8);
+	assert_int_equal(kill(pod, SIGCHLD), 0);
+	trace_until_wait(pod);
+	trace(PTRACE_SETOPTIONS, (pid_t)first, PTRACE_O_TRACEEXIT);
+	trace_until((pid_t)first, PTRACE_CONT, SIGTRAP | PTRACE_EVENT_EXIT << 8);
+	wait_for_last_child(pod);
+	trace(PTRACE_DETACH, pod, 0);
+	(void)wait_for(sb, is_exec ? SANDBOX_EXEC_STARTED : SANDBOX_STARTED);
+	trace(PTRACE_DETACH, (pid_t)first, 0);
+	return wait_for(sb, is_exec ? SANDBOX_EXEC_EXITED : SANDBOX_EXITED);
+}
+
+static void test_ended_unheard(void **state)
+{
+	const uint32_t flags[] = { POD_SHARE_PID, 0 };
+	struct plan app, quick;
+
+	need_root();
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct sandbox *sb = spawn_pod(&(struct sandbox_config){ .flags = flags[i] });
+
+		plan(&app, "app", "echo up; exec sleep 1000");
+		start(sb, &app);
+		(void)wait_for(sb, SANDBOX_STARTED);
+		plan(&quick, "quick", "exit 3");
+		/* Else there is but one process. */
+		if (flags[i] & POD_SHARE_PID || SANDBOX_FIRST_ID)
+			assert_int_equal(ended_unheard(sb, &quick, false).exit_code, 3);
+		app.argv[2] = "exit 4";
+		assert_int_equal(ended_unheard(sb, &app, true).exit_code, 4);
+		/* Nothing is left of them that would keep the next ones from being heard. */
+		quick.c.restart = 1;
+		assert_int_equal(run(sb, &quick).exit_code, 3);
+		shut_down(sb);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -523,6 +641,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_terminals, end_test),
 		cmocka_unit_test_teardown(test_stdin, end_test),
 		cmocka_unit_test_teardown(test_rotation, end_test),
+		cmocka_unit_test_teardown(test_ended_unheard, end_test),
 	};
 
 	return cmocka_run_group_tests(tests, make_image, remove_image);
