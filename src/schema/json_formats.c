@@ -316,6 +316,10 @@ const char *json_pattern_error(const char *pattern)
 			if (p[1] == 'Q')
 				return NULL;
 			p++;
+			if (strchr("xpP", *p) && p[1] == '{') /* the braces are the escape's own */
+				p += strcspn(p, "}");
+			if (!*p)
+				return "error parsing regexp: invalid escape sequence";
 			can_repeat = true;
 		} else if (*p == '[') {
 			p = bracket_end(p);

@@ -215,7 +215,7 @@ void pod_resources_check(struct admit *ad, const struct value *spec, const struc
 	check_pod_list(ad, requests, AT(own, "requests"));
 	for (size_t i = 0; i < value_len(requests); i++)
 		check_request(ad, value_key_at(requests, i), value_at(requests, i), limits, own);
-	sum = pod_requests(spec);
+	sum = pod_container_requests(spec);
 	check_pod_request(ad, requests, "cpu", sum.milli_cpu, own);
 	check_pod_request(ad, requests, "memory", sum.memory, own);
 	check_pod_limits(ad, spec, limits, at);

@@ -63,12 +63,10 @@ static struct pod_resources larger(struct pod_resources a, struct pod_resources 
 				       max64(a.ephemeral_storage, b.ephemeral_storage) };
 }
 
-struct pod_resources pod_requests(const struct value *spec)
+struct pod_resources pod_container_requests(const struct value *spec)
 {
 	const struct value *init = value_get(spec, "initContainers"), *main = value_get(spec, "containers");
-	struct value *overhead = value_get(spec, "overhead");
-	struct pod_resources running = { 0 }, sidecars = { 0 }, peak = { 0 }, extra = { 0 };
-	struct quantity q;
+	struct pod_resources running = { 0 }, sidecars = { 0 }, peak = { 0 };
 
 	for (size_t i = 0; i < value_len(main); i++)
 		running = sum(running, requests_of(value_at(main, i)));
@@ -80,11 +78,20 @@ struct pod_resources pod_requests(const struct value *spec)
 		if (sidecar)
 			sidecars = sum(sidecars, requests_of(c));
 	}
+	return larger(sum(running, sidecars), peak);
+}
+
+struct pod_resources pod_requests(const struct value *spec)
+{
+	const struct value *overhead = value_get(spec, "overhead");
+	struct pod_resources extra = { 0 };
+	struct quantity q;
+
 	if (quantity_from(value_get(overhead, "cpu"), &q, NULL) == 0)
 		extra.milli_cpu = quantity_milli(&q);
 	if (quantity_from(value_get(overhead, "memory"), &q, NULL) == 0)
 		extra.memory = quantity_value(&q);
-	return sum(larger(sum(running, sidecars), peak), extra);
+	return sum(pod_container_requests(spec), extra);
 }
 
 /* How one container counts towards the class. */

@@ -28,6 +28,8 @@ struct pod_resources {
  * containers". Sums saturate.
  */
 struct pod_resources pod_requests(const struct value *spec);
+/* The same without spec.overhead: K8S:component-helpers/resource, AggregateContainerRequests. */
+struct pod_resources pod_container_requests(const struct value *spec);
 
 /* The sum of one resource's limits over the main containers, saturating; 0 when one of them has none. Units as below. */
 int64_t pod_limit(const struct value *spec, const char *name);

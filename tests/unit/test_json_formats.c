@@ -56,6 +56,7 @@ static void patterns(void **state)
 		{ "", NULL }, { "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", NULL }, { "(?i)^x", NULL }, { "(?P<n>a)+?", NULL },
 		{ "[]a]", NULL }, { "[^]]*", NULL }, { "[[:alpha:]_]{1,3}", NULL }, { "a{2}b{3,}", NULL }, { "{a}", NULL },
 		{ "a|b|", NULL }, { "\\d+\\.\\d*", NULL }, { "(?:a|(b))", NULL }, { "(?s:.*)", NULL }, { "\\[", NULL },
+		{ "^\\x{0041}+$", NULL }, { "\\p{Greek}*\\PN", NULL }, { "\\x{41", "invalid escape" },
 		{ "[", "missing closing ]" }, { "[]", "missing closing ]" }, { "[a\\]", "missing closing ]" },
 		{ "(a", "missing closing )" }, { "(?:a", "missing closing )" }, { "(?i", "missing closing )" },
 		{ "a)", "unexpected )" }, { "*a", "missing argument" }, { "a|+b", "missing argument" },

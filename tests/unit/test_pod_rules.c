@@ -195,8 +195,15 @@ static void containers(void **state)
 		{ ", localhostProfile: p.json", "", "seccompProfile.localhostProfile", "must be set when seccomp type is Localhost" },
 	};
 
+	static const char overhead[] =
+		HEAD
+		"  resources: {requests: {cpu: 1}}\n"
+		"  overhead: {cpu: 1}\n"
+		"  containers: [{name: a, image: x, resources: {requests: {cpu: 1}}}]\n";
+
 	(void)state;
 	rules_judge(manifest, rows, ARRAY_SIZE(rows));
+	rules_judge(overhead, NULL, 0); /* which is no container's */
 }
 
 static void systems(void **state)
