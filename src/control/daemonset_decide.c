@@ -236,19 +236,22 @@ static void note(struct deciding *d, enum event_type type, const char *reason, c
 	d->plan.notes[d->plan.n_notes++] = (struct daemon_note){ type, reason, message ? message : "" };
 }
 
-/* A pod that has failed is removed, less and less often; what comes after it is made in the next sync. */
-static void drop_failed(struct deciding *d, const struct place *p, const struct object *pod)
+/* A pod that has failed is removed, less and less often; what comes after it is made in the next sync. Several that have failed
+ * on a node go together and count as one failure. False: it is left alone for now. */
+static bool drop_failed(struct deciding *d, const struct place *p, const struct object *pod)
 {
 	int64_t left = d->v->backoff ? d->v->backoff(d->v->backoff_arg, p->name) : 0;
 
 	wake(d, left);
 	if (left > 0)
-		return;
-	d->plan.failed[d->plan.n_failed++] = p->name;
+		return false;
+	if (!d->plan.n_failed || d->plan.failed[d->plan.n_failed - 1] != p->name)
+		d->plan.failed[d->plan.n_failed++] = p->name;
 	note(d, EVENT_WARNING, "FailedDaemonPod",
 	     arena_printf(d->arena, "Found failed daemon pod %s/%s on node %s, will try to kill it", object_namespace(pod),
 			  object_name(pod), p->name));
 	drop(d, pod);
+	return true;
 }
 
 /* Of several pods on a node, keeps the oldest of the new template, and of the old one as long as that serves in its place. */
@@ -273,6 +276,7 @@ static void prune_surging(struct deciding *d, const struct placed *running, size
 static int manage_place(struct deciding *d, const struct place *p)
 {
 	struct placed *running = arena_alloc(d->arena, (p->n + 1) * sizeof(*running));
+	bool left = false; /* a failed pod holds the node's place while it is left alone */
 	size_t n = 0;
 
 	if (!running)
@@ -288,7 +292,7 @@ static int manage_place(struct deciding *d, const struct place *p)
 		if (!p->fit.goes_on) {
 			drop(d, pod);
 		} else if (!strcmp(phase, "Failed")) {
-			drop_failed(d, p, pod);
+			left |= !drop_failed(d, p, pod);
 		} else if (!strcmp(phase, "Succeeded")) {
 			note(d, EVENT_NORMAL, "SucceededDaemonPod",
 			     arena_printf(d->arena, "Found succeeded daemon pod %s/%s on node %s, will try to delete it",
@@ -298,7 +302,7 @@ static int manage_place(struct deciding *d, const struct place *p)
 			running[n++] = p->pods[i];
 		}
 	}
-	if (d->surges && p->n && !n && p->fit.runs)
+	if (d->surges && p->n && !n && !left && p->fit.runs)
 		make(d, p->name);
 	else if (d->surges && n > 1)
 		prune_surging(d, running, n);

@@ -45,7 +45,8 @@ struct daemon_plan {
 	size_t n_create;
 	const struct object **remove;
 	size_t n_remove;
-	const char **failed; /* the nodes where a pod that had failed is removed: the next is left alone for longer */
+	/* The nodes, once each, where pods that had failed are removed: the next is left alone for longer. */
+	const char **failed;
 	size_t n_failed;
 	struct daemon_note *notes;
 	size_t n_notes;

@@ -139,6 +139,10 @@ static void each_node_gets_its_pod(void **state)
 		{ "what is on a node is older", ON_DELETE, "", "a", "au aR", "-p0", 0, 0 },
 		{ "a pod that has failed", ON_DELETE, "", "a b", "af bR", "-p0", 0, 0 },
 		{ "is left alone for a while", ON_DELETE, "", "a b", "af bR", "", 7, 7 },
+		{ "surge: another takes its place", ROLL("1", "0"), "", "a b", "af bR", "+a -p0", 0, 0 },
+		{ "surge: not while it is left alone", ROLL("1", "0"), "", "a b", "af bR", "", 7, 7 },
+		{ "surge: nor while another goes", ROLL("1", "0"), "", "a b", "ad af bR", "", 7, 7 },
+		{ "surge: the update's pod does not wait", ROLL("1", "0"), "", "a b", "afo bR", "+a", 7, 7 },
 		{ "a pod that has succeeded", ON_DELETE, "", "a b", "as bR", "-p0", 0, 0 },
 		{ "of a node that is gone", ON_DELETE, "", "a", "aR bR", "", 0, 0 },
 		{ "of one that it never came to", ON_DELETE, "", "a", "aR bu", "-p1", 0, 0 },
@@ -214,6 +218,18 @@ static void a_failure_is_told(void **state)
 	assert_string_equal(w.plan.notes[0].reason, "FailedDaemonPod");
 	assert_string_equal(w.plan.notes[0].message, "Found failed daemon pod ns/p0 on node a1, will try to kill it");
 	assert_string_equal(w.plan.notes[1].reason, "SucceededDaemonPod");
+}
+
+static void failures_on_a_node_count_as_one(void **state)
+{
+	_cleanup_world_ struct world w;
+
+	make(&w, ROLL("1", "0"), "", "a b", "af af af bf bf");
+	assert_int_equal(daemon_decide(&w.view, w.arena, &w.plan), 0);
+	assert_string_equal(words_of(&w.plan, w.arena), "+a +b -p0 -p1 -p2 -p3 -p4");
+	assert_int_equal(w.plan.n_failed, 2);
+	assert_string_equal(w.plan.failed[0], "a1");
+	assert_string_equal(w.plan.failed[1], "b1");
 }
 
 static void a_status_counts(void **state)
@@ -348,6 +364,7 @@ int main(void)
 		cmocka_unit_test(each_node_gets_its_pod),
 		cmocka_unit_test(an_update_rolls),
 		cmocka_unit_test(a_failure_is_told),
+		cmocka_unit_test(failures_on_a_node_count_as_one),
 		cmocka_unit_test(a_status_counts),
 		cmocka_unit_test(a_pod_is_pinned_and_tolerates),
 		cmocka_unit_test(a_revision_keeps_the_template),
