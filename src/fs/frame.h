@@ -75,7 +75,8 @@ void fs_req_pool_free(struct fs *fs);
 fuse_req_t fs_req_claim(struct fs_req *r);
 /* The process of a thread. */
 pid_t fs_process_of(pid_t thread);
-/* Whether the process has a file of that inode number (as stat(2) shows it) open. Of thousands only some are looked at. */
+/* Whether the process has a file of that inode number (as stat(2) shows it) open. Of thousands only some are looked at. Waits
+ * for nothing that the process does. */
 bool fs_process_has_open(pid_t process, uint64_t ino);
 
 /* --- loop.c --- */
