@@ -195,6 +195,10 @@ static void refuse_when_short(struct agent *agent, struct agent_pod *p)
 
 	if (object_path(p->object, "status", "startTime"))
 		return;
+	if (p->run.fail_reason) { /* by its own making */
+		agent_tell(agent, p, EVENT_WARNING, p->run.fail_reason, "%s", p->run.fail_message ? p->run.fail_message : "");
+		return;
+	}
 	a = arena_new(0);
 	why = a ? agent_evict_refusal(a, agent, p->object) : NULL;
 	message = why ? arena_printf(a, "Pod was rejected: %s", why) : NULL;
@@ -261,8 +265,7 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 	else if (i->type == INBOX_EXEC)
 		agent_exec_take(agent, i->exec, i->exec_id);
 	else if (!p && i->type == INBOX_POD && !add_pod(agent, i->object))
-		log_error("pod %s/%s: not run: no memory, or more than %d containers", object_namespace(i->object),
-			  object_name(i->object), LIFECYCLE_CONTAINERS_MAX);
+		log_error("pod %s/%s: not run: no memory", object_namespace(i->object), object_name(i->object));
 	else if (p && i->type == INBOX_POD)
 		agent_pod_update(agent, p, i->object);
 	else if (p && i->type == INBOX_GONE)

@@ -32,6 +32,7 @@ struct agent_pod {
 	bool dirty;
 	char uid[OBJECT_UID_SIZE];
 	struct object *object; /* newest; owned. Of a pod that is gone from the store: the last */
+	struct object *runs_of; /* owned; what its containers' specs lie in, when a newer one's could not be taken up; else NULL */
 	bool gone;	       /* from the store */
 	bool cleaning;	       /* the cleaner is at work on its sandbox */
 	bool has_files;	       /* in STATE/pods/UID, or a log */

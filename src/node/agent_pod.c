@@ -230,10 +230,12 @@ void agent_pod_update(struct agent *agent, struct agent_pod *p, const struct obj
 	}
 	had = p->run.n;
 	r = lifecycle_update(&p->run, object_path(now, "spec"));
-	if (r < 0) { /* keep what it was made of */
+	if (r < 0)
 		agent_tell(agent, p, EVENT_WARNING, "Failed", "Error: its new spec cannot be taken up: %s", strerrordesc_np(-r));
-		return;
-	}
+	if (r != -EINVAL)
+		object_unref(steal_ptr(p->runs_of));
+	if (r == -EINVAL && !p->runs_of)
+		p->runs_of = steal_ptr(p->object); /* its labels, its end and the like count all the same */
 	object_unref(p->object);
 	p->object = object_ref(now);
 	if (p->run.n > had)
@@ -378,6 +380,7 @@ void agent_pod_free(struct agent_pod *p)
 	sandbox_free(p->sandbox);
 	lifecycle_clear(&p->run);
 	object_unref(p->object);
+	object_unref(p->runs_of);
 	free(p->dir);
 	free(p);
 }

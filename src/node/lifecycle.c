@@ -2,6 +2,7 @@
 #include "node/lifecycle.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static void add_container(struct pod_run *p, const struct value *spec, enum cont
 
 static void add_containers(struct pod_run *p, const struct value *list, enum container_kind kind)
 {
-	for (size_t i = 0; i < value_len(list); i++) {
+	for (size_t i = 0; i < value_len(list) && p->n < LIFECYCLE_CONTAINERS_MAX; i++) {
 		const struct value *spec = value_at(list, i);
 		bool always = !strcmp(value_str_or(value_get(spec, "restartPolicy"), ""), "Always");
 
@@ -24,18 +25,33 @@ static void add_containers(struct pod_run *p, const struct value *list, enum con
 	}
 }
 
+static size_t at_most(size_t n)
+{
+	return n < LIFECYCLE_CONTAINERS_MAX ? n : LIFECYCLE_CONTAINERS_MAX;
+}
+
+static int fail_too_many(struct pod_run *p, size_t n)
+{
+	char message[128];
+
+	(void)snprintf(message, sizeof(message), "Pod was rejected: it has %zu containers, and a node runs at most %d of a pod",
+		       n, LIFECYCLE_CONTAINERS_MAX);
+	return lifecycle_fail(p, LIFECYCLE_TOO_MANY, message) ? 0 : -ENOMEM;
+}
+
 int lifecycle_init(struct pod_run *p, const struct value *spec, int64_t now)
 {
 	const struct value *init = value_get(spec, "initContainers"), *main = value_get(spec, "containers");
 	const struct value *ephemeral = value_get(spec, "ephemeralContainers");
-	size_t n = value_len(init) + value_len(main) + value_len(ephemeral);
+	size_t n = value_len(init) + value_len(main);
+	bool fit = n <= LIFECYCLE_CONTAINERS_MAX;
 
-	if (n > LIFECYCLE_CONTAINERS_MAX)
-		return -E2BIG;
 	*p = (struct pod_run){ .started_at = now };
-	p->containers = calloc(n + 1, sizeof(p->containers[0]));
+	p->containers = calloc(fit ? at_most(n + value_len(ephemeral)) + 1 : 1, sizeof(p->containers[0]));
 	if (!p->containers)
 		return -ENOMEM;
+	if (!fit)
+		return fail_too_many(p, n);
 	add_containers(p, init, CONTAINER_INIT);
 	p->n_init = p->n;
 	add_containers(p, main, CONTAINER_MAIN);
@@ -57,30 +73,26 @@ static const struct value *find_spec(const struct value *spec, const struct cont
 int lifecycle_update(struct pod_run *p, const struct value *spec)
 {
 	const struct value *ephemeral = value_get(spec, "ephemeralContainers");
-	size_t n = p->n_main + value_len(ephemeral), had = p->n;
-	struct container_run *list;
+	size_t n = p->n_main ? at_most(p->n_main + value_len(ephemeral)) : 0, had = p->n;
+	struct container_run *list = NULL;
 
 	for (size_t i = 0; i < p->n; i++)
 		if (!find_spec(spec, &p->containers[i]))
 			return -EINVAL;
-	if (n > LIFECYCLE_CONTAINERS_MAX)
-		return -E2BIG;
-	if (n > had) {
+	if (n > had)
 		list = reallocarray(p->containers, n + 1, sizeof(*list));
-		if (!list)
-			return -ENOMEM;
+	if (list)
 		p->containers = list;
-	}
 	for (size_t i = 0; i < had; i++) {
 		struct container_run *c = &p->containers[i];
 
 		c->spec = find_spec(spec, c);
 		c->name = value_str_or(value_get(c->spec, "name"), "");
 	}
-	for (size_t i = 0; i < value_len(ephemeral) && p->n < n; i++)
+	for (size_t i = 0; list && i < value_len(ephemeral) && p->n < n; i++)
 		if (!lifecycle_find(p, value_str_or(value_get(value_at(ephemeral, i), "name"), "")))
 			add_container(p, value_at(ephemeral, i), CONTAINER_EPHEMERAL);
-	return 0;
+	return n > had && !list ? -ENOMEM : 0;
 }
 
 /* A new run knows nothing of the one before. */

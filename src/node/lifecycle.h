@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "node/probe.h"
+#include "schema/resources.h"
 #include "store/object.h"
 
 /* kubelet: crash loop back-off of 10 s doubling to 300 s, forgotten after a run of twice the maximum. */
@@ -22,8 +23,11 @@
 /* K8S:pkg/kubelet/kubelet_pods.go: why a container ended, or waits, that runs again for the sake of another. */
 #define LIFECYCLE_RESTARTING_ALL "RestartingAllContainers"
 
+/* status.reason of a pod that has more containers than a node runs. */
+#define LIFECYCLE_TOO_MANY "TooManyContainers"
+
 enum {
-	LIFECYCLE_CONTAINERS_MAX = 128,
+	LIFECYCLE_CONTAINERS_MAX = SCHEMA_POD_CONTAINERS_MAX,
 	LIFECYCLE_GRACE_DEFAULT = 30,
 	LIFECYCLE_SECONDS_MAX = 1000000000, /* what more is asked for counts as this: 31 years */
 	LIFECYCLE_GRACE_MIN = 2, /* K8S:pkg/kubelet/kuberuntime: minimumGracePeriodInSeconds */
@@ -109,12 +113,16 @@ struct pod_run {
 /* So many seconds in ns, within what times can hold; below 0 is 0. */
 int64_t lifecycle_seconds(int64_t n);
 
-/* Fills in the containers of a pod's spec, all waiting. -E2BIG for more than fit, -ENOMEM. */
+/*
+ * Fills in the containers of a pod's spec, all waiting. Of more than LIFECYCLE_CONTAINERS_MAX, ephemeral ones are left out;
+ * a pod that has so many without them has none here, and has failed (LIFECYCLE_TOO_MANY). -ENOMEM.
+ */
 int lifecycle_init(struct pod_run *p, const struct value *spec, int64_t now);
 void lifecycle_clear(struct pod_run *p);
 /*
  * Takes up a newer spec of the same pod: its containers are the same, but ephemeral ones may have come. Whoever points to
- * containers must look for them again. -EINVAL, -ENOMEM, -E2BIG: it keeps the old one.
+ * containers must look for them again. Ephemeral ones that are more than fit are left out. -ENOMEM: so are all new ones, to be
+ * tried again. -EINVAL: a container is gone from it, and it keeps the old one.
  */
 int lifecycle_update(struct pod_run *p, const struct value *spec);
 

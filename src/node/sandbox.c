@@ -18,7 +18,10 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "node/lifecycle.h"
 #include "node/sandbox_spec.h"
+
+_Static_assert((int)LIFECYCLE_CONTAINERS_MAX <= (int)POD_CONTAINERS_MAX, "podfs-pod runs what the agent asks for");
 
 enum {
 	SAFE_FD = 10, /* descriptors from here on are not overwritten by the file actions of the spawn */

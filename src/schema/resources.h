@@ -11,6 +11,12 @@
 #include "value/value.h"
 
 /*
+ * How many containers of one pod a node runs, init and ephemeral ones included. Kubernetes has no such limit: a new pod
+ * with more is taken and fails on its node; an ephemeral container that would be one too many is refused.
+ */
+enum { SCHEMA_POD_CONTAINERS_MAX = 128 };
+
+/*
  * "Guaranteed": every container, init containers too, has cpu and memory limits, and requests equal to them;
  * "BestEffort": none has any; else "Burstable". Kubernetes documentation, "Pod Quality of Service Classes".
  */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "schema/resources.h"
 #include "schema/table.h"
 
 static bool same(const struct value *a, const struct value *b)
@@ -159,10 +160,14 @@ static void check_only_removed(struct admit *ad, const struct value *was, const 
 }
 
 /* K8S:pkg/apis/core/validation: ValidatePodEphemeralContainersUpdate. */
-static void check_ephemeral(struct admit *ad, const struct value *was, const struct value *now)
+static void check_ephemeral(struct admit *ad, const struct value *spec, const struct value *was, const struct value *now)
 {
 	const struct schema_path *at = AT(AT(NULL, "spec"), "ephemeralContainers");
+	size_t all = value_len(value_get(spec, "initContainers")) + value_len(value_get(spec, "containers")) + value_len(now);
 
+	if (value_len(now) > value_len(was) && all > SCHEMA_POD_CONTAINERS_MAX)
+		report_invalid(ad, AT_ITEM(at, value_len(now) - 1), value_get(value_at(now, value_len(now) - 1), "name"),
+			       "a pod runs at most %d containers, and this would make %zu", SCHEMA_POD_CONTAINERS_MAX, all);
 	for (size_t i = 0; i < value_len(was); i++) {
 		const char *name = value_str_or(value_get(value_at(was, i), "name"), "");
 		const struct value *is = value_find(now, "name", name);
@@ -238,7 +243,7 @@ void pod_check_update(struct admit *ad, const struct value *old, const struct va
 	check_deadline(ad, was, now);
 	check_only_added(ad, value_get(was, "tolerations"), value_get(now, "tolerations"));
 	check_only_removed(ad, value_get(was, "schedulingGates"), value_get(now, "schedulingGates"));
-	check_ephemeral(ad, value_get(was, "ephemeralContainers"), value_get(now, "ephemeralContainers"));
+	check_ephemeral(ad, now, value_get(was, "ephemeralContainers"), value_get(now, "ephemeralContainers"));
 	if (gated)
 		check_narrowed(ad, was, now);
 	compare_members(ad, was, now, gated ? of_gated : mutable, AT(NULL, "spec"));

@@ -7,6 +7,7 @@
 
 #include "schema/report.h"
 
+/* An ephemeral container that would be one more than a node runs of one pod (SCHEMA_POD_CONTAINERS_MAX) is refused here. */
 void pod_check_update(struct admit *ad, const struct value *old, const struct value *new_root);
 
 #endif

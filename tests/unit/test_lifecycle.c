@@ -72,6 +72,71 @@ static void ephemeral_ones(void **state)
 	clear(&w);
 }
 
+/* A spec with so many init containers and main ones, and with so many ephemeral ones. */
+static const struct value *crowd(struct arena *a, int n, int ephemeral)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_puts(&text, "{\"initContainers\":[{\"name\":\"i\",\"image\":\"a\"}],\"containers\":[{\"name\":\"c1\",\"image\":\"a\"}");
+	for (int i = 2; i < n; i++)
+		buf_printf(&text, ",{\"name\":\"c%d\",\"image\":\"a\"}", i);
+	buf_puts(&text, "],\"ephemeralContainers\":[");
+	for (int i = 0; i < ephemeral; i++)
+		buf_printf(&text, "%s{\"name\":\"e%d\",\"image\":\"a\"}", i ? "," : "", i);
+	buf_puts(&text, "]}");
+	return parse(a, buf_str(&text));
+}
+
+/* Ephemeral containers beyond what a node runs of a pod are left out: the pod itself lives, is updated and ends. */
+static void surplus_ephemeral_ones(void **state)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	const struct value *spec = crowd(a, 100, 29);
+	struct pod_run run;
+
+	assert_int_equal(lifecycle_init(&run, spec, NOW), 0);
+	assert_int_equal(run.n_main, 100);
+	assert_int_equal(run.n, LIFECYCLE_CONTAINERS_MAX);
+	assert_null(run.fail_reason);
+	assert_non_null(lifecycle_find(&run, "e27"));
+	assert_null(lifecycle_find(&run, "e28"));
+	spec = crowd(a, 100, 40);
+	assert_int_equal(lifecycle_update(&run, spec), 0);
+	assert_int_equal(run.n, LIFECYCLE_CONTAINERS_MAX);
+	assert_ptr_equal(run.containers[1].spec, value_at(value_get(spec, "containers"), 0));
+	assert_null(lifecycle_find(&run, "e28"));
+	lifecycle_clear(&run);
+	assert_int_equal(lifecycle_init(&run, crowd(a, 127, 0), NOW), 0);
+	assert_int_equal(lifecycle_update(&run, crowd(a, 127, 5)), 0);
+	assert_int_equal(run.n, LIFECYCLE_CONTAINERS_MAX);
+	assert_non_null(lifecycle_find(&run, "e0"));
+	lifecycle_clear(&run);
+}
+
+/* A pod that has too many without them runs none, and fails for all to see. */
+static void too_many(void **state)
+{
+	struct world w = make("{" ONE "}", "");
+
+	lifecycle_clear(&w.run);
+	assert_int_equal(lifecycle_init(&w.run, crowd(w.a, 129, 1), NOW), 0);
+	assert_int_equal(w.run.n, 0);
+	assert_string_equal(decided(&w, NOW), "finished");
+	assert_string_equal(phase(&w, NOW), "Failed");
+	assert_string_equal(value_str(value_get(status(&w, NOW), "reason")), LIFECYCLE_TOO_MANY);
+	assert_string_equal(value_str(value_get(status(&w, NOW), "message")),
+			    "Pod was rejected: it has 129 containers, and a node runs at most 128 of a pod");
+	assert_int_equal(lifecycle_update(&w.run, crowd(w.a, 129, 5)), 0);
+	assert_int_equal(w.run.n, 0);
+	clear(&w);
+	w = make("{" ONE "}", "");
+	lifecycle_clear(&w.run);
+	assert_int_equal(lifecycle_init(&w.run, crowd(w.a, 128, 0), NOW), 0);
+	assert_int_equal(w.run.n, 128);
+	assert_null(w.run.fail_reason);
+	clear(&w);
+}
+
 /* They end with their pod, and sidecars do not wait for them. */
 static void ephemeral_ones_end(void **state)
 {
@@ -544,6 +609,8 @@ int main(void)
 		cmocka_unit_test(a_failed_sandbox_waits),
 		cmocka_unit_test(ephemeral_ones),
 		cmocka_unit_test(ephemeral_ones_end),
+		cmocka_unit_test(surplus_ephemeral_ones),
+		cmocka_unit_test(too_many),
 		cmocka_unit_test(policies),
 		cmocka_unit_test(the_back_off_doubles),
 		cmocka_unit_test(a_crash_loop_is_told),
