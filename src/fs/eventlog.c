@@ -18,7 +18,7 @@ struct event {
 struct fs_eventlog {
 	struct event *items; /* in the order of creation */
 	size_t n, cap;
-	uint64_t rev; /* of the cache when it was last brought up to date; 0: never */
+	uint64_t changes; /* cache_changes() when it was last brought up to date; 0: never */
 };
 
 int fs_eventlog_new(struct fs_eventlog **ret)
@@ -103,10 +103,10 @@ static void update(struct fs *fs)
 	struct fs_eventlog *l = fs->eventlog;
 	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
 	const struct schema_kind *kind = schema_kind_by_plural("events");
-	uint64_t rev = cache_revision(fs->cache);
+	uint64_t changes = cache_changes(fs->cache);
 	size_t kept = 0, k = 0;
 
-	if (l->rev == rev || cache_list(fs->cache, kind, NULL, &list) < 0)
+	if (l->changes == changes || cache_list(fs->cache, kind, NULL, &list) < 0)
 		return;
 	if (list.n)
 		qsort(list.items, list.n, sizeof(list.items[0]), by_creation);
@@ -124,7 +124,7 @@ static void update(struct fs *fs)
 	for (; k < list.n; k++)
 		if (add(fs, l, list.items[k]) < 0)
 			return;
-	l->rev = rev;
+	l->changes = changes;
 }
 
 static bool matches(const struct event *ev, const struct fs_event_filter *f)

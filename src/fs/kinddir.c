@@ -63,7 +63,7 @@ static int op_lookup(struct fs_node *dir, const char *name, struct fs_node **ret
 {
 	_cleanup_object_ struct object *o = NULL;
 	enum fs_name_class class = fs_name_classify(name);
-	uint64_t rev = cache_revision(dir->fs->cache);
+	uint64_t changes = cache_changes(dir->fs->cache);
 	int r = -ENOENT;
 
 	if (class == FS_NAME_MANIFEST)
@@ -74,7 +74,7 @@ static int op_lookup(struct fs_node *dir, const char *name, struct fs_node **ret
 		return r;
 	o = fs_kinddir_object(dir, name);
 	if (o) {
-		fs_live_note(dir->fs, o, rev);
+		fs_live_note(dir->fs, o, changes);
 		return object_node(dir, name, o, ret);
 	}
 	/* Objects of such names are rare enough for the contract's second; files come by this mount only. */

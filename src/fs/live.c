@@ -22,8 +22,8 @@ struct past {
 struct fs_live {
 	struct past past;
 	struct object *views[VIEWS]; /* owned, the last used first */
-	struct object *seen;	     /* owned: what was asked for last, as the cache had it at that revision; NULL */
-	uint64_t seen_rev;
+	struct object *seen;	     /* owned: what was asked for last, as the cache had it after so many changes; NULL */
+	uint64_t seen_changes;
 	struct store_watch *watch;
 	pthread_mutex_t lock; /* guards times; nothing is called with it held */
 	struct fs_times times;
@@ -101,7 +101,7 @@ void fs_live_free(struct fs_live *l)
 
 /* --- objects --- */
 
-void fs_live_note(struct fs *fs, const struct object *o, uint64_t rev)
+void fs_live_note(struct fs *fs, const struct object *o, uint64_t changes)
 {
 	struct fs_live *l = fs->live;
 
@@ -109,20 +109,20 @@ void fs_live_note(struct fs *fs, const struct object *o, uint64_t rev)
 		object_unref(l->seen);
 		l->seen = object_ref(o);
 	}
-	l->seen_rev = rev;
+	l->seen_changes = changes;
 }
 
 struct object *fs_live_peek(struct fs *fs, const char *uid)
 {
 	const struct fs_live *l = fs->live;
-	uint64_t rev = cache_revision(fs->cache);
+	uint64_t changes = cache_changes(fs->cache);
 	struct object *o;
 
-	if (l->seen && l->seen_rev == rev && strcmp(object_uid(l->seen), uid) == 0)
+	if (l->seen && l->seen_changes == changes && strcmp(object_uid(l->seen), uid) == 0)
 		return object_ref(l->seen);
 	o = cache_get_uid(fs->cache, uid);
 	if (o)
-		fs_live_note(fs, o, rev);
+		fs_live_note(fs, o, changes);
 	return o;
 }
 

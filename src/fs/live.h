@@ -20,8 +20,9 @@ void fs_live_free(struct fs_live *l);
 /* The object of that uid, as a new reference; NULL when it is gone. Who goes through a directory asks for each several times:
  * the last one is at hand. Loop only. */
 struct object *fs_live_peek(struct fs *fs, const char *uid);
-/* The caller has just got it from the cache, which had that revision before: it is at hand for the next fs_live_peek(). */
-void fs_live_note(struct fs *fs, const struct object *o, uint64_t rev);
+/* The caller has just got it from the cache, whose cache_changes() was that before: it is at hand for the next
+ * fs_live_peek(). */
+void fs_live_note(struct fs *fs, const struct object *o, uint64_t changes);
 /* The object of that uid, decoded, as a new reference; NULL when it is gone. Loop only. */
 struct object *fs_live_get(struct fs *fs, const char *uid);
 /* The same for one that the caller holds. NULL when memory is out. */

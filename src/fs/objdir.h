@@ -39,7 +39,7 @@ void fs_obj_rmdir(struct fs_req *r, struct fs_node *dir, const char *name);
 
 /* A file's memory of its last rendering, so that stat(2) of what has not changed is cheap. */
 struct fs_memo {
-	uint64_t rev; /* 0: none */
+	uint64_t rev; /* of what it is told of, or cache_changes(); 0: none */
 	uint64_t size, hash;
 	int64_t mtime;
 };

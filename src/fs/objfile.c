@@ -217,14 +217,15 @@ static int describe_render(struct fs_node *n, struct buf *out)
 
 static int describe_getattr(struct fs_node *n, struct fs_attr *a)
 {
+	uint64_t changes = cache_changes(n->fs->cache); /* before it is looked at */
 	_cleanup_object_ struct object *o = fs_obj_get(n);
 	struct fs_field_node *d = n->data;
 
 	/* It tells of pods and events too: any change may be one of them. Which file declares it is no object's change. */
 	if (!o)
 		return -ENOENT;
-	d->memo.rev = cache_revision(n->fs->cache) == d->memo.rev && !is_workload(o) ? d->memo.rev : UINT64_MAX;
-	return memo_getattr(n, a, 0444, cache_revision(n->fs->cache), registry_now(n->fs->registry));
+	d->memo.rev = changes == d->memo.rev && !is_workload(o) ? changes : UINT64_MAX;
+	return memo_getattr(n, a, 0444, changes, registry_now(n->fs->registry));
 }
 
 const struct fs_ops fs_describe_ops = {

@@ -66,7 +66,7 @@ struct cache {
 	/* What cache_get_key() found last: who goes through a list finds the next beside it. Followed with lock held, and
 	 * NULL before what it points to is freed, which happens with lock held for writing. */
 	_Atomic(struct node *) last;
-	_Atomic uint64_t revision;
+	_Atomic uint64_t changes; /* added to with lock held for writing */
 	struct object_pool pool; /* of the objects' decoded trees; trimmed with lock held for writing */
 };
 
@@ -304,6 +304,7 @@ static int apply(struct cache *c, const struct store_change *change, struct obje
 	}
 	trim(c);
 	pthread_rwlock_wrlock(&c->lock);
+	atomic_fetch_add(&c->changes, 1);
 	n = find(c, store_entry_key(change->now ? change->now : change->old));
 	if (n) {
 		*ret_old = n->object;
@@ -349,7 +350,6 @@ static void on_change(void *arg, const struct store_change *change)
 	if (r < 0)
 		log_error("cache: %s at revision %llu: %s", store_entry_key(change->now ? change->now : change->old),
 			  (unsigned long long)change->rev, strerrordesc_np(-r));
-	atomic_store(&c->revision, change->rev);
 	e = (struct cache_event){ .type = !old ? CACHE_ADDED : now ? CACHE_MODIFIED : CACHE_DELETED,
 				  .old = old, .now = now, .rev = change->rev };
 	if (old || now)
@@ -384,6 +384,7 @@ int cache_new(struct store *s, struct cache **ret, struct error *err)
 	if (!c)
 		return error_set(err, -ENOMEM, "cache: out of memory");
 	c->store = s;
+	c->changes = 1;
 	RB_INIT(&c->nodes);
 	LIST_INIT(&c->others);
 	LIST_INIT(&c->subscriptions);
@@ -407,7 +408,6 @@ int cache_new(struct store *s, struct cache **ret, struct error *err)
 		else if (r < 0)
 			error_errno(err, r, "cache: %s", store_entry_key(list.items[i]));
 	}
-	atomic_store(&c->revision, list.rev);
 	if (r == 0) {
 		r = store_watch(s, "/objects/", list.rev + 1, on_change, c, &c->watch);
 		if (r < 0)
@@ -490,7 +490,6 @@ int cache_list(struct cache *c, const struct schema_kind *kind, const char *ns, 
 
 	if (len < 0)
 		return len;
-	ret->rev = cache_revision(c); /* first: what the list shows is this at least */
 	trim(c);
 	pthread_rwlock_rdlock(&c->lock);
 	for (struct node *n = seek(c, prefix); n && r == 0; n = RB_NEXT(node_tree, &c->nodes, n)) {
@@ -692,7 +691,7 @@ void cache_limit_decoded(struct cache *c, size_t bytes)
 	pthread_mutex_unlock(&c->pool.lock);
 }
 
-uint64_t cache_revision(struct cache *c)
+uint64_t cache_changes(struct cache *c)
 {
-	return atomic_load(&c->revision);
+	return atomic_load(&c->changes);
 }

@@ -71,7 +71,10 @@ void cache_unsubscribe(struct cache_subscription *s);
 size_t cache_decoded(struct cache *c);
 void cache_limit_decoded(struct cache *c, size_t bytes);
 
-/* The newest revision that the cache shows. */
-uint64_t cache_revision(struct cache *c);
+/*
+ * Another number after each change of what the cache shows, never 0. Who takes it first and then looks has what he saw for as
+ * long as the number stays. No revision does for that: all changes of one transaction have the same, and come one by one.
+ */
+uint64_t cache_changes(struct cache *c);
 
 #endif

@@ -73,7 +73,6 @@ const struct value *object_labels(const struct object *o);
 struct object_list {
 	struct object **items; /* owned references */
 	size_t n, cap;
-	uint64_t rev; /* what the list shows, at least */
 };
 
 #define OBJECT_LIST_INIT ((struct object_list){ 0 })

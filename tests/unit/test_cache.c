@@ -181,6 +181,47 @@ static void an_old_version_keeps_its_tree(void **state)
 	assert_string_equal(value_str(object_path(undecoded, "data", "version")), "0");
 }
 
+struct look {
+	struct world *w;
+	unsigned seen; /* changes that were shown */
+	uint64_t changes;
+	struct object *other; /* owned */
+};
+
+static void look_at_the_other(void *arg, const struct cache_event *e)
+{
+	struct look *l = arg;
+
+	if (l->seen++)
+		return;
+	l->changes = cache_changes(l->w->cache);
+	l->other = get(l->w, 2);
+}
+
+/* "Who takes it first and then looks has what he saw for as long as the number stays", within a transaction too. */
+static void each_change_of_a_transaction_counts(void **state)
+{
+	struct world *w = *state;
+	struct look l = { .w = w };
+	struct cache_subscription *s = NULL;
+	static const char *const keys[] = { "/objects/configmaps/default/m1", "/objects/configmaps/default/m2" };
+	struct store_op ops[ARRAY_SIZE(keys)];
+
+	assert_int_equal(cache_subscribe(w->cache, schema_kind_by_plural("configmaps"), look_at_the_other, &l, &s), 0);
+	assert_int_equal(l.seen, OBJECTS);
+	object_unref(l.other);
+	l = (struct look){ .w = w };
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		ops[i] = (struct store_op){ .type = STORE_DELETE, .key = keys[i], .expect = STORE_ANY };
+	assert_int_equal(store_commit(w->store, ops, ARRAY_SIZE(keys), 0, NULL), 0);
+	assert_int_equal(l.seen, ARRAY_SIZE(keys));
+	assert_non_null(l.other); /* the first was away, and this not yet */
+	assert_null(get(w, 2));
+	assert_int_not_equal(cache_changes(w->cache), l.changes);
+	object_unref(l.other);
+	cache_unsubscribe(s);
+}
+
 static void add_number(void *arg, const struct cache_event *e)
 {
 	unsigned *sum = arg;
@@ -307,6 +348,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(each_is_found_after_any_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(trees_that_nobody_holds_are_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(trees_in_use_stay_and_go_later, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_change_of_a_transaction_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_old_version_keeps_its_tree, setup, teardown),
 		cmocka_unit_test_setup_teardown(showing_all_to_a_subscriber_takes_little, setup, teardown),
 		cmocka_unit_test_setup_teardown(readers_and_writers_do_not_meet, setup, teardown),
