@@ -14,7 +14,7 @@
 
 enum {
 	ACTION_MAX = 256,   /* bytes of what is written */
-	TRIGGERS_MAX = 100, /* runs of a CronJob that are asked for at once; more are forgotten */
+	TRIGGERS_MAX = 100, /* runs of a CronJob that are asked for at once; more are refused */
 };
 
 static int file_getattr(struct fs_node *n, struct fs_attr *a)
@@ -281,8 +281,11 @@ static int trigger_change(void *arg, struct arena *a, const struct object *live,
 	struct value *annotations = value_make_path(a, *root, "metadata", "annotations");
 	long asked = strtol(value_str_or(value_get(annotations, CRONJOB_TRIGGER), "0"), NULL, 10);
 
-	if (asked >= TRIGGERS_MAX)
-		return -ECANCELED;
+	if (asked >= TRIGGERS_MAX) {
+		diag_add(diags, DIAG_ERROR, -EBUSY, (struct value_mark){ 0 }, "",
+			 "%ld runs are asked for and not made yet: ask again when they are", asked);
+		return -EBUSY;
+	}
 	(void)value_set(a, annotations, CRONJOB_TRIGGER, value_new_strf(a, "%ld", asked < 0 ? 1 : asked + 1));
 	return 0;
 }
