@@ -8,11 +8,15 @@
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/utsname.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "control/controller.h"
 
@@ -31,8 +35,9 @@ struct cluster {
 	struct images *images;
 	struct network *network;
 	struct agent *agent;
-	pthread_t starter; /* starts the controllers; they are its own until it is joined */
+	pthread_t starter; /* starts the controllers and watches the clock for them; they are its own until it is joined */
 	bool starting;
+	int stop; /* an eventfd: the starter is to end; while `starting` */
 	struct controller *controllers[ARRAY_SIZE(controller_types)];
 };
 
@@ -222,6 +227,30 @@ static int start_agent(struct cluster *c, struct error *err)
 	return agent_start(&config, c->registry, &c->agent, err);
 }
 
+/* Tells the controllers when the clock was set or the machine has slept, until the cluster stops. Waits without a timeout. */
+static void watch_clock(struct cluster *c)
+{
+	const struct itimerspec never = { .it_value.tv_sec = INT64_MAX / NSEC_PER_SEC };
+	_cleanup_close_ int timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	struct pollfd fds[] = { { .fd = timer, .events = POLLIN }, { .fd = c->stop, .events = POLLIN } };
+	uint64_t expirations;
+
+	if (timer < 0 || (timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 &&
+			  errno != ECANCELED)) {
+		log_warning("the clock is not watched: %s", strerrordesc_np(errno));
+		return;
+	}
+	while (!fds[1].revents) {
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return;
+		/* Only being cancelled makes it readable; reading arms it for the next time. */
+		if (!fds[0].revents || read(timer, &expirations, sizeof(expirations)) >= 0 || errno != ECANCELED)
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(c->controllers); i++)
+			controller_clock_set(c->controllers[i]);
+	}
+}
+
 /*
  * A controller's start shows it all that exists, a tenth of a second with ten thousand objects: the tree need not wait for
  * that. Without its controllers a cluster is of no use, so a failure ends the daemon in the orderly way.
@@ -237,7 +266,9 @@ static void *start_controllers(void *arg)
 	if (r < 0) {
 		log_error("%s", error_text(&err));
 		(void)kill(getpid(), SIGTERM); /* cannot fail */
+		return NULL;
 	}
+	watch_clock(c);
 	return NULL;
 }
 
@@ -247,9 +278,14 @@ int cluster_start(struct cluster *c, bool controllers, struct error *err)
 
 	if (r < 0 || !controllers)
 		return r;
+	c->stop = eventfd(0, EFD_CLOEXEC);
+	if (c->stop < 0)
+		return error_errno(err, -errno, "eventfd");
 	r = -pthread_create(&c->starter, NULL, start_controllers, c);
-	if (r < 0)
+	if (r < 0) {
+		(void)close(c->stop);
 		return error_errno(err, r, "thread");
+	}
 	c->starting = true;
 	(void)pthread_setname_np(c->starter, "starter"); /* ignoring: only for people */
 	return 0;
@@ -257,8 +293,11 @@ int cluster_start(struct cluster *c, bool controllers, struct error *err)
 
 static void stop_controllers(struct cluster *c)
 {
-	if (c->starting)
+	if (c->starting) {
+		(void)eventfd_write(c->stop, 1); /* cannot fail: it is not full */
 		(void)pthread_join(c->starter, NULL); /* cannot fail: it is ours, and joined once */
+		(void)close(c->stop);
+	}
 	c->starting = false;
 	for (size_t i = 0; i < ARRAY_SIZE(c->controllers); i++)
 		controller_stop(steal_ptr(c->controllers[i]));

@@ -37,6 +37,7 @@ struct controller {
 	struct workqueue *queue; /* protected by lock, as are the next two */
 	bool noted;		 /* a notice has added a key, and on_settled() is to wake the thread */
 	bool stopping;
+	uint64_t clock_sets; /* protected by lock */
 	int64_t pressed_since, turn_ends; /* the thread's; 0: writers are not waiting */
 };
 
@@ -113,6 +114,15 @@ void controller_add_owner(struct controller *c, const struct object *owned, cons
 			       value_str_or(value_get(ref, "name"), ""));
 		controller_add(c, key);
 	}
+}
+
+void controller_clock_set(struct controller *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->clock_sets++;
+	workqueue_hurry(c->queue);
+	pthread_cond_signal(&c->changed);
+	pthread_mutex_unlock(&c->lock);
 }
 
 struct object *controller_get(struct controller *c, const struct schema_kind *kind, const char *key)
@@ -215,8 +225,19 @@ static char *next_key(struct controller *c)
 	return key;
 }
 
+static uint64_t clock_sets(struct controller *c)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&c->lock);
+	n = c->clock_sets;
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
 static void sync_key(struct controller *c, const char *key)
 {
+	uint64_t sets = clock_sets(c);
 	int64_t r = c->type->sync(c, key);
 	int e = 0;
 
@@ -227,7 +248,9 @@ static void sync_key(struct controller *c, const char *key)
 		e = workqueue_add_failed(c->queue, key, clock_monotonic());
 	} else {
 		workqueue_forget(c->queue, key);
-		if (r > 0)
+		if (r > 0 && c->clock_sets != sets) /* it may have read the clock before */
+			e = workqueue_add(c->queue, key);
+		else if (r > 0)
 			e = workqueue_add_at(c->queue, key, clock_monotonic() + r);
 	}
 	pthread_mutex_unlock(&c->lock);

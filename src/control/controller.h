@@ -56,6 +56,10 @@ int controller_start(const struct controller_type *type, struct registry *r, str
 /* Ends the thread after the sync that it is in, and frees it. NULL is fine. */
 void controller_stop(struct controller *c);
 
+/* The real-time clock was set, or went on while the machine slept: a wait for a time by it, which is counted by the monotonic
+ * one, is wrong now. All that waits, but for what comes back after a failure, is looked at again. Any thread. */
+void controller_clock_set(struct controller *c);
+
 struct registry *controller_registry(struct controller *c);
 struct cache *controller_cache(struct controller *c);
 const struct writer *controller_writer(struct controller *c);

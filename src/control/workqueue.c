@@ -150,6 +150,20 @@ int workqueue_add_failed(struct workqueue *q, const char *key, int64_t now)
 	return workqueue_add_at(q, key, now + delay);
 }
 
+void workqueue_hurry(struct workqueue *q)
+{
+	struct item *i, *next;
+
+	for (i = RB_MIN(waiting_tree, &q->waiting); i; i = next) {
+		next = RB_NEXT(waiting_tree, &q->waiting, i);
+		if (i->failures)
+			continue;
+		set_idle(q, i);
+		i->state = DUE;
+		TAILQ_INSERT_TAIL(&q->due, i, in_due);
+	}
+}
+
 void workqueue_forget(struct workqueue *q, const char *key)
 {
 	struct item *i;

@@ -26,6 +26,8 @@ int workqueue_add(struct workqueue *q, const char *key);
 int workqueue_add_at(struct workqueue *q, const char *key, int64_t at);
 /* Adds a key again after a failure, later each time. -ENOMEM. */
 int workqueue_add_failed(struct workqueue *q, const char *key, int64_t now);
+/* Makes due at once what waits for a time, but for what comes back after a failure. */
+void workqueue_hurry(struct workqueue *q);
 /* Forgets the failures of a key. */
 void workqueue_forget(struct workqueue *q, const char *key);
 

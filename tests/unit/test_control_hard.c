@@ -464,6 +464,44 @@ static void what_has_ended_meanwhile_is_not_dropped_uncounted(void **state)
 	assert_int_equal(value_len(object_path(ended, "metadata", "finalizers")), 1);
 }
 
+/* --- a clock that is set --- */
+
+static _Atomic int64_t shift; /* ns that the clock has been set forward by */
+
+static int64_t shifted(void)
+{
+	return clock_realtime() + shift;
+}
+
+static bool has_started(struct world *w, void *arg)
+{
+	return count_is(w, "jobs", 1);
+}
+
+/* "At each time of its schedule": by the clock as it is set now, not as it was when the wait began. */
+static void a_cronjob_starts_when_the_clock_is_set_past_its_time(void **state)
+{
+	static const char yearly[] = "{apiVersion: batch/v1, kind: CronJob, metadata: {name: yearly, namespace: default}, spec: {schedule:"
+				     " '0 0 1 1 *', jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c,"
+				     " image: i}]}}}}}}";
+	struct world *w = *state;
+	struct registry *reg = NULL;
+	struct controller *c = NULL;
+
+	shift = 0;
+	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
+	assert_int_equal(registry_new(w->store, w->cache, shifted, &reg), 0);
+	assert_int_equal(create(w, &tester, yearly, TXN_ADMIT), 0);
+	assert_int_equal(controller_start(&cronjob_controller, reg, &c, NULL), 0);
+	drain(w, "a");
+	assert_true(count_is(w, "jobs", 0));
+	shift = 366 * 24 * 3600 * NSEC_PER_SEC;
+	controller_clock_set(c);
+	assert_true(wait_for(w, has_started, NULL));
+	controller_stop(c);
+	registry_free(reg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +516,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_hundred_replicas_are_made_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_settled_stays_settled, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_has_ended_meanwhile_is_not_dropped_uncounted, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_cronjob_starts_when_the_clock_is_set_past_its_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_store_makes_nothing_twice, setup_slow, teardown),
 	};
 

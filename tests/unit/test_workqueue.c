@@ -83,12 +83,28 @@ static void failures_back_off_and_are_forgotten(void **state)
 	expect_pop(q, now, NULL, now + WORKQUEUE_BACKOFF_FIRST);
 }
 
+static void what_waits_for_a_time_can_be_hurried(void **state)
+{
+	struct workqueue *q = *state;
+
+	workqueue_add_at(q, "later", 200);
+	workqueue_add_at(q, "soon", 100);
+	workqueue_add_failed(q, "failed", 0);
+	workqueue_add(q, "due");
+	workqueue_hurry(q);
+	expect_pop(q, 0, "due", 0);
+	expect_pop(q, 0, "soon", 0);
+	expect_pop(q, 0, "later", 0);
+	expect_pop(q, 0, NULL, WORKQUEUE_BACKOFF_FIRST); /* its time has nothing to do with the hour */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_key_waits_once_and_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_earlier_time_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(failures_back_off_and_are_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_waits_for_a_time_can_be_hurried, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
