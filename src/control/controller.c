@@ -186,6 +186,18 @@ int controller_delete(struct controller *c, const struct object *const *objects,
 	return r;
 }
 
+const char *controller_refusal(const struct diag_list *diags, int r, const char **ret_path)
+{
+	const struct diag *error = NULL;
+
+	for (size_t i = 0; diags && i < diags->n && !error; i++)
+		if (diags->items[i].severity == DIAG_ERROR)
+			error = &diags->items[i];
+	if (ret_path)
+		*ret_path = error ? error->path : "";
+	return error ? error->message : strerrordesc_np(-r);
+}
+
 static void on_event(void *arg, const struct cache_event *e)
 {
 	struct watch *w = arg;

@@ -94,6 +94,10 @@ bool controller_namespace_ends(struct controller *c, const struct object *o);
 int controller_delete(struct controller *c, const struct object *const *objects, size_t n, const char *finalizer,
 		      struct buf *names);
 
+/* Why an object was refused: the first error (warnings may come before it), or what errno r means. *ret_path (may be NULL) is the
+ * field that it is about, or "". Both live as long as the list, which may be NULL. */
+const char *controller_refusal(const struct diag_list *diags, int r, const char **ret_path);
+
 /* Records an event under the controller's name. */
 #define controller_event(c, about, type, reason, ...) \
 	event_record(controller_registry(c), controller_writer(c)->agent, about, type, reason, __VA_ARGS__)

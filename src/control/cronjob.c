@@ -100,7 +100,7 @@ static int start(struct controller *c, const struct object *cj, const struct zon
 		return 0;
 	if (r < 0 && r != -ESTALE)
 		controller_event(c, cj, EVENT_WARNING, "FailedCreate", "Error creating job: %s",
-				 diags.n ? diags.items[0].message : strerrordesc_np(-r));
+				 controller_refusal(&diags, r, NULL));
 	if (r == 0 && plan->replace)
 		r = delete_active(c, t, plan);
 	if (r == 0)
@@ -166,7 +166,7 @@ static int run_now(struct controller *c, const struct object *cj)
 	if (r == 0 || r == -ESTALE || r == -ENOMEM)
 		return r;
 	controller_event(c, cj, EVENT_WARNING, "FailedCreate", "Error creating job: %s",
-			 diags.n ? diags.items[0].message : strerrordesc_np(-r));
+			 controller_refusal(&diags, r, NULL));
 	e = count_trigger(drop, cj);
 	return e < 0 ? e : txn_commit(drop, STORE_LAZY, NULL);
 }

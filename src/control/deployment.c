@@ -80,7 +80,7 @@ static int ensure_new_set(struct rollout *o)
 	if (r == -EEXIST || r == -EAGAIN) /* ours would be in the view, also while it terminates */
 		return note_collision(o);
 	if (r < 0)
-		return note_refusal(o, r, diags.n ? diags.items[0].message : strerrordesc_np(-r));
+		return note_refusal(o, r, controller_refusal(&diags, r, NULL));
 	o->news.created_set = true;
 	if (value_int(value_path(root, "spec", "replicas"), 0))
 		controller_event(o->c, o->deployment, EVENT_NORMAL, "ScalingReplicaSet",

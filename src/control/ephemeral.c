@@ -76,14 +76,6 @@ static int make_claim(struct controller *c, const struct object *pod, const stru
 	return r < 0 ? r : txn_commit(t, STORE_LAZY, NULL);
 }
 
-static const char *reason(const struct diag_list *diags, int r)
-{
-	for (size_t i = 0; i < diags->n; i++)
-		if (diags->items[i].severity == DIAG_ERROR)
-			return diags->items[i].message;
-	return strerrordesc_np(-r);
-}
-
 static int see_to(struct controller *c, const struct object *pod, const struct value *volume)
 {
 	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
@@ -107,7 +99,7 @@ static int see_to(struct controller *c, const struct object *pod, const struct v
 	r = make_claim(c, pod, volume, name, &diags);
 	if (r < 0 && r != -EEXIST && r != -ESTALE && r != -ENOMEM)
 		controller_event(c, pod, EVENT_WARNING, "FailedBinding", "ephemeral volume %s: create PVC %s: %s", own, name,
-				 reason(&diags, r));
+				 controller_refusal(&diags, r, NULL));
 	return r == -EEXIST ? -ESTALE : r;
 }
 

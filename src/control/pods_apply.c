@@ -14,13 +14,11 @@ void pods_failure_clear(struct pods_failure *f)
 static void note_failure(struct controller *c, const struct object *owner, struct pods_failure *f, const char *reason,
 			 int code, const struct diag_list *diags)
 {
+	const char *path, *why = controller_refusal(diags, code, &path);
+
 	f->reason = reason;
 	buf_clear(&f->message);
-	if (diags && diags->n)
-		buf_printf(&f->message, "%s%s%s", diags->items[0].path, *diags->items[0].path ? ": " : "",
-			   diags->items[0].message);
-	else
-		buf_printf(&f->message, "%s", strerrordesc_np(-code));
+	buf_printf(&f->message, "%s%s%s", path, *path ? ": " : "", why);
 	controller_event(c, owner, EVENT_WARNING, reason, "Error %s: %s",
 			 strcmp(reason, "FailedCreate") == 0 ? "creating" : "deleting", buf_str(&f->message));
 }

@@ -103,7 +103,7 @@ static int create(struct controller *c, const struct object *owner, int64_t numb
 	}
 	if (r < 0 && r != -ESTALE)
 		controller_event(c, owner, EVENT_WARNING, "FailedCreate", "Error creating revision: %s",
-				 diags.n ? diags.items[0].message : strerrordesc_np(-r));
+				 controller_refusal(&diags, r, NULL));
 	if (r == 0)
 		*ret = cache_get_uid(controller_cache(c), value_str_or(value_path(root, "metadata", "uid"), ""));
 	return r < 0 ? r : *ret ? 0 : -ESTALE;

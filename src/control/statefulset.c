@@ -105,7 +105,7 @@ static int create_pod(const struct rolling *s, const struct stateful_create *cre
 	if (r == 0)
 		tell_claims(s, &names, name);
 	if (r != -ESTALE)
-		tell(s, "Create", name, r == 0 ? NULL : diags.n ? diags.items[0].message : strerrordesc_np(-r));
+		tell(s, "Create", name, r == 0 ? NULL : controller_refusal(&diags, r, NULL));
 	return r;
 }
 

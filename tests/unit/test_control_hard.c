@@ -464,6 +464,22 @@ static void what_has_ended_meanwhile_is_not_dropped_uncounted(void **state)
 	assert_int_equal(value_len(object_path(ended, "metadata", "finalizers")), 1);
 }
 
+/* A refusal is told by its error, though warnings were found before it. */
+static void a_refusal_names_the_error(void **state)
+{
+	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
+	const char *path = NULL;
+
+	assert_string_equal(controller_refusal(NULL, -ENOSPC, &path), strerrordesc_np(ENOSPC));
+	diag_add(&diags, DIAG_WARNING, 0, (struct value_mark){ 0 }, "spec", "odd");
+	assert_string_equal(controller_refusal(&diags, -ENOSPC, &path), strerrordesc_np(ENOSPC));
+	assert_string_equal(path, "");
+	diag_add(&diags, DIAG_ERROR, -EDQUOT, (struct value_mark){ 0 }, "metadata", "exceeded quota");
+	assert_string_equal(controller_refusal(&diags, -EDQUOT, &path), "exceeded quota");
+	assert_string_equal(path, "metadata");
+	(void)state;
+}
+
 /* --- a clock that is set --- */
 
 static _Atomic int64_t shift; /* ns that the clock has been set forward by */
@@ -517,6 +533,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_settled_stays_settled, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_has_ended_meanwhile_is_not_dropped_uncounted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cronjob_starts_when_the_clock_is_set_past_its_time, setup, teardown),
+		cmocka_unit_test(a_refusal_names_the_error),
 		cmocka_unit_test_setup_teardown(a_slow_store_makes_nothing_twice, setup_slow, teardown),
 	};
 
