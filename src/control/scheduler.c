@@ -144,6 +144,17 @@ static void account(struct scheduler *s, const struct object *pod, int sign)
 
 /* --- pods that wait --- */
 
+static enum sched_put note_waiting(struct controller *c, const char *key, const struct sched_finding *f)
+{
+	struct scheduler *s = controller_data(c);
+	char next[STORE_KEY_MAX + 1];
+	enum sched_put r = sched_queue_put(s->waiting, key, f, next);
+
+	if (*next)
+		controller_add(c, next);
+	return r;
+}
+
 static void forget_waiting(struct controller *c, const char *key)
 {
 	struct scheduler *s = controller_data(c);
@@ -238,16 +249,19 @@ struct binding {
 	const char *node, *reason, *message;
 	int64_t now;
 	bool changed; /* the pod's condition has */
+	bool bound;
 };
 
 static int bind_pod(void *arg, struct arena *a, struct value *root, const struct object *old)
 {
-	const struct binding *b = arg;
+	struct binding *b = arg;
 
+	b->bound = false;
 	if (value_len(object_path(old, "spec", "nodeName")) || object_is_deleting(old))
 		return -ECANCELED;
 	value_set_str(a, value_set_map(a, root, "spec"), "nodeName", b->node);
 	condition_set(a, value_set_map(a, root, "status"), "PodScheduled", "True", "", "", b->now, false);
+	b->bound = true;
 	return 0;
 }
 
@@ -282,8 +296,7 @@ static int64_t mark_gated(struct controller *c, const struct object *pod, struct
 static int64_t refuse(struct controller *c, const struct object *pod, const char *key, struct binding *b,
 		      const struct sched_finding *f)
 {
-	struct scheduler *s = controller_data(c);
-	enum sched_put put = sched_queue_put(s->waiting, key, f);
+	enum sched_put put = note_waiting(c, key, f);
 	int r;
 
 	if (put == SCHED_PUT_STALE) {
@@ -365,7 +378,6 @@ static int select_node(void *arg, struct arena *a, struct value *root, const str
 static int64_t bind_claims(struct controller *c, const struct sched_volumes *v, const struct object *node, const char *key,
 			   const struct sched_finding *f)
 {
-	struct scheduler *s = controller_data(c);
 	_cleanup_object_list_ struct object_list taken = OBJECT_LIST_INIT;
 	struct registry *reg = controller_registry(c);
 	int r = 0;
@@ -385,7 +397,7 @@ static int64_t bind_claims(struct controller *c, const struct sched_volumes *v, 
 	}
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
-	if (sched_queue_put(s->waiting, key, f) == SCHED_PUT_STALE)
+	if (note_waiting(c, key, f) == SCHED_PUT_STALE)
 		controller_add(c, key);
 	return 0;
 }
@@ -438,7 +450,9 @@ static int64_t sync_pod(struct controller *c, const char *key)
 	b.node = object_name(node);
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
 			    object_name(pod), object_uid(pod), TXN_BOTH, 0, bind_pod, &b);
-	if (r == 0)
+	if (r == 0 && !b.bound)
+		forget_waiting(c, key);
+	else if (r == 0)
 		controller_event(c, pod, EVENT_NORMAL, "Scheduled", "Successfully assigned %s/%s to %s",
 				 object_namespace(pod), object_name(pod), b.node);
 	return r == -ENOENT ? 0 : r;

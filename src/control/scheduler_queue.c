@@ -163,9 +163,30 @@ static bool is_stale(const struct sched_queue *q, unsigned cures, const struct s
 	return false;
 }
 
-static void put(struct sched_queue *q, struct waiting *w, const char *key, const struct sched_finding *f)
+static struct waiting *hand_out(struct class *c);
+static void let_others_first(struct sched_queue *q, struct class *c);
+
+/* Takes it out of its class. If it was handed out, the next of those has its chance now: returns that, or NULL. */
+static struct waiting *make_way(struct sched_queue *q, struct waiting *w, bool trying)
+{
+	struct class *c = w->class;
+	bool is_last = c && TAILQ_FIRST(&c->pods) == w && !TAILQ_NEXT(w, in_class);
+	struct waiting *next;
+
+	leave_class(q, w);
+	if (!c || is_last || !trying)
+		return NULL;
+	next = hand_out(c);
+	let_others_first(q, c);
+	return next;
+}
+
+/* Returns another that is to be tried now, or NULL. */
+static struct waiting *put(struct sched_queue *q, struct waiting *w, const char *key, const struct sched_finding *f)
 {
 	struct class *c = get_class(q, f->class);
+	bool trying = w && w->trying;
+	struct waiting *next;
 
 	if (c && !w)
 		w = new_waiting(q, key);
@@ -173,27 +194,33 @@ static void put(struct sched_queue *q, struct waiting *w, const char *key, const
 		w->trying = false;
 	if (!c || !w) {
 		drop_empty(q, c);
-		return;
+		return NULL;
 	}
 	c->cures = f->cures;
 	c->priority = f->priority;
 	if (w->class == c)
-		return;
-	leave_class(q, w);
+		return NULL;
+	next = make_way(q, w, trying);
 	w->class = c;
 	TAILQ_INSERT_TAIL(&c->pods, w, in_class);
+	return next;
 }
 
-enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const struct sched_finding *f)
+enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const struct sched_finding *f,
+			       char next[static STORE_KEY_MAX + 1])
 {
 	enum sched_put r = SCHED_PUT_STALE;
+	const struct waiting *other;
 	struct waiting *w;
 
+	next[0] = '\0';
 	pthread_mutex_lock(&q->lock);
 	HASH_FIND_STR(q->by_key, key, w);
 	if (!is_stale(q, f->cures, &f->seen)) {
 		r = w ? SCHED_PUT_AGAIN : SCHED_PUT_NEW;
-		put(q, w, key, f);
+		other = put(q, w, key, f);
+		if (other)
+			(void)snprintf(next, STORE_KEY_MAX + 1, "%s", other->key);
 	}
 	pthread_mutex_unlock(&q->lock);
 	return r;
@@ -228,14 +255,7 @@ void sched_queue_remove(struct sched_queue *q, const char *key, char next[static
 	pthread_mutex_lock(&q->lock);
 	HASH_FIND_STR(q->by_key, key, w);
 	if (w) {
-		struct class *c = w->class;
-		bool was_last = TAILQ_FIRST(&c->pods) == w && !TAILQ_NEXT(w, in_class);
-
-		leave_class(q, w);
-		if (w->trying && !was_last) {
-			other = hand_out(c);
-			let_others_first(q, c);
-		}
+		other = make_way(q, w, w->trying);
 		if (other)
 			(void)snprintf(next, STORE_KEY_MAX + 1, "%s", other->key);
 		TAILQ_REMOVE(&q->pods, w, in_all);

@@ -54,8 +54,10 @@ struct sched_finding {
 	struct sched_moment seen; /* before it was looked at */
 };
 
-/* A pod fits nowhere. Where memory is out it is as good as noted: the scheduler's own retry finds it. */
-enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const struct sched_finding *f);
+/* A pod fits nowhere. Where memory is out it is as good as noted: the scheduler's own retry finds it. Where it
+ * was handed out and is of another class now, the next one's key of its old class is put into `next`, which is "" else. */
+enum sched_put sched_queue_put(struct sched_queue *q, const char *key, const struct sched_finding *f,
+			       char next[static STORE_KEY_MAX + 1]);
 
 /* A pod waits no more. Where others of its class may now be tried, the next one's key is put into `next`, which is "" else. */
 void sched_queue_remove(struct sched_queue *q, const char *key, char next[static STORE_KEY_MAX + 1]);

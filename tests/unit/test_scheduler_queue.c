@@ -19,12 +19,22 @@ static void note(void *arg, const char *key)
 	buf_printf(arg, " %s", key);
 }
 
+/* Puts a pod whose going from its class is no other's chance. */
+static enum sched_put put_found(struct sched_queue *q, const char *key, const struct sched_finding *f)
+{
+	char next[STORE_KEY_MAX + 1];
+	enum sched_put r = sched_queue_put(q, key, f, next);
+
+	assert_string_equal(next, "");
+	return r;
+}
+
 /* Notes a pod as one that fits nowhere just now. */
 static enum sched_put put(struct sched_queue *q, const char *key, const char *class, unsigned cures)
 {
 	const struct sched_finding f = { .class = class, .cures = cures, .seen = sched_queue_now(q) };
 
-	return sched_queue_put(q, key, &f);
+	return put_found(q, key, &f);
 }
 
 /* Takes all that is to be tried, in turns of `max`. */
@@ -93,6 +103,25 @@ static void a_pods_going_brings_the_first_of_each_class(void **state)
 	assert_false(sched_queue_happened(q, SCHED_POD_GONE));
 }
 
+static void one_that_changes_its_class_makes_way(void **state)
+{
+	struct sched_queue *q = *state;
+	struct sched_finding other = { .class = "B", .cures = ALL };
+	char next[STORE_KEY_MAX + 1];
+
+	for (const char *const *key = (const char *const[]){ "ns/a1", "ns/a2", "ns/a3", NULL }; *key; key++)
+		assert_int_equal(put(q, *key, "A", ALL), SCHED_PUT_NEW);
+	(void)sched_queue_happened(q, SCHED_POD_GONE);
+	assert_taken(q, 10, " ns/a1");
+	other.seen = sched_queue_now(q);
+	assert_int_equal(sched_queue_put(q, "ns/a1", &other, next), SCHED_PUT_AGAIN);
+	assert_string_equal(next, "ns/a2");
+	assert_next(q, "ns/a2", "ns/a3");
+	assert_int_equal(sched_queue_put(q, "ns/a3", &other, next), SCHED_PUT_AGAIN);
+	assert_string_equal(next, ""); /* it was the last */
+	assert_next(q, "ns/a1", "");
+}
+
 static void only_what_it_can_cure_comes_back(void **state)
 {
 	struct sched_queue *q = *state;
@@ -118,11 +147,11 @@ static void what_happens_meanwhile_is_not_missed(void **state)
 	struct sched_finding cpu = { .class = "C", .cures = SCHED_NODE | SCHED_POD_GONE, .seen = taint.seen };
 
 	(void)sched_queue_happened(q, SCHED_POD_GONE);
-	assert_int_equal(sched_queue_put(q, "ns/taint", &taint), SCHED_PUT_NEW); /* does not concern it */
-	assert_int_equal(sched_queue_put(q, "ns/cpu", &cpu), SCHED_PUT_STALE);
+	assert_int_equal(put_found(q, "ns/taint", &taint), SCHED_PUT_NEW); /* does not concern it */
+	assert_int_equal(put_found(q, "ns/cpu", &cpu), SCHED_PUT_STALE);
 	assert_next(q, "ns/cpu", "");
 	(void)sched_queue_happened(q, SCHED_NODE);
-	assert_int_equal(sched_queue_put(q, "ns/taint", &taint), SCHED_PUT_STALE);
+	assert_int_equal(put_found(q, "ns/taint", &taint), SCHED_PUT_STALE);
 	assert_taken(q, 10, " ns/taint");
 }
 
@@ -138,7 +167,7 @@ static void the_highest_priority_goes_first(void **state)
 		const struct sched_finding f = { .class = pods[i].class, .priority = pods[i].priority, .cures = ALL,
 						 .seen = sched_queue_now(q) };
 
-		assert_int_equal(sched_queue_put(q, pods[i].key, &f), SCHED_PUT_NEW);
+		assert_int_equal(put_found(q, pods[i].key, &f), SCHED_PUT_NEW);
 	}
 	(void)sched_queue_happened(q, SCHED_POD_GONE);
 	assert_taken(q, 10, " ns/high1 ns/low1 ns/zero");
@@ -146,7 +175,7 @@ static void the_highest_priority_goes_first(void **state)
 		const struct sched_finding f = { .class = pods[i].class, .priority = pods[i].priority, .cures = ALL,
 						 .seen = sched_queue_now(q) };
 
-		assert_int_equal(sched_queue_put(q, pods[i].key, &f), SCHED_PUT_AGAIN);
+		assert_int_equal(put_found(q, pods[i].key, &f), SCHED_PUT_AGAIN);
 	}
 	/* the first of each class, then the others, each once */
 	(void)sched_queue_happened(q, SCHED_NODE);
@@ -198,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nobody_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pods_going_brings_the_first_of_each_class, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_changes_its_class_makes_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_what_it_can_cure_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_happens_meanwhile_is_not_missed, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_highest_priority_goes_first, setup, teardown),
