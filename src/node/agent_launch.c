@@ -343,11 +343,12 @@ static const char *pull_policy(const struct container_run *run)
 
 /* A volume's image, as it is now: the layers, and directories for overlayfs, which wants such, and gets them read-only. */
 static int set_volume(struct arena *a, const struct agent_pod *p, const struct container_run *run, const char *volume,
-		      const struct image *image, struct sandbox_mount *m, struct error *err)
+		      size_t number, const struct image *image, struct sandbox_mount *m, struct error *err)
 {
 	const char **layers = arena_alloc(a, (image->n_layers + 1) * sizeof(*layers));
-	char *upper = overlay_dir(a, p, run, arena_printf(a, "volumes/%s/upper", volume));
-	char *work = overlay_dir(a, p, run, arena_printf(a, "volumes/%s/work", volume));
+	/* by the mount's number: overlayfs refuses a directory for work that another has */
+	char *upper = overlay_dir(a, p, run, arena_printf(a, "volumes/%zu/upper", number));
+	char *work = overlay_dir(a, p, run, arena_printf(a, "volumes/%zu/work", number));
 	int r;
 
 	for (size_t i = 0; layers && i < image->n_layers; i++)
@@ -385,7 +386,7 @@ static int set_image_volumes(struct arena *a, struct agent *agent, const struct 
 		r = find_image(agent, value_str_or(value_get(source, "pullPolicy"), ""),
 			       value_str_or(value_get(source, "reference"), ""), &image, ret_reason, err);
 		if (r == 0)
-			r = set_volume(a, p, run, name, image, &mounts[i], err);
+			r = set_volume(a, p, run, name, i, image, &mounts[i], err);
 	}
 	return r;
 }
