@@ -473,9 +473,9 @@ static void reaped(struct pod *p, struct slot *s, int status)
 }
 
 /*
- * What the children have reported. A second process is announced before it can end, and is believed in only as long as it
- * has not been reaped (pod_is_new_child): so all is heard between seeing that one has ended and reaping it. The one that
- * announced it may end long after it.
+ * What the children have reported. A second process is announced before it can end, and is believed in only as long as
+ * it has not been reaped (pod_is_new_child): so all is heard between seeing that one has ended and reaping it. The one
+ * that announced it may end long after it.
  */
 static void hear_reports(struct pod *p)
 {
@@ -504,7 +504,7 @@ void pod_reap(struct pod *p)
 		int status;
 
 		hear_reports(p);
-		/* Only then is its end dealt with, and its owner's claim dropped: nobody can announce it as his from here on. */
+		/* Its owner lets go of it only after this: nobody else can announce it as his any more. */
 		if (waitpid(pid, &status, WNOHANG) != pid)
 			return; /* cannot be: nobody else reaps it */
 		if (pod_attach_reaped(p, pid) || pod_exec_reaped(p, pid, status))
