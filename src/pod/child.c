@@ -292,7 +292,7 @@ static int build(const struct child *c, const struct become *b)
 static int run_container(const struct child *c)
 {
 	static struct become b;
-	struct spec spec;
+	static struct spec spec;
 	int r;
 
 	r = begin(c, &spec, &b.security);
