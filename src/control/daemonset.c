@@ -135,10 +135,11 @@ static int change_status(void *arg, struct arena *a, struct value *root, const s
 }
 
 /* Counts what is there after the changes of this sync. */
-static int64_t write_status(struct controller *c, struct daemon_view *v)
+static int64_t write_status(struct controller *c, const struct daemon_view *v)
 {
 	_cleanup_object_list_ struct object_list all = OBJECT_LIST_INIT, pods = OBJECT_LIST_INIT;
-	struct status_change s = { .view = v };
+	struct daemon_view now = *v;
+	struct status_change s = { .view = &now };
 	int r = cache_list_controlled(controller_cache(c), object_uid(v->set), &all);
 
 	for (size_t i = 0; i < all.n && r == 0; i++)
@@ -146,7 +147,7 @@ static int64_t write_status(struct controller *c, struct daemon_view *v)
 			r = object_list_add(&pods, all.items[i]);
 	if (r < 0)
 		return r;
-	v->pods = &pods;
+	now.pods = &pods;
 	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(v->set), object_namespace(v->set),
 			    object_name(v->set), object_uid(v->set), TXN_STATUS, STORE_LAZY, change_status, &s);
 	return r == -ENOENT ? 0 : r < 0 ? r : s.wait;
@@ -166,24 +167,26 @@ static int apply(struct controller *c, const struct daemon_view *v, const struct
 	return r < 0 ? r : pods_create(c, v->set, plan->n_create, make_pod, &m, &f);
 }
 
-static int64_t run(struct controller *c, struct daemon_view *v, const struct revisions *revisions, const struct object_list *pods)
+static int64_t run(struct controller *c, const struct daemon_view *view, const struct revisions *revisions,
+		   const struct object_list *pods)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	struct asking s = { controller_data(c), v->set };
+	struct asking s = { controller_data(c), view->set };
+	struct daemon_view v = *view;
 	struct daemon_plan plan;
 	int64_t wait;
 	int r;
 
-	v->backoff = backoff_left;
-	v->backoff_arg = &s;
-	r = daemon_decide(v, a, &plan);
+	v.backoff = backoff_left;
+	v.backoff_arg = &s;
+	r = daemon_decide(&v, a, &plan);
 	if (r == 0)
-		r = apply(c, v, &plan, &s);
+		r = apply(c, &v, &plan, &s);
 	if (r == -ESTALE)
 		return r;
 	if (r == 0)
-		r = revisions_clean(c, v->set, revisions, pods);
-	wait = write_status(c, v);
+		r = revisions_clean(c, v.set, revisions, pods);
+	wait = write_status(c, &v);
 	if (wait > 0 && (!plan.wait || wait < plan.wait))
 		plan.wait = wait;
 	return r < 0 ? r : wait < 0 ? wait : plan.wait;

@@ -259,9 +259,10 @@ static int list_members(const struct rolling *s, struct object_list *ret)
 	return r;
 }
 
-static int64_t run(struct rolling *s, struct stateful_view *v, const struct revisions *revisions)
+static int64_t run(struct rolling *s, const struct stateful_view *v, const struct revisions *revisions)
 {
 	_cleanup_object_list_ struct object_list now = OBJECT_LIST_INIT;
+	struct stateful_view after = *v;
 	struct stateful_plan plan;
 	int64_t wait;
 	int r = stateful_decide(v, s->arena, &plan);
@@ -277,8 +278,8 @@ static int64_t run(struct rolling *s, struct stateful_view *v, const struct revi
 		return -ENOMEM;
 	if (r == 0 && plan.n_create)
 		r = mend_all(s, &now);
-	v->pods = &now;
-	wait = write_status(s, v);
+	after.pods = &now;
+	wait = write_status(s, &after);
 	if (r == 0)
 		r = clean_up(s, revisions, &now);
 	return r < 0 ? r : wait < 0 ? wait : plan.wait && (!wait || plan.wait < wait) ? plan.wait : wait;

@@ -229,7 +229,7 @@ uint64_t fs_object_ino(const struct fs *fs, const struct object *o)
 
 int fs_object_dir(struct fs_node *parent, const char *name, const struct object *o, struct fs_node **ret)
 {
-	bool is_new;
+	bool is_new = false;
 	int r = strlen(object_uid(o)) < OBJECT_UID_SIZE ? 0 : -EIO;
 
 	if (r == 0)

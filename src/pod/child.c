@@ -272,7 +272,7 @@ static int build(const struct child *c, const struct become *b)
 		.shared_pids = c->pids >= 0 && c->target < 0,
 		.target = c->target,
 	};
-	int root, r = rootfs_open(&fs);
+	int root = -1, r = rootfs_open(&fs);
 
 	if (r == 0 && c->users->fd >= 0)
 		r = enter_users(c);
