@@ -360,11 +360,9 @@ int cgroup_remove(struct cgroups *cg, const char *path)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < cg->n; i++) {
-		int e = remove_tree(cg->list[i].fd, path);
-
-		r = r < 0 ? r : e;
-	}
+	/* The first, where each_pod_in() looks, goes last: who dies on the way leaves what the next daemon finds. */
+	for (size_t i = cg->n; i-- > 0 && r == 0;)
+		r = remove_tree(cg->list[i].fd, path);
 	return r;
 }
 
