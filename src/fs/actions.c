@@ -340,17 +340,41 @@ static void rollback_write(struct fs_req *r, struct fs_handle *h, const char *da
 
 /* --- reapply --- */
 
+struct reapply {
+	struct fs_req *r;
+	size_t size;
+};
+
+static void on_reapplied(struct fs *fs, void *arg, int result)
+{
+	struct reapply *a = arg;
+
+	if (result < 0)
+		fs_reply_err(a->r, result);
+	else
+		fs_reply_write(a->r, a->size);
+	free(a);
+}
+
 static void reapply_write(struct fs_req *r, struct fs_handle *h, const char *data, size_t size, uint64_t off)
 {
 	_cleanup_object_ struct object *o = cache_get_uid(h->fs->cache, fs_obj_uid(h->node));
 	char key[STORE_KEY_MAX + 1];
+	struct reapply *a;
 
 	if (!o || !fs_decl_latest(h->fs->decl, object_key(o), NULL, NULL, key)) {
 		refuse(r, h->node, -ENOENT, "no manifest declares this object");
 		return;
 	}
-	fs_commit_again(h->fs, key, r);
-	fs_reply_write(r, size);
+	a = malloc(sizeof(*a));
+	if (!a) {
+		fs_reply_err(r, -ENOMEM);
+		return;
+	}
+	*a = (struct reapply){ .r = r, .size = size };
+	fs_req_park(r, NULL, NULL);
+	fs_req_answers(r, size);
+	fs_commit_again(h->fs, key, r, on_reapplied, a);
 }
 
 #define ACTION(fn) { .region = "action", .getattr = file_getattr, .render = file_render, .write = (fn) }
