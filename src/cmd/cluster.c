@@ -142,7 +142,7 @@ static int open_images(struct cluster *c, struct error *err)
 	r = image_store_open(dir, c->programs[1], &c->image_store, err);
 	if (r < 0)
 		return r;
-	r = images_new(c->image_store, on_images_changed, c, &c->images);
+	r = images_new(c->image_store, c->config.state_dir, on_images_changed, c, &c->images);
 	return r < 0 ? error_errno(err, r, "images") : 0;
 }
 
