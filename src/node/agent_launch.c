@@ -25,9 +25,13 @@ enum {
 
 const char *agent_hostname(struct arena *a, const struct object *pod)
 {
-	const char *name = value_str(object_path(pod, "spec", "hostname"));
+	const char *name = value_str_or(object_path(pod, "spec", "hostname"), object_name(pod));
+	size_t len = strlen(name);
 
-	return arena_printf(a, "%.*s", HOSTNAME_MAX_LEN, name ? name : object_name(pod));
+	if (len > HOSTNAME_MAX_LEN) /* K8S:pkg/kubelet/kubelet_pods.go, truncatePodHostnameIfNeeded() */
+		for (len = HOSTNAME_MAX_LEN; len > 0 && strchr("-.", name[len - 1]); len--)
+			;
+	return arena_printf(a, "%.*s", (int)len, name);
 }
 
 bool agent_pod_flag(const struct object *pod, const char *key)
