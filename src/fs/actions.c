@@ -7,9 +7,9 @@
 #include "fs/commit.h"
 #include "fs/decl.h"
 #include "fs/edit.h"
-#include "fs/evict.h"
 #include "fs/objlinks.h"
 #include "fs/remnant.h"
+#include "store/evict.h"
 #include "store/trigger.h"
 
 enum {
@@ -96,9 +96,11 @@ static void end_delete(struct deletion *d, int result, const char *why)
 {
 	if (result == 0)
 		fs_remnant_forget(d->dir, d->name);
-	if (result < 0)
+	if (result < 0 && why && *why)
+		fs_refuse(d->r, result, d->dir, d->name, "%s", why);
+	else if (result < 0)
 		fs_refuse(d->r, result, d->dir, d->name, "cannot be %s: %s", d->evict ? "evicted" : "deleted",
-			  why && *why ? why : strerror(-result));
+			  strerrordesc_np(-result));
 	else if (d->size)
 		fs_reply_write(d->r, d->size);
 	else
@@ -124,11 +126,11 @@ static void try_delete(struct deletion *d)
 	struct writer who = fs_req_writer(d->r);
 	_cleanup_object_ struct object *o = fs_live_get(fs, d->uid);
 	_cleanup_txn_ struct txn *t = o ? txn_new(fs->registry, &who) : NULL;
-	_cleanup_buf_ struct buf why = BUF_INIT;
-	int r = t && d->evict ? fs_evict_admit(fs, t, o, &why) : 0;
+	const char *why = NULL;
+	int r = o ? -ENOMEM : 0;
 
-	if (r == 0)
-		r = t ? txn_delete(t, o, &d->opts) : o ? -ENOMEM : 0;
+	if (t)
+		r = d->evict ? txn_evict(t, o, &d->opts, &why) : txn_delete(t, o, &d->opts);
 	if (r == 0 && (!t || txn_empty(t))) { /* it is gone, or going, already */
 		end_delete(d, 0, NULL);
 		return;
@@ -136,7 +138,7 @@ static void try_delete(struct deletion *d)
 	if (r == 0)
 		r = fs_txn_submit(fs, t, 0, on_deleted, d);
 	if (r < 0)
-		end_delete(d, r, buf_str(&why));
+		end_delete(d, r, why);
 }
 
 static void start_delete(struct fs_req *r, struct fs_node *dir, const char *uid, const char *name,
