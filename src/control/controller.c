@@ -270,6 +270,19 @@ static void sync_key(struct controller *c, const char *key)
 		log_error("%s: %s: out of memory, not queued", c->type->name, key);
 }
 
+bool controller_step(struct controller *c, int64_t *ret_next)
+{
+	_cleanup_free_ char *key = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	key = workqueue_pop(c->queue, clock_monotonic(), ret_next);
+	pthread_mutex_unlock(&c->lock);
+	if (!key)
+		return false;
+	sync_key(c, key);
+	return true;
+}
+
 static void pause_until(struct controller *c, int64_t at)
 {
 	const struct timespec until = { .tv_sec = at / NSEC_PER_SEC, .tv_nsec = at % NSEC_PER_SEC };
@@ -346,10 +359,9 @@ static int subscribe(struct controller *c)
 	return r;
 }
 
-int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+int controller_new(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
 {
 	struct controller *c = calloc(1, sizeof(*c));
-	char name[16]; /* the kernel's limit; longer ones it refuses */
 	int e;
 
 	if (!c)
@@ -362,10 +374,24 @@ int controller_start(const struct controller_type *type, struct registry *r, str
 		e = type->init(c, &c->data);
 	if (e == 0)
 		e = subscribe(c);
-	if (e == 0) {
-		e = -pthread_create(&c->thread, NULL, run, c);
-		c->started = e == 0;
+	if (e < 0) {
+		controller_stop(c);
+		return error_errno(err, e, "%s: start", type->name);
 	}
+	*ret = c;
+	return 0;
+}
+
+int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+{
+	struct controller *c;
+	char name[16]; /* the kernel's limit; longer ones it refuses */
+	int e = controller_new(type, r, &c, err);
+
+	if (e < 0)
+		return e;
+	e = -pthread_create(&c->thread, NULL, run, c);
+	c->started = e == 0;
 	if (e < 0) {
 		controller_stop(c);
 		return error_errno(err, e, "%s: start", type->name);

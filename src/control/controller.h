@@ -53,6 +53,12 @@ struct controller_type {
 
 /* Starts the thread. The type and the registry must outlive it. */
 int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err);
+/*
+ * The same without a thread, for who has a time of his own: controller_step() brings the next key that is due to its state,
+ * on the caller's thread. False when none is; then *ret_next is when the next one will be, by clock_monotonic(), or INT64_MAX.
+ */
+int controller_new(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err);
+bool controller_step(struct controller *c, int64_t *ret_next);
 /* Ends the thread after the sync that it is in, and frees it. NULL is fine. */
 void controller_stop(struct controller *c);
 
