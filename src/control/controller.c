@@ -28,6 +28,7 @@ struct controller {
 	struct registry *registry;
 	struct writer writer;
 	void *data; /* the type's own */
+	const void *config;
 	struct watch watches[ARRAY_SIZE(((struct controller_type *)0)->watches)];
 	pthread_t thread;
 	bool started;
@@ -63,6 +64,11 @@ const struct writer *controller_writer(struct controller *c)
 void *controller_data(struct controller *c)
 {
 	return c->data;
+}
+
+const void *controller_config(struct controller *c)
+{
+	return c->config;
 }
 
 /* wait 0: at once. */
@@ -359,7 +365,8 @@ static int subscribe(struct controller *c)
 	return r;
 }
 
-int controller_new(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+static int new_with(const struct controller_type *type, const void *config, struct registry *r, struct controller **ret,
+		    struct error *err)
 {
 	struct controller *c = calloc(1, sizeof(*c));
 	int e;
@@ -367,6 +374,7 @@ int controller_new(const struct controller_type *type, struct registry *r, struc
 	if (!c)
 		return error_set(err, -ENOMEM, "%s: out of memory", type->name);
 	c->type = type;
+	c->config = config;
 	c->registry = r;
 	c->writer = (struct writer){ .agent = type->name };
 	e = init(c);
@@ -382,11 +390,22 @@ int controller_new(const struct controller_type *type, struct registry *r, struc
 	return 0;
 }
 
+int controller_new(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+{
+	return new_with(type, NULL, r, ret, err);
+}
+
 int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+{
+	return controller_start_with(type, NULL, r, ret, err);
+}
+
+int controller_start_with(const struct controller_type *type, const void *config, struct registry *r, struct controller **ret,
+			  struct error *err)
 {
 	struct controller *c;
 	char name[16]; /* the kernel's limit; longer ones it refuses */
-	int e = controller_new(type, r, &c, err);
+	int e = new_with(type, config, r, &c, err);
 
 	if (e < 0)
 		return e;

@@ -49,6 +49,7 @@ const struct fs_objfile fs_objfiles[] = {
 	{ "evict", S_IFREG, &fs_evict_ops, "pods" },
 	{ "logs", S_IFDIR, &fs_podlogs_ops, "pods" },
 	{ "containers", S_IFDIR, &fs_containers_ops, "pods" },
+	{ "metrics", S_IFREG, &fs_podmetrics_ops, "pods" },
 	{ "wait", S_IFDIR, &fs_wait_dir_ops, .unlisted = true },
 	{ 0 },
 };

@@ -64,6 +64,8 @@ struct fs_container_facts {
 struct fs_node_ops {
 	/* -ENOENT: it does not run here. */
 	int (*container)(void *arg, const char *pod_uid, const char *container, struct fs_container_facts *ret);
+	/* The same, with the working set as memory: for a pod's metrics. */
+	int (*usage)(void *arg, const char *pod_uid, const char *container, struct fs_container_facts *ret);
 };
 
 struct fs_config {
