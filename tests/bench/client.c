@@ -129,3 +129,46 @@ int each_process(const char *comm, void (*fn)(pid_t pid, void *arg), void *arg)
 	}
 	return n;
 }
+
+bool is_running(const char *mnt, const char *pod)
+{
+	char path[512], text[16384];
+
+	(void)snprintf(path, sizeof(path), "%s/pods/%s/status/phase", mnt, pod);
+	if (read_file(path, text, sizeof(text)))
+		return !strncmp(text, "Running", 7);
+	(void)snprintf(path, sizeof(path), "%s/pods/%s/object.json", mnt, pod);
+	return read_file(path, text, sizeof(text)) && strstr(text, "\"phase\": \"Running\"");
+}
+
+static void add_cpu(pid_t pid, struct sums *s)
+{
+	char path[64];
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *e;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		char name[400], text[64];
+
+		(void)snprintf(name, sizeof(name), "%s/%s/schedstat", path, e->d_name);
+		if (e->d_name[0] != '.' && read_file(name, text, sizeof(text)))
+			s->cpu_ns += strtoll(text, NULL, 10);
+	}
+}
+
+void add_process(pid_t pid, void *arg)
+{
+	struct sums *s = arg;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	s->pss_kib += field_of(path, "Pss:");
+	s->private_kib += field_of(path, "Private_Clean:") + field_of(path, "Private_Dirty:");
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	s->rss_kib += field_of(path, "VmRSS:");
+	(void)snprintf(path, sizeof(path), "/proc/%d/io", (int)pid);
+	s->written += field_of(path, "write_bytes:");
+	add_cpu(pid, s);
+}

@@ -28,4 +28,14 @@ int64_t field_of(const char *path, const char *key);
 /* Calls fn for each process of that name (the first 15 bytes of it); returns how many there are. */
 int each_process(const char *comm, void (*fn)(pid_t pid, void *arg), void *arg);
 
+/* Whether the Pod of that name reads Running. */
+bool is_running(const char *mnt, const char *pod);
+
+struct sums {
+	int64_t pss_kib, private_kib, rss_kib, cpu_ns, written;
+};
+
+/* For each_process(): adds what a process takes to the struct sums at `arg`. */
+void add_process(pid_t pid, void *arg);
+
 #endif

@@ -33,17 +33,6 @@ static void manifest(char out[static 1024], const char *name)
 		       "  volumes:\n  - name: bench\n    hostPath: {path: %s}\n", name, program, name, dir);
 }
 
-static bool is_running(const char *name)
-{
-	char path[512], text[16384];
-
-	PATH(path, "%s/pods/%s/status/phase", mnt, name);
-	if (read_file(path, text, sizeof(text)))
-		return !strncmp(text, "Running", 7);
-	PATH(path, "%s/pods/%s/object.json", mnt, name);
-	return read_file(path, text, sizeof(text)) && strstr(text, "\"phase\": \"Running\"");
-}
-
 /* --- nothing is left --- */
 
 static int cgroups_seen;
@@ -153,7 +142,7 @@ static void start_one(int i)
 	PATH(path, "%s/%s.at", dir, name);
 	while (!read_file(path, at, sizeof(at)) || !*at)
 		look_again(start, short_look, "the container's first instruction");
-	while (!is_running(name))
+	while (!is_running(mnt, name))
 		look_again(start, short_look, "status/phase");
 	running = clock_monotonic();
 	sample("podfs", "pod-first-instruction", "ms", (double)(strtoll(at, NULL, 10) - start) / 1e6);
@@ -206,45 +195,10 @@ static void start_fifty(void)
 		char name[32];
 
 		PATH(name, "many-%d", i);
-		while (!is_running(name))
+		while (!is_running(mnt, name))
 			look_again(start, long_look, "fifty pods");
 	}
 	sample("podfs", "pods50-running", "ms", ms_since(start));
-}
-
-struct sums {
-	int64_t pss_kib, rss_kib, cpu_ns, written;
-};
-
-static void add_cpu(pid_t pid, struct sums *s)
-{
-	char path[64];
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *e;
-
-	PATH(path, "/proc/%d/task", (int)pid);
-	d = opendir(path);
-	while (d && (e = readdir(d))) {
-		char name[400], text[64];
-
-		PATH(name, "%s/%s/schedstat", path, e->d_name);
-		if (e->d_name[0] != '.' && read_file(name, text, sizeof(text)))
-			s->cpu_ns += strtoll(text, NULL, 10);
-	}
-}
-
-static void add_process(pid_t pid, void *arg)
-{
-	struct sums *s = arg;
-	char path[64];
-
-	PATH(path, "/proc/%d/smaps_rollup", (int)pid);
-	s->pss_kib += field_of(path, "Pss:");
-	PATH(path, "/proc/%d/status", (int)pid);
-	s->rss_kib += field_of(path, "VmRSS:");
-	PATH(path, "/proc/%d/io", (int)pid);
-	s->written += field_of(path, "write_bytes:");
-	add_cpu(pid, s);
 }
 
 static void idle(int64_t seconds)
