@@ -156,26 +156,17 @@ void agent_note_measured(struct agent *agent)
 }
 
 /* From the thread that went through a volume. */
-static void note_owned(void *arg, const char *path)
+static void note_owned(void *arg)
 {
-	struct inbox_item *i = new_item(arg, INBOX_OWNED, "");
-
-	if (i)
-		i->path = strdup(path);
-	if (i && i->path) {
-		put_item(i);
-		return;
-	}
-	free(i);
-	log_error("node agent: out of memory, pods that wait for %s are tried again later", path);
+	put_inbox(arg, INBOX_OWNED, NULL, "");
 }
 
-static void volume_owned(struct agent *agent, const char *path)
+static void volume_owned(struct agent *agent)
 {
 	struct agent_pod *p, *next;
 
 	HASH_ITER(hh, agent->pods, p, next) {
-		agent_pod_owned(agent, p, path);
+		agent_pod_owned(agent, p);
 	}
 }
 
@@ -290,9 +281,8 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 	else if (i->type == INBOX_MEASURED)
 		agent_evict_measured(agent);
 	else if (i->type == INBOX_OWNED)
-		volume_owned(agent, i->path);
+		volume_owned(agent);
 	object_unref(i->object);
-	free(i->path);
 	free(i);
 }
 
@@ -374,6 +364,7 @@ static bool take_inbox(struct agent *agent)
 
 static void forget(struct agent *agent, struct agent_pod *p)
 {
+	agent_probe_forget(agent, p);
 	HASH_DEL(agent->pods, p);
 	if (p->uses_sources)
 		atomic_fetch_sub(&agent->n_source_users, 1);
@@ -447,7 +438,6 @@ static void *run(void *arg)
 	while (take_inbox(agent)) {
 		int n;
 
-		owners_round(agent->owners);
 		work_dirty(agent);
 		work_timers(agent);
 		n = epoll_wait(agent->epoll, events, EVENTS_MAX, -1);
@@ -731,7 +721,6 @@ void agent_stop(struct agent *agent)
 		TAILQ_REMOVE(&agent->inbox, i, link);
 		object_unref(i->object);
 		agent_exec_job_free(i->exec);
-		free(i->path);
 		free(i);
 	}
 	agent_exec_clear(agent);
@@ -756,7 +745,6 @@ void agent_stop(struct agent *agent)
 	free(agent->run_dir);
 	free(agent->log_dir);
 	free(agent->pod_program);
-	free(agent->owning);
 	free(agent);
 }
 

@@ -47,13 +47,13 @@ struct agent_pod {
 	bool uses_sources;     /* ConfigMaps or Secrets, in its environment or volumes */
 	int64_t write_at;      /* real time before which none is tried, after a failure */
 	int64_t owning_since;  /* real time: a volume of it is being given to a group; 0: none is */
-	char *owning;	       /* that volume's path; owned; NULL: not known */
 	struct pod_run run;
 	struct sandbox *sandbox;
 	char *dir;		 /* STATE/pods/UID */
 	char cgroup[CGROUP_PATH_MAX];
 	int64_t wake_at;	 /* real time of the next look at it; INT64_MAX: none */
 	int64_t token_at;	 /* real time at which a token is to be renewed, and its volumes looked at; INT64_MAX: none */
+	LIST_HEAD(, agent_call) standing; /* checks that stand: agent_probe.c */
 	int64_t probe_at;	 /* real time of the next probe or its deadline; INT64_MAX: none */
 };
 
@@ -88,7 +88,6 @@ struct inbox_item {
 	struct object *object; /* INBOX_POD, INBOX_GONE, INBOX_SOURCE */
 	struct agent_exec_job *exec; /* INBOX_EXEC; NULL: exec_id has hung up */
 	uint64_t exec_id;
-	char *path; /* INBOX_OWNED: of the volume; owned */
 	int result;
 	char uid[OBJECT_UID_SIZE];
 };
@@ -143,7 +142,6 @@ struct agent {
 	struct prober *prober;
 	struct provisioner *provisioner;
 	struct owners *owners; /* of volumes */
-	char *owning; /* owned; the one that was asked for last and is being gone through */
 	struct agent_exec_job *execs; /* that run, by id */
 	struct agent_call *calls; /* checks that podfs-probe has in hand, by id */
 	uint64_t last_call;
@@ -195,8 +193,8 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p);
 /* Takes up a pod whose podfs-pod may still run. */
 void agent_pod_adopt(struct agent *agent, struct agent_pod *p);
 void agent_pod_cleaned(struct agent *agent, struct agent_pod *p);
-/* A volume has been given to a group, or not: if the pod waited for it, it is tried again. */
-void agent_pod_owned(struct agent *agent, struct agent_pod *p, const char *path);
+/* A volume has been given to a group, or not: if the pod waited for one, it is tried again. */
+void agent_pod_owned(struct agent *agent, struct agent_pod *p);
 /* Whether it is on its way out, for good or with the node. */
 bool agent_pod_is_ending(const struct agent *agent, const struct agent_pod *p);
 void agent_pod_free(struct agent_pod *p);
@@ -272,9 +270,19 @@ void agent_probe_work(struct agent *agent, struct agent_pod *p);
 void agent_probe_exec_ended(struct agent *agent, struct agent_pod *p, const struct sandbox_event *ev);
 /* Reads what podfs-probe answers. */
 void agent_probe_receive(struct agent *agent);
-/* Asks podfs-probe on behalf of the container; `action` is an httpGet, tcpSocket or grpc. Its id, or a negative errno. */
-int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_run *c, int what, const char *type,
-		     const struct value *action, int64_t timeout, uint64_t *ret_id, struct error *err);
+struct agent_ask {
+	int what;	  /* what it is for: enum probe_type or AGENT_CALL_HOOK */
+	const char *type; /* "httpGet", "tcpSocket", "grpc" */
+	const struct value *action;
+	int64_t timeout, period; /* ns; a timeout of 0: none */
+	uint32_t count;		 /* more than 1: it stands (probe/protocol.h) */
+};
+
+/* Asks podfs-probe on behalf of the container. Its id, or a negative errno. */
+int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct agent_ask *ask,
+		     uint64_t *ret_id, struct error *err);
+/* The pod is to be forgotten: takes back what podfs-probe has in hand for it. */
+void agent_probe_forget(struct agent *agent, struct agent_pod *p);
 void agent_probe_clear(struct agent *agent);
 
 /* --- agent_pull.c: on the agent's thread --- */

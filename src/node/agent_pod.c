@@ -89,8 +89,6 @@ static void owning(struct agent *agent, struct agent_pod *p, const char *why)
 	int64_t now = registry_now(agent->registry);
 	const char *text = strstr(why, "Setting volume ownership");
 
-	free(p->owning);
-	p->owning = steal_ptr(agent->owning);
 	if (!p->owning_since)
 		p->owning_since = now;
 	else if (now - p->owning_since >= owning_told)
@@ -98,9 +96,9 @@ static void owning(struct agent *agent, struct agent_pod *p, const char *why)
 	p->run.sandbox_not_before = now + owning_told;
 }
 
-void agent_pod_owned(struct agent *agent, struct agent_pod *p, const char *path)
+void agent_pod_owned(struct agent *agent, struct agent_pod *p)
 {
-	if (!p->owning_since || (p->owning && strcmp(p->owning, path) != 0))
+	if (!p->owning_since)
 		return;
 	p->run.sandbox_not_before = 0;
 	agent_mark(agent, p);
@@ -383,7 +381,6 @@ void agent_pod_free(struct agent_pod *p)
 	lifecycle_clear(&p->run);
 	object_unref(p->object);
 	object_unref(p->runs_of);
-	free(p->owning);
 	free(p->dir);
 	free(p);
 }

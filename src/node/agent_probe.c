@@ -14,11 +14,13 @@
 /* A check that podfs-probe has in hand. */
 struct agent_call {
 	UT_hash_handle hh;
+	LIST_ENTRY(agent_call) in_pod; /* if it stands */
 	uint64_t id;
 	char uid[OBJECT_UID_SIZE];
 	size_t container;
 	uint32_t run;
 	int what; /* enum probe_type or AGENT_CALL_HOOK */
+	bool stands;
 };
 
 /* podfs-probe keeps to a check's time by itself; only when it says nothing at all is it given up. */
@@ -64,6 +66,13 @@ static const char **headers_of(struct arena *a, const struct value *list)
 	return arena_failed(a) ? NULL : out;
 }
 
+static uint32_t milliseconds(int64_t ns)
+{
+	int64_t ms = ns / NSEC_PER_MSEC + (ns % NSEC_PER_MSEC > 0); /* 0 is without an end: what has one is no less than 1 */
+
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 static int send_check(struct agent *agent, const struct prober_check *check, struct error *err)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = &agent->prober };
@@ -74,18 +83,20 @@ static int send_check(struct agent *agent, const struct prober_check *check, str
 	return r;
 }
 
-int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_run *c, int what, const char *type,
-		     const struct value *action, int64_t timeout, uint64_t *ret_id, struct error *err)
+int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct agent_ask *ask,
+		     uint64_t *ret_id, struct error *err)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	const struct value *headers = value_get(action, "httpHeaders");
+	const struct value *action = ask->action, *headers = value_get(action, "httpHeaders");
 	struct prober_check check = {
 		.id = ++agent->last_call,
-		.method = method_of(type, action),
-		.timeout_ms = (uint32_t)(timeout / NSEC_PER_MSEC),
+		.method = method_of(ask->type, action),
+		.timeout_ms = milliseconds(ask->timeout),
+		.count = ask->count,
+		.period_ms = milliseconds(ask->period),
 		.port = port_of(c, value_get(action, "port")),
 		.host = value_str_or(value_get(action, "host"), ""),
-		.path = value_str_or(value_get(action, strcmp(type, "grpc") ? "path" : "service"), ""),
+		.path = value_str_or(value_get(action, strcmp(ask->type, "grpc") ? "path" : "service"), ""),
 		.headers = a ? headers_of(a, headers) : NULL,
 		.n_headers = value_len(headers),
 	};
@@ -100,7 +111,7 @@ int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_
 		r = send_check(agent, &check, err);
 	if (r == 0) {
 		*call = (struct agent_call){ .id = check.id, .container = (size_t)(c - p->run.containers), .run = c->run,
-					     .what = what };
+					     .what = ask->what, .stands = ask->count > 1 };
 		memcpy(call->uid, p->uid, sizeof(call->uid));
 		HASH_ADD(hh, agent->calls, id, sizeof(call->id), call);
 		r = call->hh.tbl ? 0 : error_errno(err, -ENOMEM, "probe");
@@ -109,8 +120,58 @@ int agent_probe_call(struct agent *agent, struct agent_pod *p, struct container_
 		free(call);
 		return r;
 	}
+	if (call->stands)
+		LIST_INSERT_HEAD(&p->standing, call, in_pod);
 	*ret_id = check.id;
 	return 0;
+}
+
+static void call_free(struct agent *agent, struct agent_call *call)
+{
+	HASH_DEL(agent->calls, call);
+	if (call->stands)
+		LIST_REMOVE(call, in_pod);
+	free(call);
+}
+
+/* Takes a check that stands back. */
+static void take_back(struct agent *agent, struct agent_call *call)
+{
+	prober_forget(agent->prober, call->id);
+	call_free(agent, call);
+}
+
+void agent_probe_forget(struct agent *agent, struct agent_pod *p)
+{
+	struct agent_call *call;
+
+	while ((call = LIST_FIRST(&p->standing)))
+		take_back(agent, call);
+}
+
+/* The container whose probe waits for that call; NULL: none does any more. */
+static struct container_run *asker(struct agent_pod *p, const struct agent_call *call)
+{
+	struct container_run *c = call->container < p->run.n ? &p->run.containers[call->container] : NULL;
+	const struct probe_state *s = c ? &c->probes[call->what] : NULL;
+
+	return s && c->run == call->run && s->in_flight && s->id == call->id ? c : NULL;
+}
+
+/* Takes back what stands for containers that have ended, or for probes that rest now. */
+static void take_back_idle(struct agent *agent, struct agent_pod *p, bool ending)
+{
+	struct agent_call *call, *next;
+
+	LIST_FOREACH_SAFE(call, &p->standing, in_pod, next) {
+		struct container_run *c = asker(p, call);
+
+		if (c && p->sandbox && p->run.sandbox == SANDBOX_UP && probe_is_active(c, (enum probe_type)call->what, ending))
+			continue;
+		if (c)
+			c->probes[call->what].in_flight = false;
+		take_back(agent, call);
+	}
 }
 
 void agent_probe_clear(struct agent *agent)
@@ -118,8 +179,7 @@ void agent_probe_clear(struct agent *agent)
 	struct agent_call *call, *next;
 
 	HASH_ITER(hh, agent->calls, call, next) {
-		HASH_DEL(agent->calls, call);
-		free(call);
+		call_free(agent, call);
 	}
 	prober_free(agent->prober);
 	agent->prober = NULL;
@@ -182,6 +242,24 @@ static void note(struct agent *agent, struct agent_pod *p, struct container_run 
 		agent_mark(agent, p);
 }
 
+/* What a probe's call has come to. One that stands and was lost is made up for by a single one: only if that is lost too
+ * nothing is known. */
+static void take_result(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct agent_call *call,
+			const struct probe_reply *reply, const char *text)
+{
+	int64_t now = registry_now(agent->registry);
+
+	if (call->stands && !reply->outcome) {
+		probe_again(c, (enum probe_type)call->what, now);
+		set_next(agent, p);
+		return;
+	}
+	if (call->stands)
+		c->probes[call->what].due = now - (int64_t)reply->ago_ms * NSEC_PER_MSEC;
+	note(agent, p, c, (enum probe_type)call->what, reply->outcome ? (enum probe_outcome)reply->outcome : PROBE_ERROR,
+	     reply->flags & PROBE_WARNING, text);
+}
+
 static void on_reply(struct agent *agent, const struct probe_reply *reply, const char *text)
 {
 	struct container_run *c;
@@ -191,19 +269,16 @@ static void on_reply(struct agent *agent, const struct probe_reply *reply, const
 	HASH_FIND(hh, agent->calls, &reply->id, sizeof(reply->id), call);
 	if (!call)
 		return;
-	HASH_DEL(agent->calls, call);
 	HASH_FIND_STR(agent->pods, call->uid, p);
 	c = p && call->container < p->run.n ? &p->run.containers[call->container] : NULL;
 	if (c && c->run == call->run && c->phase == CONTAINER_RUNNING) {
 		if (call->what == AGENT_CALL_HOOK && c->hook_id == call->id)
 			agent_hook_ended(agent, p, c,
 					 reply->outcome == PROBE_SUCCESS || reply->flags & PROBE_ANSWERED ? NULL : text);
-		else if (call->what != AGENT_CALL_HOOK && c->probes[call->what].in_flight &&
-			 c->probes[call->what].id == call->id)
-			note(agent, p, c, (enum probe_type)call->what, (enum probe_outcome)reply->outcome,
-			     reply->flags & PROBE_WARNING, text);
+		else if (call->what != AGENT_CALL_HOOK && asker(p, call))
+			take_result(agent, p, c, call, reply, text);
 	}
-	free(call);
+	call_free(agent, call);
 }
 
 void agent_probe_receive(struct agent *agent)
@@ -223,7 +298,7 @@ void agent_probe_receive(struct agent *agent)
 	HASH_ITER(hh, agent->calls, call, next) {
 		if (call->id > last)
 			continue; /* a hook that this has led to, asked of the next one */
-		reply = (struct probe_reply){ .id = call->id, .outcome = PROBE_ERROR };
+		reply = (struct probe_reply){ .id = call->id }; /* no outcome: it is lost */
 		on_reply(agent, &reply, "podfs-probe has ended");
 	}
 }
@@ -320,10 +395,17 @@ static const char *command_text(const struct value *command, char text[static 25
 /* The check in flight has not ended in time. */
 static void overdue(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type)
 {
+	struct agent_call *call;
 	const struct value *exec = value_get(probe_spec(c, type), "exec");
 	_cleanup_error_ struct error err = ERROR_INIT;
 	char command[256], text[320];
 
+	HASH_FIND(hh, agent->calls, &c->probes[type].id, sizeof(call->id), call);
+	if (!exec && call && call->stands) { /* or the clock was set */
+		take_back(agent, call);
+		probe_again(c, type, registry_now(agent->registry));
+		return;
+	}
 	if (!exec) {
 		note(agent, p, c, type, PROBE_ERROR, false, "podfs-probe does not answer");
 		return;
@@ -338,22 +420,26 @@ static void overdue(struct agent *agent, struct agent_pod *p, struct container_r
 static void run_probe(struct agent *agent, struct agent_pod *p, struct container_run *c, enum probe_type type)
 {
 	static const char *const kinds[] = { "httpGet", "tcpSocket", "grpc" };
-	const struct value *spec = probe_spec(c, type), *exec = value_get(spec, "exec"), *action = NULL;
+	const struct value *spec = probe_spec(c, type), *exec = value_get(spec, "exec");
 	int64_t now = registry_now(agent->registry), timeout = probe_timeout(c, type);
 	_cleanup_error_ struct error err = ERROR_INIT;
 	uint64_t id = 0;
-	size_t k = 0;
+	struct agent_ask ask = { .what = type, .timeout = timeout, .count = 1 };
 	int r;
 
-	for (; k < ARRAY_SIZE(kinds) && !action; k++)
-		action = value_get(spec, kinds[k]);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds) && !ask.action; k++) {
+		ask.action = value_get(spec, kinds[k]);
+		ask.type = kinds[k];
+	}
+	if (ask.action)
+		ask.count = probe_standing(c, type, &ask.period);
 	if (exec)
 		r = run_command(agent, p, c, type, exec, &id, &err);
-	else if (action)
-		r = agent_probe_call(agent, p, c, type, kinds[k - 1], action, timeout, &id, &err);
+	else if (ask.action)
+		r = agent_probe_call(agent, p, c, &ask, &id, &err);
 	else
 		r = error_set(&err, -EINVAL, "missing probe handler");
-	probe_sent(c, type, id, now + timeout + (exec ? 0 : answer_margin));
+	probe_sent(c, type, id, now + timeout + (exec ? 0 : answer_margin) + (ask.count - 1) * ask.period);
 	if (r < 0)
 		note(agent, p, c, type, PROBE_ERROR, false, error_text(&err));
 }
@@ -364,6 +450,7 @@ void agent_probe_work(struct agent *agent, struct agent_pod *p)
 	int64_t unused = INT64_MAX;
 
 	p->probe_at = INT64_MAX;
+	take_back_idle(agent, p, ending);
 	if (p->run.sandbox != SANDBOX_UP || !p->sandbox || p->gone)
 		return;
 	for (size_t i = 0; i < p->run.n; i++) {

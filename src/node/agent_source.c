@@ -31,11 +31,7 @@ static int own(void *arg, const char *path, gid_t group)
 {
 	struct agent *agent = arg;
 
-	int r = owners_want(agent->owners, path, group);
-
-	free(agent->owning);
-	agent->owning = r == -EINPROGRESS ? strdup(path) : NULL;
-	return r;
+	return owners_want(agent->owners, path, group);
 }
 
 struct sources agent_sources(struct agent *agent, const struct agent_pod *p, struct arena *a)

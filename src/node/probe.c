@@ -10,6 +10,7 @@ enum {
 	PERIOD_DEFAULT = 10,
 	TIMEOUT_DEFAULT = 1,
 	FAILURES_DEFAULT = 3,
+	STANDING = 60, /* seconds: of the daemon's rest, and of what it takes to notice that podfs-probe is stuck */
 	TRIES_MAX = 3, /* K8S:pkg/kubelet/prober/prober.go: maxProbeRetries */
 };
 
@@ -66,7 +67,7 @@ bool probe_is_ready(const struct container_run *c)
 
 /* Whether a probe is at work at all: until the container has started only its startup probe is, after that all but it,
  * and one that has condemned the container rests until the next run. */
-static bool is_active(const struct container_run *c, enum probe_type type, bool ending)
+bool probe_is_active(const struct container_run *c, enum probe_type type, bool ending)
 {
 	const struct probe_state *p = &c->probes[type];
 
@@ -87,7 +88,7 @@ unsigned probe_due(struct container_run *c, bool ending, int64_t now, int64_t sp
 		struct probe_state *p = &c->probes[t];
 		int64_t first = seconds(c, t, "initialDelaySeconds", 0) + c->started_at, at;
 
-		if (!is_active(c, t, ending))
+		if (!probe_is_active(c, t, ending))
 			continue;
 		if (!p->due)
 			p->due = first > now ? first : now + spread;
@@ -98,6 +99,26 @@ unsigned probe_due(struct container_run *c, bool ending, int64_t now, int64_t sp
 			*ret_wake_at = at;
 	}
 	return due;
+}
+
+uint32_t probe_standing(const struct container_run *c, enum probe_type type, int64_t *ret_period)
+{
+	const struct probe_state *p = &c->probes[type];
+	int64_t n;
+
+	*ret_period = seconds(c, type, "periodSeconds", PERIOD_DEFAULT);
+	n = STANDING / (*ret_period / NSEC_PER_SEC);
+	return p->result == PROBE_GOOD && p->row && p->row_is_good && n > 1 ? (uint32_t)n : 1;
+}
+
+void probe_again(struct container_run *c, enum probe_type type, int64_t now)
+{
+	struct probe_state *p = &c->probes[type];
+
+	p->in_flight = false;
+	p->id = 0;
+	p->due = now;
+	p->row = 0;
 }
 
 void probe_sent(struct container_run *c, enum probe_type type, uint64_t id, int64_t deadline)

@@ -48,6 +48,18 @@ const char *probe_name(enum probe_type type);
  */
 unsigned probe_due(struct container_run *c, bool ending, int64_t now, int64_t spread, int64_t *ret_wake_at);
 
+/* Whether that probe is at work at all, in this moment of the container's. */
+bool probe_is_active(const struct container_run *c, enum probe_type type, bool ending);
+
+/*
+ * How many checks podfs-probe may carry out, each a period (ns, *ret_period) after the last, before it answers: as many as
+ * there are in a minute where another success would change nothing, else 1. What is no success it tells at once.
+ */
+uint32_t probe_standing(const struct container_run *c, enum probe_type type, int64_t *ret_period);
+
+/* The check in flight is lost: forgets it, and has a single one done in its stead, at once. */
+void probe_again(struct container_run *c, enum probe_type type, int64_t now);
+
 /* Notes that a check was sent, with its id, and when it is given up (real time, ns). */
 void probe_sent(struct container_run *c, enum probe_type type, uint64_t id, int64_t deadline);
 /* Notes the outcome of the check in flight. */

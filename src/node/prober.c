@@ -117,7 +117,8 @@ static bool put(char *message, size_t *len, const char *s)
 int prober_send(struct prober *p, const struct prober_check *check, int *ret_fd, struct error *err)
 {
 	struct probe_request r = { .id = check->id, .method = check->method, .timeout_ms = check->timeout_ms,
-				   .port = check->port, .n_headers = (uint16_t)check->n_headers };
+				   .port = check->port, .n_headers = (uint16_t)check->n_headers, .count = check->count,
+				   .period_ms = check->period_ms };
 	_cleanup_free_ char *message = malloc(PROBE_MESSAGE_MAX);
 	size_t len = sizeof(r);
 	int e;
@@ -140,6 +141,14 @@ int prober_send(struct prober *p, const struct prober_check *check, int *ret_fd,
 	if (send(p->sock, message, len, MSG_NOSIGNAL) < 0)
 		return error_errno(err, -errno, "ask podfs-probe");
 	return 0;
+}
+
+void prober_forget(struct prober *p, uint64_t id)
+{
+	const struct probe_request r = { .id = id, .method = PROBE_FORGET };
+
+	if (p->sock >= 0)
+		(void)send(p->sock, &r, sizeof(r), MSG_NOSIGNAL); /* ignoring: it ends by its count, and nobody listens */
 }
 
 int prober_receive(struct prober *p, struct probe_reply *ret, char text[static PROBE_TEXT_MAX])

@@ -21,7 +21,8 @@ void prober_free(struct prober *p);
 struct prober_check {
 	uint64_t id;
 	enum probe_method method;
-	uint32_t timeout_ms;
+	uint32_t timeout_ms; /* 0: it has all the time */
+	uint32_t count, period_ms; /* a check that stands; see probe/protocol.h */
 	uint16_t port;
 	const char *host, *path;
 	const char *const *headers; /* "Name: value" */
@@ -31,6 +32,9 @@ struct prober_check {
 /* Sends a check. *ret_fd is the descriptor to be watched for its answer when it is not the one of before (podfs-probe was
  * started), else -1. -E2BIG for more than fits a message; -EAGAIN when podfs-probe does not keep up. */
 int prober_send(struct prober *p, const struct prober_check *check, int *ret_fd, struct error *err);
+
+/* Has a check that stands ended without an answer, unless that is under way. */
+void prober_forget(struct prober *p, uint64_t id);
 
 /* An answer that has come: 1 and the reply with its text; 0: none now; -EPIPE: podfs-probe has died, what was asked of it
  * is not answered, and its descriptor is closed. */

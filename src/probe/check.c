@@ -12,7 +12,7 @@
 
 enum {
 	BODY_MAX = 10 * 1024, /* K8S:pkg/probe/http/http.go: maxRespBodyLength */
-	REDIRECTS_MAX = 10,
+	REQUESTS_MAX = 10, /* of one check; Go's net/http, defaultCheckRedirect */
 	GRPC_FRAME = 5,	      /* a flag and the length of the message */
 	GRPC_UNIMPLEMENTED = 12,
 	GRPC_SERVICE_MAX = 4096,
@@ -294,7 +294,7 @@ static bool redirect(struct check *c, const char *to)
 		return result(c, PROBE_SUCCESS, "Probe terminated redirects, Response body: %.*s", (int)c->body.len,
 			      buf_str(&c->body));
 	}
-	if (++c->redirects > REDIRECTS_MAX)
+	if (++c->redirects >= REQUESTS_MAX)
 		return result(c, PROBE_FAILURE, "Get \"%s\": stopped after 10 redirects", to);
 	url = strdup(to);
 	if (!url)
@@ -318,7 +318,12 @@ static bool judge_http(struct check *c, CURLcode code)
 	c->reply.flags |= PROBE_ANSWERED;
 	if (curl_easy_getinfo(c->curl, CURLINFO_REDIRECT_URL, &to) == CURLE_OK && to && status >= 300 && status < 400)
 		return redirect(c, to);
-	if (status >= 200 && status < 400)
+	if (status >= 300 && status < 400) {
+		c->reply.flags |= PROBE_WARNING;
+		return result(c, PROBE_SUCCESS, "Probe terminated redirects, Response body: %.*s", (int)c->body.len,
+			      buf_str(&c->body));
+	}
+	if (status >= 200 && status < 300)
 		return result(c, PROBE_SUCCESS, "%.*s", (int)c->body.len, buf_str(&c->body));
 	return result(c, PROBE_FAILURE, "HTTP probe failed with statuscode: %ld", status);
 }

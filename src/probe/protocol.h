@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the node agent and podfs-probe say to each other over a SOCK_SEQPACKET pair: one message a request, one a reply.
- * Both ends are of one build. The agent closes its end to end the program.
+ * Both ends are of one build. The agent closes its end to end the program. podfs-probe speaks the same with
+ * podfs-probe-curl, of which it asks single checks only.
+ *
+ * A request may stand: the check is carried out again each period, and answered when it is no plain success (another
+ * outcome, or a warning), or after `count` of them. So what stays as it is makes no traffic.
  */
 #ifndef PODFS_PROBE_PROTOCOL_H
 #define PODFS_PROBE_PROTOCOL_H
@@ -20,6 +24,7 @@ enum probe_method {
 	PROBE_HTTP,    /* GET: 200 to 399; redirections to the same host are followed */
 	PROBE_HTTPS,   /* the same; the certificate is not verified */
 	PROBE_GRPC,    /* grpc.health.v1.Health/Check answers SERVING; over plain text */
+	PROBE_FORGET,  /* the request of that id: it is not answered, unless its answer is under way */
 };
 
 enum probe_outcome {
@@ -32,9 +37,11 @@ enum probe_outcome {
 struct probe_request {
 	uint64_t id; /* repeated in the reply */
 	uint32_t method;
-	uint32_t timeout_ms;
+	uint32_t timeout_ms; /* 0: it has all the time */
 	uint16_t port;
 	uint16_t n_headers;
+	uint32_t count;	    /* how many checks at most before an answer; 0 is 1 */
+	uint32_t period_ms; /* from one to the next */
 	uint32_t reserved;
 };
 
@@ -47,7 +54,9 @@ enum probe_reply_flags {
 struct probe_reply {
 	uint64_t id;
 	uint32_t outcome;
-	uint32_t flags; /* enum probe_reply_flags */
+	uint32_t flags;	 /* enum probe_reply_flags */
+	uint32_t ago_ms; /* since the last check was due */
+	uint32_t reserved;
 };
 
 #endif

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Talks to podfs-probe as the node agent does, and to servers of its own on loopback: probe.py PROGRAM DIR."""
-import os, socket, ssl, struct, subprocess, sys, threading
+import os, select, signal, socket, ssl, struct, subprocess, sys, threading, time
 
-TCP, HTTP, HTTPS, GRPC = 1, 2, 3, 4
+TCP, HTTP, HTTPS, GRPC, FORGET = 1, 2, 3, 4, 5
 SUCCESS, FAILURE, ERROR = 1, 2, 3
 
 
-def serve(handle, wrap=lambda s: s, address="127.0.0.1"):
+def serve(handle, wrap=lambda s: s):
     """A server that gives each connection to handle(connection); returns its port."""
-    listener = socket.create_server((address, 0))
+    listener = socket.create_server(("127.0.0.1", 0))
 
     def loop():
         while True:
@@ -86,16 +86,16 @@ class Probe:
         theirs.close()
         self.id = 0
 
-    def send(self, method, port, path="", headers=(), host="127.0.0.1", timeout=5000):
+    def send(self, method, port, path="", headers=(), host="127.0.0.1", timeout=5000, count=0, period=0):
         self.id += 1
         strings = "".join(s + "\0" for s in (host, path, *headers)).encode()
-        self.ours.send(struct.pack("=QIIHHI", self.id, method, timeout, port, len(headers), 0) + strings)
+        self.ours.send(struct.pack("=QIIHHIII", self.id, method, timeout, port, len(headers), count, period, 0) + strings)
         return self.id
 
     def receive(self):
         data = self.ours.recv(65536)
-        ident, outcome, flags = struct.unpack_from("=QII", data)
-        return ident, outcome, flags, data[16:].rstrip(b"\0").decode(errors="replace")
+        ident, outcome, flags, self.ago, _ = struct.unpack_from("=QIIII", data)
+        return ident, outcome, flags, data[24:].rstrip(b"\0").decode(errors="replace")
 
     def ask(self, *args, **kw):
         ident = self.send(*args, **kw)
@@ -183,6 +183,103 @@ def main():
     got = p.ask(GRPC, closed, "")
     check("grpc to a closed port", got[0] == FAILURE, got)
 
+    # redirections: those that are simple, and those for which libcurl is asked
+    def there(to, code=302):
+        return b"HTTP/1.1 %d x\r\nLocation: %s\r\nContent-Length: 4\r\n\r\nbody" % (code, to)
+
+    seen.clear()
+    base = b"http://127.0.0.1:%d" % port
+    for to in (b"/to", base + b"/to", b"HTTP://127.0.0.1:%d/to" % port, b"to", b"/./to", b"//127.0.0.1:%d/to" % port):
+        at = serve(http(lambda request, to=to: there(to) if b"GET /from" in request else seen.append(request) or ok % 200))
+        got = p.ask(HTTP, at, "/from", ["X-One: 1"])
+        check(f"a redirection to {to.decode().replace(str(port), 'PORT')}",
+              got == (SUCCESS, 2, "hi") and b"GET /to " in seen[-1] and b"X-One: 1" in seen[-1], (got, seen[-1:]))
+    for to in (b"http://127.0.0.2/", b"http://elsewhere.invalid", b"https://[::1]:1/"):
+        got = p.ask(HTTP, serve(http(there(to))), "/")
+        check(f"none to {to.decode()}, with a warning",
+              got == (SUCCESS, 3, "Probe terminated redirects, Response body: body"), got)
+    for code, want in ((301, 3), (303, 3), (307, 3), (308, 3), (300, 3), (304, 3)):
+        got = p.ask(HTTP, serve(http(there(b"http://127.0.0.2/", code))), "/")
+        check(f"{code} ends there too", got[:2] == (SUCCESS, want), got)
+    got = p.ask(HTTP, serve(http(there(b"https://127.0.0.1:%d/" % port))), "/")
+    check("from http to https on the same host", got[0] == FAILURE and "Get" in got[2], got)
+    asked = []
+    got = p.ask(HTTP, serve(http(lambda request: asked.append(1) or there(b"/again"))), "/")
+    check("ten requests are enough", got[0] == FAILURE and "stopped after 10 redirects" in got[2] and len(asked) == 10, (got, asked))
+    got = p.ask(HTTP, serve(http(there(b"http://127.0.0.1:99999/"))), "/")
+    check("a redirection to what is no URL", got[0] != SUCCESS or got[1] & 1, got)
+
+    # answers that are cut off, and whatever else may come
+    got = p.ask(HTTP, serve(lambda c: c.recv(65536)), "/")
+    check("an end without a word", got[0] == FAILURE and got[2].endswith("EOF"), got)
+    got = p.ask(HTTP, serve(http(b"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nx")), "/")
+    check("a body that is cut off", got[0] == FAILURE and got[2].endswith("unexpected EOF"), got)
+    got = p.ask(HTTP, closed, "/x")
+    check("http to a closed port, in Go's words", got[0] == FAILURE and got[2] ==
+          f'Get "http://127.0.0.1:{closed}/x": dial tcp 127.0.0.1:{closed}: connect: connection refused', got)
+    got = p.ask(HTTP, serve(http(b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n")), "/")
+    check("chunks", got[0] == SUCCESS and got[2] == "hi", got)
+    got = p.ask(HTTP, port, "/", host="localhost")
+    check("a name", got[0] == SUCCESS, got)
+    seen.clear()
+    p.ask(HTTP, port, "/", ["Accept;", "User-Agent: me", "Content-Length: 5"])
+    p.ask(HTTP, port, "x")
+    check("kubelet's headers, unless others are given", b"Accept" not in seen[0] and b"User-Agent: me\r\n" in seen[0] and
+          b"kube-probe" not in seen[0] and b"Content-Length" not in seen[0] and
+          seen[1].startswith(b"GET /x HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: kube-probe/1.36\r\nAccept: */*\r\n" % port), seen)
+    got = p.ask(HTTP, serve(lambda c: c.recv(65536) and (time.sleep(0.3), c.sendall(ok % 200))), "/", timeout=0)
+    check("without an end it waits", got[0] == SUCCESS, got)
+
+    # requests that stand
+    times, code = [], [200]
+    at = serve(http(lambda request: times.append(time.monotonic()) or ok % code[0]))
+    began = time.monotonic()
+    p.ask(HTTP, at, "/", count=5, period=100)
+    check("a check that stands is answered after its count, each a period after the last was due", len(times) == 5 and
+          all(t >= began + 0.1 * i for i, t in enumerate(times)), [t - began for t in times])
+    check("and says how long ago the last was due", p.ago < (time.monotonic() - began) * 1000 - 399, p.ago)
+    times.clear()
+    ident = p.send(HTTP, at, "/", count=1000000, period=20)
+    quiet = not select.select([p.ours], [], [], 0.5)[0] and len(times) > 1
+    code[0] = 500
+    got = p.receive()
+    check("or as soon as it is no success", quiet and got[:2] == (ident, FAILURE), (quiet, got))
+    times.clear()
+    code[0] = 302
+    got = p.ask(HTTP, serve(http(there(b"http://elsewhere.invalid/"))), "/", count=1000000, period=20)
+    check("or none without a warning", got[:2] == (SUCCESS, 3), got)
+    code[0] = 200
+    ident = p.send(HTTP, at, "/", count=1000000, period=20)
+    while not times:
+        time.sleep(0.01)
+    p.ours.send(struct.pack("=QIIHHIII", ident, FORGET, 0, 0, 0, 0, 0, 0))
+    p.ask(TCP, port)  # by then it was read
+    time.sleep(0.1)
+    n = len(times)
+    time.sleep(0.3)
+    check("or never, when it is forgotten", len(times) == n and not select.select([p.ours], [], [], 0)[0], (n, times))
+    got = p.ask(HTTP, port, "/", count=2, period=0)
+    check("one without a period is refused", got[0] == ERROR, got)
+    got = p.ask(TCP, port, count=3, period=50)
+    check("tcp stands", got[0] == SUCCESS, got)
+    got = p.ask(HTTPS, serve(http(ok % 204), lambda c: context.wrap_socket(c, server_side=True)), "/", count=3, period=50)
+    check("https stands", got[0] == SUCCESS, got)
+
+    # podfs-probe-curl
+    with open(f"/proc/{p.process.pid}/task/{p.process.pid}/children") as f:
+        child = int(f.read())
+    check("it runs beside podfs-probe, as nobody", "podfs-probe-cur" in open(f"/proc/{child}/comm").read() and
+          "Uid:\t65534\t65534" in open(f"/proc/{child}/status").read(), child)
+    ident = p.send(GRPC, hang, "", timeout=60000)
+    time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    got = p.receive()
+    check("when it dies, what it had in hand comes to nothing", got[:2] == (ident, ERROR) and "has ended" in got[3], got)
+    got = p.ask(GRPC, serve(grpc(b"\x08\x01")), "")
+    check("and it is started again", got[0] == SUCCESS, got)
+    with open(f"/proc/{p.process.pid}/task/{p.process.pid}/children") as f:
+        child = int(f.read())
+
     for junk in (b"x", b"\0" * 24, os.urandom(200)):
         p.ours.send(junk)
     p.send(HTTP, port, "/")
@@ -193,9 +290,9 @@ def main():
     check("requests that make no sense end nothing", True, None)
     p.ours.close()
     check("it ends when the agent hangs up", p.process.wait(60) == 0, p.process.returncode)
+    check("and podfs-probe-curl with it", not os.path.exists(f"/proc/{child}"), child)
     print(f"1..{count}")
     sys.exit(1 if failed else 0)
 
 
-if __name__ == "__main__":
-    main()
+main()

@@ -161,6 +161,58 @@ static void errors_are_retried_at_once(void **state)
 	assert_true(wake > T0 + 29 * SEC);
 }
 
+/* How many checks are left to podfs-probe, by what came before. */
+static void what_changes_nothing_is_left_alone(void **state)
+{
+	static const struct {
+		const char *spec, *outcomes;
+		uint32_t count;
+	} cases[] = {
+		{ "{\"periodSeconds\":1}", "", 1 },	  { "{\"periodSeconds\":1}", "+", 60 },
+		{ "{}", "+", 6 },			  { "{\"periodSeconds\":31}", "+", 1 },
+		{ "{\"periodSeconds\":100000000}", "+", 1 }, { "{\"periodSeconds\":1}", "-", 1 },
+		{ "{\"periodSeconds\":1}", "+-", 1 }, /* the next success begins a row anew */
+		{ "{\"periodSeconds\":1}", "+-+", 60 },  { "{\"periodSeconds\":1}", "+---", 1 },
+		{ "{\"periodSeconds\":1}", "+---+", 60 }, { "{\"periodSeconds\":1}", "+e", 60 },
+		{ "{\"periodSeconds\":1,\"successThreshold\":2}", "+", 1 },
+		{ "{\"periodSeconds\":1,\"successThreshold\":2}", "++", 60 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_arena_ struct arena *a = arena_new(0);
+		struct container_run c = running(a, arena_printf(a, "{\"readinessProbe\":%s}", cases[i].spec));
+		int64_t period = 0;
+
+		for (const char *p = cases[i].outcomes; *p; p++)
+			(void)probe_note(&c, PROBE_READINESS, *p == '+' ? PROBE_SUCCESS : *p == '-' ? PROBE_FAILURE : PROBE_ERROR,
+					 T0);
+		if (probe_standing(&c, PROBE_READINESS, &period) != cases[i].count)
+			fail_msg("%s %s: not %u", cases[i].spec, cases[i].outcomes, cases[i].count);
+		assert_true(period >= SEC);
+	}
+}
+
+/* What was left to a podfs-probe that has died is done at once, and told. */
+static void what_is_lost_is_done_again(void **state)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct container_run c = running(a, "{\"readinessProbe\":{\"periodSeconds\":1,\"failureThreshold\":2}}");
+	int64_t wake, period;
+
+	assert_int_equal(due(&c, T0, false, &wake), R);
+	assert_int_equal(probe_note(&c, PROBE_READINESS, PROBE_SUCCESS, T0), PROBE_STATUS_CHANGES);
+	probe_sent(&c, PROBE_READINESS, 7, T0 + 60 * SEC);
+	assert_int_equal(due(&c, T0 + 30 * SEC, false, &wake), 0);
+	probe_again(&c, PROBE_READINESS, T0 + 30 * SEC);
+	assert_int_equal(due(&c, T0 + 30 * SEC, false, &wake), R);
+	assert_int_equal(probe_standing(&c, PROBE_READINESS, &period), 1);
+	assert_true(probe_is_ready(&c));
+	assert_int_equal(probe_note(&c, PROBE_READINESS, PROBE_FAILURE, T0 + 31 * SEC), PROBE_NO_EFFECT);
+	assert_true(probe_is_ready(&c));
+	assert_int_equal(probe_note(&c, PROBE_READINESS, PROBE_FAILURE, T0 + 32 * SEC), PROBE_STATUS_CHANGES);
+	assert_false(probe_is_ready(&c));
+}
+
 static void seconds_have_an_end(void **state)
 {
 	assert_true(lifecycle_seconds(30) == 30 * SEC);
@@ -193,6 +245,8 @@ int main(void)
 		cmocka_unit_test(without_probes),	cmocka_unit_test(startup_comes_first),
 		cmocka_unit_test(condemned),		cmocka_unit_test(an_ending_pod),
 		cmocka_unit_test(errors_are_retried_at_once), cmocka_unit_test(adoption),
+		cmocka_unit_test(what_changes_nothing_is_left_alone),
+		cmocka_unit_test(what_is_lost_is_done_again),
 		cmocka_unit_test(seconds_have_an_end),
 	};
 
