@@ -145,6 +145,14 @@ static void on_source(void *arg, const struct cache_event *e)
 		put_inbox(agent, INBOX_SOURCE, o, object_uid(o));
 }
 
+static void on_node(void *arg, const struct cache_event *e)
+{
+	struct agent *agent = arg;
+
+	if (!e->now && !strcmp(object_name(e->old), agent->node_name))
+		put_inbox(agent, INBOX_NODE_GONE, NULL, "");
+}
+
 void agent_note_cleaned(void *arg, const char *uid)
 {
 	put_inbox(arg, INBOX_CLEANED, NULL, uid);
@@ -278,6 +286,8 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 		agent_removed(agent, p, i->result);
 	else if (i->type == INBOX_NODE)
 		node_object_written(agent, i->result);
+	else if (i->type == INBOX_NODE_GONE)
+		node_object_refresh(agent);
 	else if (i->type == INBOX_MEASURED)
 		agent_evict_measured(agent);
 	else if (i->type == INBOX_OWNED)
@@ -622,6 +632,9 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 	check_directories(agent, agent->run_dir);
 	check_directories(agent, agent->state_dir);
 	agent_pull_sweep(agent);
+	r = cache_subscribe(registry_cache(agent->registry), schema_kind_by_plural("nodes"), on_node, agent, &agent->nodes);
+	if (r < 0)
+		return error_errno(err, r, "node agent");
 	r = node_object_write(agent, err);
 	if (r < 0)
 		return r;
@@ -697,6 +710,7 @@ void agent_stop(struct agent *agent)
 	if (!agent)
 		return;
 	cache_unsubscribe(agent->subscription);
+	cache_unsubscribe(agent->nodes);
 	for (size_t k = 0; k < ARRAY_SIZE(agent->sources); k++)
 		cache_unsubscribe(agent->sources[k]);
 	provisioner_stop(agent->provisioner);

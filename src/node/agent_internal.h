@@ -76,6 +76,7 @@ enum inbox_type {
 	INBOX_WRITTEN, /* a status has been stored, or not: result */
 	INBOX_REMOVED, /* a removal from the store was carried out, or not: result */
 	INBOX_NODE,    /* the Node has been written, or not: result */
+	INBOX_NODE_GONE, /* somebody has removed it */
 	INBOX_MEASURED, /* a count of what pods take on the disk has ended */
 	INBOX_OWNED,   /* a volume has been given to a group, or not */
 };
@@ -152,6 +153,7 @@ struct agent {
 	bool node_writing, node_due; /* the Node is on its way to the store; and is to be written again */
 	int pull_epoll; /* of the pulls' and removals' descriptors, in `epoll` itself */
 	struct cache_subscription *subscription, *sources[3]; /* of pods; of ConfigMaps, Secrets, ServiceAccounts */
+	struct cache_subscription *nodes;
 	_Atomic size_t n_source_users;			       /* pods that use those */
 	pthread_t thread;
 	bool started;
@@ -394,7 +396,10 @@ bool agent_pod_flag(const struct object *pod, const char *key);
 struct pod_resources node_object_allocatable(struct agent *agent);
 /* Creates or refreshes this node's Node object, and waits for it. */
 int node_object_write(struct agent *agent, struct error *err);
-/* Brings it up to date without waiting, on the agent's thread; node_object_written() follows through the inbox. */
+/*
+ * Brings it up to date without waiting, on the agent's thread; node_object_written() follows through the inbox. One that was
+ * removed is made anew: nothing could run on a machine whose only node is gone, and kubelet's restart does the same.
+ */
 void node_object_refresh(struct agent *agent);
 void node_object_written(struct agent *agent, int result);
 /* Records an event about it. */

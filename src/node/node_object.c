@@ -274,22 +274,26 @@ static struct object *own_node(struct agent *agent)
 	return cache_get(registry_cache(agent->registry), schema_kind_by_plural("nodes"), NULL, agent->node_name);
 }
 
+/* Puts a new Node into a transaction. */
+static int add(struct agent *agent, struct txn *t)
+{
+	struct arena *a = txn_arena(t);
+	struct value *root = value_new_map(a);
+	int r;
+
+	value_set_str(a, root, "apiVersion", "v1");
+	value_set_str(a, root, "kind", "Node");
+	value_set_str(a, value_set_map(a, root, "metadata"), "name", agent->node_name);
+	value_set_map(a, root, "spec");
+	r = describe(agent, a, root, NULL);
+	return r < 0 ? r : txn_create(t, root, 0, NULL, NULL);
+}
+
 static int create(struct agent *agent)
 {
 	_cleanup_txn_ struct txn *t = txn_new(agent->registry, &agent->writer);
-	struct value *root;
-	int r;
+	int r = t ? add(agent, t) : -ENOMEM;
 
-	if (!t)
-		return -ENOMEM;
-	root = value_new_map(txn_arena(t));
-	value_set_str(txn_arena(t), root, "apiVersion", "v1");
-	value_set_str(txn_arena(t), root, "kind", "Node");
-	value_set_str(txn_arena(t), value_set_map(txn_arena(t), root, "metadata"), "name", agent->node_name);
-	value_set_map(txn_arena(t), root, "spec");
-	r = describe(agent, txn_arena(t), root, NULL);
-	if (r == 0)
-		r = txn_create(t, root, 0, NULL, NULL);
 	return r < 0 ? r : txn_commit(t, 0, NULL);
 }
 
@@ -320,21 +324,23 @@ int node_object_write(struct agent *agent, struct error *err)
 
 /* --- while the agent runs --- */
 
-/* 1: on its way; 0: the store shows it already; negative errno. */
+static int update(struct agent *agent, struct txn *t, const struct object *old)
+{
+	struct value *root = value_copy(txn_arena(t), object_root(old));
+	int r = root ? describe(agent, txn_arena(t), root, old) : -ENOMEM;
+
+	return r < 0 ? r : txn_update(t, old, root, TXN_BOTH, NULL);
+}
+
+/* 1: on its way; 0: the store shows it already; negative errno. old NULL: somebody has removed it. */
 static int submit(struct agent *agent, const struct object *old)
 {
 	_cleanup_txn_ struct txn *t = txn_new(agent->registry, &agent->writer);
-	struct value *root = t ? value_copy(txn_arena(t), object_root(old)) : NULL;
-	int r;
+	int r = !t ? -ENOMEM : old ? update(agent, t, old) : add(agent, t);
 
-	if (!root)
-		return -ENOMEM;
-	r = describe(agent, txn_arena(t), root, old);
-	if (r == 0)
-		r = txn_update(t, old, root, TXN_BOTH, NULL);
 	if (r < 0 || txn_empty(t))
 		return r;
-	r = agent_submit(agent, t, STORE_LAZY, INBOX_NODE, "");
+	r = agent_submit(agent, t, old ? STORE_LAZY : 0, INBOX_NODE, "");
 	return r < 0 ? r : 1;
 }
 
@@ -347,8 +353,6 @@ void node_object_refresh(struct agent *agent)
 	if (agent->node_writing)
 		return;
 	old = own_node(agent);
-	if (!old)
-		return; /* somebody removed it */
 	r = submit(agent, old);
 	agent->node_writing = r > 0;
 	agent->node_due = r < 0;
@@ -358,11 +362,11 @@ void node_object_refresh(struct agent *agent)
 
 void node_object_written(struct agent *agent, int result)
 {
-	bool again = agent->node_due || result == -ESTALE;
+	bool raced = result == -ESTALE || result == -EEXIST, again = agent->node_due || raced;
 
 	agent->node_writing = false;
 	agent->node_due = result < 0;
-	if (result < 0 && result != -ESTALE)
+	if (result < 0 && !raced)
 		log_warning("node %s: %s, tried again later", agent->node_name, strerrordesc_np(-result));
 	else if (again)
 		node_object_refresh(agent);
