@@ -18,11 +18,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "control/controller.h"
+#include "control/autoscaler.h"
 
 static const struct controller_type *const controller_types[] = {
 	&deployment_controller, &replicaset_controller, &replication_controller, &statefulset_controller, &daemonset_controller,
-	&job_controller, &cronjob_controller, &garbage_collector, &namespace_controller, &quota_controller, &volume_controller, &scheduler,
+	&job_controller, &cronjob_controller, &garbage_collector, &namespace_controller, &quota_controller, &volume_controller, &disruption_controller,
+	&autoscaler_controller, &scheduler,
 };
 
 struct cluster {
@@ -38,6 +39,7 @@ struct cluster {
 	pthread_t starter; /* starts the controllers and watches the clock for them; they are its own until it is joined */
 	bool starting;
 	int stop; /* an eventfd: the starter is to end; while `starting` */
+	struct autoscaler_config autoscaler;
 	struct controller *controllers[ARRAY_SIZE(controller_types)];
 };
 
@@ -142,7 +144,7 @@ static int open_images(struct cluster *c, struct error *err)
 	r = image_store_open(dir, c->programs[1], &c->image_store, err);
 	if (r < 0)
 		return r;
-	r = images_new(c->image_store, on_images_changed, c, &c->images);
+	r = images_new(c->image_store, c->config.state_dir, on_images_changed, c, &c->images);
 	return r < 0 ? error_errno(err, r, "images") : 0;
 }
 
@@ -251,6 +253,27 @@ static void watch_clock(struct cluster *c)
 	}
 }
 
+/* Of pods on this node; those on others are not known. */
+static int container_usage(void *arg, const struct object *pod, const char *container, struct usage_figures *ret)
+{
+	struct cluster *c = arg;
+	struct agent_container_facts facts;
+	int r = agent_container_usage(c->agent, object_uid(pod), container, &facts);
+
+	if (r < 0)
+		return r;
+	*ret = (struct usage_figures){ .cpu = facts.cpu, .memory = facts.memory, .run = facts.pid };
+	return 0;
+}
+
+static const void *config_of(struct cluster *c, const struct controller_type *type)
+{
+	if (type != &autoscaler_controller)
+		return NULL;
+	c->autoscaler = (struct autoscaler_config){ .usage = { container_usage, c }, .period = c->config.autoscaler_period };
+	return &c->autoscaler;
+}
+
 /*
  * A controller's start shows it all that exists, a tenth of a second with ten thousand objects: the tree need not wait for
  * that. Without its controllers a cluster is of no use, so a failure ends the daemon in the orderly way.
@@ -262,7 +285,7 @@ static void *start_controllers(void *arg)
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(controller_types) && r == 0; i++)
-		r = controller_start(controller_types[i], c->registry, &c->controllers[i], &err);
+		r = controller_start_with(controller_types[i], config_of(c, controller_types[i]), c->registry, &c->controllers[i], &err);
 	if (r < 0) {
 		log_error("%s", error_text(&err));
 		(void)kill(getpid(), SIGTERM); /* cannot fail */

@@ -27,6 +27,7 @@ struct cluster_config {
 	struct image_gc_policy image_gc;
 	struct eviction_policy eviction;
 	struct pod_resources reserved; /* of the machine, from pods */
+	int64_t autoscaler_period; /* ns between two looks of the autoscaler; 0: Kubernetes' default */
 };
 
 /* Opens everything but the node agent and the controllers. */

@@ -120,7 +120,19 @@ static int container_facts(void *arg, const char *uid, const char *container, st
 	return 0;
 }
 
-static const struct fs_node_ops node_ops = { .container = container_facts };
+static int container_usage(void *arg, const char *uid, const char *container, struct fs_container_facts *ret)
+{
+	struct cluster *c = arg;
+	struct agent_container_facts facts;
+	int r = cluster_agent(c) ? agent_container_usage(cluster_agent(c), uid, container, &facts) : -ENOENT;
+
+	if (r < 0)
+		return r;
+	*ret = (struct fs_container_facts){ .pid = (pid_t)facts.pid, .cpu = facts.cpu, .memory = facts.memory };
+	return 0;
+}
+
+static const struct fs_node_ops node_ops = { .container = container_facts, .usage = container_usage };
 
 static int open_session(struct daemon *d, struct error *err)
 {

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "node/volume_images.h"
 
 struct images {
 	struct image_store *store;
+	const char *state_dir; /* borrowed */
 	void (*changed)(void *arg);
 	void *arg;
 	pthread_mutex_t lock; /* protects running */
@@ -25,13 +27,13 @@ struct work {
 	void *done_arg;
 };
 
-int images_new(struct image_store *store, void (*changed)(void *arg), void *arg, struct images **ret)
+int images_new(struct image_store *store, const char *state_dir, void (*changed)(void *arg), void *arg, struct images **ret)
 {
 	struct images *images = calloc(1, sizeof(*images));
 
 	if (!images)
 		return -ENOMEM;
-	*images = (struct images){ .store = store, .changed = changed, .arg = arg };
+	*images = (struct images){ .store = store, .state_dir = state_dir, .changed = changed, .arg = arg };
 	pthread_mutex_init(&images->lock, NULL);
 	pthread_cond_init(&images->ended, NULL);
 	*ret = images;
@@ -104,6 +106,25 @@ static bool means(void *arg, const char *reference, const char *digest)
 	_cleanup_image_ struct image *image = NULL;
 
 	return image_find(images->store, reference, &image, NULL) == 0 && strcmp(image->digest, digest) == 0;
+}
+
+static int match_digest(void *arg, const char *digest)
+{
+	const char *const *wanted = arg;
+
+	return strcmp(*wanted, digest) == 0;
+}
+
+static bool mounts(void *arg, const char *pod_uid, const char *digest)
+{
+	struct images *images = arg;
+	_cleanup_free_ char *dir = NULL;
+
+	if (asprintf(&dir, "%s/pods/%s", images->state_dir, pod_uid) < 0) {
+		dir = NULL;
+		return true;
+	}
+	return volume_images_each(dir, match_digest, &digest) != 0;
 }
 
 static uint64_t generation(void *arg)
@@ -187,6 +208,7 @@ static int remove_start(void *arg, const char *name, void (*done)(void *done_arg
 
 const struct fs_images_ops images_ops = {
 	.means = means,
+	.mounts = mounts,
 	.list = list,
 	.generation = generation,
 	.import_start = import_start,

@@ -8,8 +8,9 @@
 
 struct images;
 
-/* changed is called from any thread when images have come or gone. The store must outlive it. -ENOMEM. */
-int images_new(struct image_store *store, void (*changed)(void *arg), void *arg, struct images **ret);
+/* changed is called from any thread when images have come or gone. state_dir: of the daemon. It and the store must outlive
+ * it. -ENOMEM. */
+int images_new(struct image_store *store, const char *state_dir, void (*changed)(void *arg), void *arg, struct images **ret);
 /* Waits for imports and removals under way. NULL is fine. */
 void images_free(struct images *images);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/commands.h"
 #include "cmd/daemon.h"
@@ -57,13 +58,17 @@ static const char help[] =
 	"  --system-reserved, --kube-reserved RESOURCE=AMOUNT,...\n"
 	"                       keep cpu, memory and ephemeral-storage from pods\n"
 	"  --cgroup-parent NAME control group of all pods (default " DEFAULT_CGROUP_PARENT ")\n"
+	"  --horizontal-pod-autoscaler-sync-period TIME\n"
+	"                       how often an autoscaler is looked at (default 15s)\n"
 	"  --pod-max-pids N     let a pod have so many processes and threads (default 0: any number)\n"
 	"  --max-deaths N       give the mount up when the daemon died N times in 30 s (default 5)\n"
 	"  --debug              log more\n"
 	"  --help               this text\n";
 
+#define AUTOSCALER_PERIOD_LEAST (100 * NSEC_PER_MSEC)
+
 /* Options without a letter. */
-enum { OPTION_SOFT = 256, OPTION_SOFT_GRACE, OPTION_RECLAIM, OPTION_POD_GRACE };
+enum { OPTION_SOFT = 256, OPTION_SOFT_GRACE, OPTION_RECLAIM, OPTION_POD_GRACE, OPTION_AUTOSCALER };
 
 static const struct option long_options[] = {
 	{ "store", required_argument, NULL, 's' },   { "foreground", no_argument, NULL, 'f' },
@@ -81,6 +86,7 @@ static const struct option long_options[] = {
 	{ "eviction-max-pod-grace-period", required_argument, NULL, OPTION_POD_GRACE },
 	{ "image-gc", required_argument, NULL, 'g' }, { "help", no_argument, NULL, 'h' },
 	{ "pod-max-pids", required_argument, NULL, 'P' },
+	{ "horizontal-pod-autoscaler-sync-period", required_argument, NULL, OPTION_AUTOSCALER },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -243,6 +249,14 @@ static int set_option(struct options *o, int option)
 	case 'k':
 	case OPTION_SOFT ... OPTION_POD_GRACE:
 		return set_eviction(&o->daemon.cluster, option, optarg);
+	case OPTION_AUTOSCALER:
+		if (image_gc_parse_age(optarg, &o->daemon.cluster.autoscaler_period) < 0 ||
+		    o->daemon.cluster.autoscaler_period < AUTOSCALER_PERIOD_LEAST) {
+			(void)fprintf(stderr, "podfs mount: --horizontal-pod-autoscaler-sync-period %s: want a time of 0.1s or more, "
+					      "as in 15s\n", optarg);
+			return -EINVAL;
+		}
+		break;
 	case 'R':
 		o->restore = optarg;
 		break;

@@ -28,6 +28,7 @@ struct controller {
 	struct registry *registry;
 	struct writer writer;
 	void *data; /* the type's own */
+	const void *config;
 	struct watch watches[ARRAY_SIZE(((struct controller_type *)0)->watches)];
 	pthread_t thread;
 	bool started;
@@ -63,6 +64,11 @@ const struct writer *controller_writer(struct controller *c)
 void *controller_data(struct controller *c)
 {
 	return c->data;
+}
+
+const void *controller_config(struct controller *c)
+{
+	return c->config;
 }
 
 /* wait 0: at once. */
@@ -270,6 +276,19 @@ static void sync_key(struct controller *c, const char *key)
 		log_error("%s: %s: out of memory, not queued", c->type->name, key);
 }
 
+bool controller_step(struct controller *c, int64_t *ret_next)
+{
+	_cleanup_free_ char *key = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	key = workqueue_pop(c->queue, clock_monotonic(), ret_next);
+	pthread_mutex_unlock(&c->lock);
+	if (!key)
+		return false;
+	sync_key(c, key);
+	return true;
+}
+
 static void pause_until(struct controller *c, int64_t at)
 {
 	const struct timespec until = { .tv_sec = at / NSEC_PER_SEC, .tv_nsec = at % NSEC_PER_SEC };
@@ -346,15 +365,16 @@ static int subscribe(struct controller *c)
 	return r;
 }
 
-int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+static int new_with(const struct controller_type *type, const void *config, struct registry *r, struct controller **ret,
+		    struct error *err)
 {
 	struct controller *c = calloc(1, sizeof(*c));
-	char name[16]; /* the kernel's limit; longer ones it refuses */
 	int e;
 
 	if (!c)
 		return error_set(err, -ENOMEM, "%s: out of memory", type->name);
 	c->type = type;
+	c->config = config;
 	c->registry = r;
 	c->writer = (struct writer){ .agent = type->name };
 	e = init(c);
@@ -362,10 +382,35 @@ int controller_start(const struct controller_type *type, struct registry *r, str
 		e = type->init(c, &c->data);
 	if (e == 0)
 		e = subscribe(c);
-	if (e == 0) {
-		e = -pthread_create(&c->thread, NULL, run, c);
-		c->started = e == 0;
+	if (e < 0) {
+		controller_stop(c);
+		return error_errno(err, e, "%s: start", type->name);
 	}
+	*ret = c;
+	return 0;
+}
+
+int controller_new(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+{
+	return new_with(type, NULL, r, ret, err);
+}
+
+int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err)
+{
+	return controller_start_with(type, NULL, r, ret, err);
+}
+
+int controller_start_with(const struct controller_type *type, const void *config, struct registry *r, struct controller **ret,
+			  struct error *err)
+{
+	struct controller *c;
+	char name[16]; /* the kernel's limit; longer ones it refuses */
+	int e = new_with(type, config, r, &c, err);
+
+	if (e < 0)
+		return e;
+	e = -pthread_create(&c->thread, NULL, run, c);
+	c->started = e == 0;
 	if (e < 0) {
 		controller_stop(c);
 		return error_errno(err, e, "%s: start", type->name);

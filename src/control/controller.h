@@ -53,6 +53,15 @@ struct controller_type {
 
 /* Starts the thread. The type and the registry must outlive it. */
 int controller_start(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err);
+/* As above, with what the type is to know from outside of this floor, which its own header says; it must outlive it too. */
+int controller_start_with(const struct controller_type *type, const void *config, struct registry *r, struct controller **ret,
+			  struct error *err);
+/*
+ * The same without a thread, for who has a time of his own: controller_step() brings the next key that is due to its state,
+ * on the caller's thread. False when none is; then *ret_next is when the next one will be, by clock_monotonic(), or INT64_MAX.
+ */
+int controller_new(const struct controller_type *type, struct registry *r, struct controller **ret, struct error *err);
+bool controller_step(struct controller *c, int64_t *ret_next);
 /* Ends the thread after the sync that it is in, and frees it. NULL is fine. */
 void controller_stop(struct controller *c);
 
@@ -65,6 +74,8 @@ struct cache *controller_cache(struct controller *c);
 const struct writer *controller_writer(struct controller *c);
 /* What the type's init() made. */
 void *controller_data(struct controller *c);
+/* What it was started with; NULL: nothing. */
+const void *controller_config(struct controller *c);
 
 /* Puts a key in the queue; any thread. Out of memory is logged. */
 void controller_add(struct controller *c, const char *key);
@@ -105,9 +116,11 @@ const char *controller_refusal(const struct diag_list *diags, int r, const char 
 /* The controllers of this folder. */
 extern const struct controller_type replicaset_controller;
 extern const struct controller_type replication_controller;
+extern const struct controller_type autoscaler_controller;
 extern const struct controller_type cronjob_controller;
 extern const struct controller_type daemonset_controller;
 extern const struct controller_type deployment_controller;
+extern const struct controller_type disruption_controller;
 extern const struct controller_type job_controller;
 extern const struct controller_type garbage_collector;
 extern const struct controller_type namespace_controller;

@@ -119,6 +119,8 @@ static int write_sets(struct rollout *o)
 		int64_t from = value_int(object_path(s->rs, "spec", "replicas"), 0);
 		struct set_change change = { &o->view, s };
 
+		if (!s->is_new && object_is_deleting(s->rs))
+			continue;
 		r = registry_modify(controller_registry(o->c), controller_writer(o->c), object_kind(s->rs),
 				    object_namespace(s->rs), object_name(s->rs), object_uid(s->rs), 0, STORE_LAZY, change_set,
 				    &change);

@@ -84,6 +84,17 @@ static void read_budget(struct deployment_view *v)
 		v->max_unavailable = v->replicas;
 }
 
+/* An old set that is being deleted asks for nothing any more, and its pods are going. */
+static void read_old_set(struct deployment_rs *s, int64_t *max_revision)
+{
+	if (s->is_new)
+		return;
+	if (s->revision > *max_revision)
+		*max_revision = s->revision;
+	if (object_is_deleting(s->rs))
+		s->replicas = 0;
+}
+
 int deployment_read(const struct object *deployment, const struct object_list *sets, struct arena *a,
 		    struct deployment_view *ret)
 {
@@ -108,8 +119,7 @@ int deployment_read(const struct object *deployment, const struct object_list *s
 			v.new_set->is_new = true;
 		}
 	for (size_t i = 0; i < v.n; i++)
-		if (!v.sets[i].is_new && v.sets[i].revision > max_old)
-			max_old = v.sets[i].revision;
+		read_old_set(&v.sets[i], &max_old);
 	v.revision = v.new_set && v.new_set->revision > max_old ? v.new_set->revision : max_old + 1;
 	if (arena_failed(a))
 		return -ENOMEM;
@@ -136,6 +146,19 @@ static int64_t total_replicas(const struct deployment_view *v)
 	return n;
 }
 
+/*
+ * As above, and with the pods that a ReplicaSet is to remove and has not removed yet. Kubernetes looks at what is asked for
+ * only, so that the pods of a new set may come before those of an old one go, and be more than the surge allows.
+ */
+static int64_t total_present(const struct deployment_view *v)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < v->n; i++)
+		n += max64(v->sets[i].replicas, v->sets[i].current);
+	return n;
+}
+
 bool deployment_is_scaling(const struct deployment_view *v)
 {
 	for (size_t i = 0; i < v->n; i++)
@@ -150,7 +173,7 @@ int64_t deployment_new_replicas(const struct deployment_view *v)
 
 	if (v->recreate)
 		return v->replicas;
-	room = v->replicas + v->max_surge - total_replicas(v);
+	room = v->replicas + v->max_surge - total_present(v);
 	if (room <= 0)
 		return have;
 	return have + max64(0, min64(room, v->replicas - have));
@@ -292,14 +315,15 @@ static bool remove_unhealthy(struct deployment_view *v, int64_t most)
 	return changed;
 }
 
-/* Then by what is available beyond the least that must be. */
+/* Then by what is available beyond the least that must be. What a ReplicaSet is still to remove does not count as available,
+ * though its status may say so yet. */
 static bool remove_available(struct deployment_view *v)
 {
 	int64_t spare = -(v->replicas - v->max_unavailable);
 	bool changed = false;
 
 	for (size_t i = 0; i < v->n; i++)
-		spare += v->sets[i].available;
+		spare += min64(v->sets[i].available, v->sets[i].replicas);
 	for (size_t i = 0; i < v->n && spare > 0; i++) {
 		struct deployment_rs *s = &v->sets[i];
 		int64_t n = min64(spare, s->replicas);

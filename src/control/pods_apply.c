@@ -41,13 +41,14 @@ struct making {
 	void *arg;
 };
 
-/* Makes n pods, from the first on, in one transaction; their names go to `names`. */
+/* Makes n pods, from the first on, in one transaction; their names go to `names`. It holds only while the owner is what the plan
+ * has seen: one that has been scaled down, suspended or deleted meanwhile does not want them. */
 static int create_batch(struct controller *c, const struct object *owner, const struct making *m, size_t first, size_t n,
 			struct pods_failure *f, struct buf *names)
 {
 	_cleanup_diag_list_ struct diag_list diags = DIAG_LIST_INIT;
 	_cleanup_txn_ struct txn *t = txn_new(controller_registry(c), controller_writer(c));
-	int r = t ? 0 : -ENOMEM;
+	int r = t ? txn_check(t, object_key(owner), object_revision(owner)) : -ENOMEM;
 	size_t made = 0;
 
 	for (; made < n && r == 0; made += r == 0) {

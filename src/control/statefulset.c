@@ -95,7 +95,9 @@ static int create_pod(const struct rolling *s, const struct stateful_create *cre
 	if (!root)
 		return -ENOMEM;
 	name = value_str_or(value_path(root, "metadata", "name"), "");
-	r = add_claims(s, t, create->ordinal, name, &diags, &names);
+	r = txn_check(t, object_key(s->set), object_revision(s->set)); /* it still wants the pod */
+	if (r == 0)
+		r = add_claims(s, t, create->ordinal, name, &diags, &names);
 	if (r == 0)
 		r = txn_create(t, root, TXN_ADMIT, s->set, &diags);
 	if (r == 0)

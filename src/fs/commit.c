@@ -457,34 +457,66 @@ void fs_commit_start(struct fs *fs, const struct fs_commit_request *q, fs_commit
 
 /* --- applying again what another file says --- */
 
+struct again {
+	void (*fn)(struct fs *fs, void *arg, int result);
+	void *arg;
+};
+
 static void on_reapplied(struct fs *fs, void *arg, const struct fs_commit_result *result)
 {
-	/* A failure is in `errors`; the object stays as it is. */
+	_cleanup_free_ struct again *again = arg;
+
+	if (again->fn)
+		again->fn(fs, again->arg, result->code);
 }
 
-void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r)
+/* again is taken when the commit has started. */
+static int start_again(struct fs *fs, const char *key, struct fs_req *r, struct again *again)
 {
 	_cleanup_fs_access_ struct fs_access *access = NULL;
 	_cleanup_store_entry_ struct store_entry *e = NULL;
 	_cleanup_blob_ struct fs_blob *text = NULL;
 	_cleanup_buf_ struct buf path = BUF_INIT;
-	struct fs_commit_request q = { .force = true };
+	struct fs_commit_request q = { .force = true, .req = r, .answer = r };
 	struct fs_record rec;
 	char ns[FS_NS_SIZE];
+	int err = fs_commit_read(fs, key, &e, &rec);
 
-	if (fs_commit_read(fs, key, &e, &rec) < 0 || !e || !fs_place_of_key(key, ns, &q.target) ||
-	    fs_place_path(fs, key, &path) < 0)
-		return;
+	if (err == 0 && (!e || !fs_place_of_key(key, ns, &q.target)))
+		err = -ENOENT;
+	if (err == 0)
+		err = fs_place_path(fs, key, &path);
+	if (err == 0)
+		err = fs_aside_text(fs, &rec, &text);
+	if (err < 0)
+		return err;
 	q.target.ns = fs_intern(fs, ns);
-	if (fs_aside_text(fs, &rec, &text) < 0 || !q.target.ns)
-		return;
+	access = r ? fs_access_of(r) : fs_access_recorded(rec.writer_uid, rec.writer_gid);
+	if (!q.target.ns || !access)
+		return -ENOMEM;
 	q.target.path = buf_str(&path);
 	q.text = text;
 	q.attr = rec;
-	access = r ? fs_access_of(r) : fs_access_recorded(rec.writer_uid, rec.writer_gid);
-	if (!access)
-		return;
 	q.access = access;
-	q.who = (struct writer){ .uid = fs_access_uid(access), .gid = fs_access_gid(access), .agent = "mount" };
-	fs_commit_start(fs, &q, on_reapplied, NULL);
+	q.who = (struct writer){ .uid = fs_access_uid(access), .gid = fs_access_gid(access),
+				 .pid = r ? fs_req_writer(r).pid : 0, .agent = "mount" };
+	fs_commit_start(fs, &q, on_reapplied, again);
+	return 0;
+}
+
+void fs_commit_again(struct fs *fs, const char *key, struct fs_req *r,
+		     void (*fn)(struct fs *fs, void *arg, int result), void *arg)
+{
+	struct again *again = malloc(sizeof(*again));
+	int err = -ENOMEM;
+
+	if (again) {
+		*again = (struct again){ .fn = fn, .arg = arg };
+		err = start_again(fs, key, r, again);
+	}
+	if (err < 0) {
+		free(again);
+		if (fn)
+			fn(fs, arg, err);
+	}
 }

@@ -54,9 +54,14 @@ typedef void (*fs_commit_fn)(struct fs *fs, void *arg, const struct fs_commit_re
  */
 void fs_commit_start(struct fs *fs, const struct fs_commit_request *request, fs_commit_fn done, void *arg);
 
-/* Sets all that the manifest of that key states once more, as if it were just written, by r's caller or (NULL) by who
- * committed it, whose rights are judged anew; failures go to `errors`. */
-void fs_commit_again(struct fs *fs, const char *key, const struct fs_req *r);
+/*
+ * Sets all that the manifest of that key states once more, as if it were just written: by r's caller, or (r NULL) by who
+ * committed it, whose rights are judged anew. r stays until fn is called, which is told 0 or the negative errno of what is
+ * in `errors` then: once, on the loop, also from within this call. fn may be NULL where nobody waits. Where success means
+ * no more than the answer that fs_req_answers() was told of, r has it sooner.
+ */
+void fs_commit_again(struct fs *fs, const char *key, struct fs_req *r,
+		     void (*fn)(struct fs *fs, void *arg, int result), void *arg);
 
 /* Removes a record; objects that nothing else declares wait for their removal. fn as for fs_txn_submit(). */
 void fs_commit_remove(struct fs *fs, const struct writer *who, const char *key,

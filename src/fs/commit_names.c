@@ -36,7 +36,7 @@ void fs_commit_settle_removed(struct fs *fs, const struct fs_record *was, const 
 			continue;
 		fs_waiting_drop(fs, k);
 		if (fs_decl_latest(fs->decl, k, NULL, NULL, other))
-			fs_commit_again(fs, other, NULL);
+			fs_commit_again(fs, other, NULL, NULL, NULL);
 		else
 			fs_prune_added(fs, k, was);
 	}

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
+#include "fs/objdir.h"
 #include "fs/remnant.h"
 
 enum { MAX_WRITE = 256 * 1024 }; /* one request's data: it bounds the loop's only buffer */
@@ -175,7 +176,8 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	if (!newdir) { /* answered */
 		r->answered = true;
 		fs_reply_err(r, -ESTALE);
-	} else if (fs_takeover_renamed(r, name, newdir, newname)) {
+	} else if (fs_takeover_renamed(r, name, newdir, newname) ||
+		   fs_obj_backup(r, r->node, name, newdir, newname, flags)) {
 		return;
 	} else if (flags & ~(unsigned)RENAME_NOREPLACE) {
 		fs_reply_err(r, -EINVAL);

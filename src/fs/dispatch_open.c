@@ -14,6 +14,7 @@
 #include "fs/access.h"
 #include "fs/quota.h"
 #include "fs/remnant.h"
+#include "fs/root.h"
 
 enum { UNKNOWN_INO = -1 }; /* what d_ino shows where the number is not known */
 
@@ -82,7 +83,10 @@ void fs_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 	if (!r || fs_takeover_created(r, req, name, fi->flags))
 		return;
 	if (!r->node->ops->create) {
-		fs_refuse(r, -EPERM, r->node, name, "no file can be made here");
+		_cleanup_buf_ struct buf hint = BUF_INIT;
+
+		fs_root_hint(r->node, &hint);
+		fs_refuse(r, -EPERM, r->node, name, "no file can be made here%s", buf_str(&hint));
 		return;
 	}
 	r->h = fs_handle_new(r->fs, NULL, fuse_req_ctx(req), fi->flags);

@@ -126,14 +126,17 @@ static int find_image(struct fs *fs, const char *file, struct image *ret)
 static bool is_mounted(struct fs *fs, const struct image *im, const struct object *pod)
 {
 	const struct value *volumes = object_path(pod, "spec", "volumes");
+	const struct fs_images_ops *ops = fs->config.images;
+	bool any = false;
 
-	for (size_t i = 0; fs->config.images->means && im->digest && i < value_len(volumes); i++) {
+	for (size_t i = 0; im->digest && i < value_len(volumes); i++) {
 		const char *reference = value_str(value_path(value_at(volumes, i), "image", "reference"));
 
-		if (reference && fs->config.images->means(fs->config.images_arg, reference, im->digest))
+		any |= reference != NULL;
+		if (reference && ops->means && ops->means(fs->config.images_arg, reference, im->digest))
 			return true;
 	}
-	return false;
+	return any && ops->mounts && ops->mounts(fs->config.images_arg, object_uid(pod), im->digest);
 }
 
 /* Appends "NAMESPACE/NAME" of each pod that runs or mounts the image, with `between` between them. */

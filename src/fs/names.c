@@ -64,7 +64,7 @@ static bool is_text(const char *s)
 
 enum fs_name_class fs_name_classify(const char *name)
 {
-	static const char *const scratch[] = { "~", ".swp", ".swx", ".tmp", ".orig", ".rej", ".lock" };
+	static const char *const scratch[] = { "~", ".swp", ".swx", ".tmp", ".orig", ".bak", ".rej", ".lock" };
 	static const char *const manifest[] = { ".yaml", ".yml", ".json" };
 	size_t len = strlen(name);
 

@@ -37,6 +37,14 @@ extern const struct fs_objfile fs_objfiles[]; /* ends with name NULL */
 void fs_obj_unlink(struct fs_req *r, struct fs_node *dir, const char *name);
 void fs_obj_rmdir(struct fs_req *r, struct fs_node *dir, const char *name);
 
+/*
+ * rename(2) of a file of NAME/ to the backup of it, beside it, that "rsync --backup --delete" asks for: it is answered with
+ * 0 and true returned. What the cluster shows comes back by itself, so that the file stays, and nothing is kept of it; and
+ * NAME/ is not to go without a backup: rmdir of it by that process is ENOTEMPTY. Any other rename is left alone.
+ */
+bool fs_obj_backup(struct fs_req *r, struct fs_node *dir, const char *name, const struct fs_node *newdir,
+		   const char *newname, unsigned flags);
+
 /* A file's memory of its last rendering, so that stat(2) of what has not changed is cheap. */
 struct fs_memo {
 	uint64_t rev; /* of what it is told of, or cache_changes(); 0: none */

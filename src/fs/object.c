@@ -6,6 +6,7 @@
 #include "fs/decl.h"
 #include "fs/drift.h"
 #include "fs/field.h"
+#include "fs/names.h"
 #include "fs/objdir.h"
 #include "fs/objfile.h"
 #include "fs/objlinks.h"
@@ -18,6 +19,7 @@
 
 struct objdir {
 	char uid[OBJECT_UID_SIZE];
+	pid_t backed_up; /* the last who asked for backups of what is in it; 0: nobody */
 };
 
 const struct fs_objfile fs_objfiles[] = {
@@ -47,6 +49,7 @@ const struct fs_objfile fs_objfiles[] = {
 	{ "evict", S_IFREG, &fs_evict_ops, "pods" },
 	{ "logs", S_IFDIR, &fs_podlogs_ops, "pods" },
 	{ "containers", S_IFDIR, &fs_containers_ops, "pods" },
+	{ "metrics", S_IFREG, &fs_podmetrics_ops, "pods" },
 	{ "wait", S_IFDIR, &fs_wait_dir_ops, .unlisted = true },
 	{ 0 },
 };
@@ -123,6 +126,23 @@ void fs_obj_rmdir(struct fs_req *r, struct fs_node *dir, const char *name)
 	buf_puts(&path, name);
 	fs_revert_forget(dir->fs, fs_obj_uid(dir), buf_str(&path));
 	fs_reply_err(r, 0);
+}
+
+/* mv(1) says RENAME_NOREPLACE, and is refused: a file that does not move is nothing that it could mean. */
+bool fs_obj_backup(struct fs_req *r, struct fs_node *dir, const char *name, const struct fs_node *newdir,
+		   const char *newname, unsigned flags)
+{
+	const struct fs_node *top = fs_obj_dir(dir);
+	_cleanup_fs_node_ struct fs_node *n = NULL;
+	size_t len = strlen(name);
+
+	if (!top || dir != newdir || flags || strncmp(newname, name, len) != 0 || !newname[len] ||
+	    fs_name_classify(newname) != FS_NAME_SCRATCH || fs_field_is_data(dir) || fs_datascratch_find(dir, name) ||
+	    dir->ops->lookup(dir, name, &n) < 0 || !n || n->ops->readdir)
+		return false;
+	((struct objdir *)top->data)->backed_up = fs_req_writer(r).pid;
+	fs_reply_err(r, 0);
+	return true;
 }
 
 bool fs_memo_is(struct fs *fs, const struct fs_memo *m, const struct buf *text)
@@ -241,6 +261,15 @@ int fs_object_dir(struct fs_node *parent, const char *name, const struct object 
 	return 0;
 }
 
+/* Whether who asks has backups of it, which are not there. */
+static bool is_backed_up(struct fs_req *r, const struct fs_node *dir, const struct object *o)
+{
+	const struct fs_node *n = fs_node_child(dir, object_name(o));
+	const struct objdir *d = n && n->ops == &fs_objdir_ops ? n->data : NULL;
+
+	return d && d->backed_up && d->backed_up == fs_req_writer(r).pid && strcmp(d->uid, object_uid(o)) == 0;
+}
+
 void fs_object_rmdir(struct fs_req *r, struct fs_node *dir, const struct object *o)
 {
 	static const struct delete_options defaults = { .grace_seconds = -1, .propagation = PROPAGATE_BACKGROUND };
@@ -251,6 +280,8 @@ void fs_object_rmdir(struct fs_req *r, struct fs_node *dir, const struct object 
 	if (fs_decl_latest(dir->fs->decl, object_key(o), NULL, NULL, manifest) &&
 	    fs_place_path(dir->fs, manifest, &path) == 0)
 		fs_refuse(r, -ENOTEMPTY, dir, object_name(o), "it is declared by %s: remove that file", buf_str(&path));
+	else if (is_backed_up(r, dir, o))
+		fs_refuse(r, -ENOTEMPTY, dir, object_name(o), "it is not removed by who wants a backup of it: rm -r removes it");
 	else
 		fs_object_delete(r, dir, object_uid(o), object_name(o), &defaults, 0);
 }

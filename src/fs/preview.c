@@ -12,6 +12,7 @@
 #include "fs/place.h"
 #include "fs/prune.h"
 #include "fs/quota.h"
+#include "fs/root.h"
 #include "schema/merge_types.h"
 #include "value/json.h"
 #include "value/merge.h"
@@ -165,17 +166,17 @@ static void on_judged(struct fs *fs, void *arg, const struct fs_commit_result *r
 
 /*
  * The directory of a path, as a new reference, and in *name the rest. Folders that are not there yet are what they would be
- * made in, and *missing is set. -ENOENT, -ENOTDIR.
+ * made in, and *missing is set. -ENOENT, -ENOTDIR: the directory is the last that is there.
  */
 static int find_dir(struct fs *fs, char *path, struct fs_node **ret, const char **name, bool *missing)
 {
-	_cleanup_fs_node_ struct fs_node *dir = fs_node_ref(fs->root);
+	struct fs_node *dir = fs_node_ref(fs->root);
 	char *p = path, *slash;
+	int r = 0;
 
 	*missing = false;
-	for (; (slash = strchr(p, '/')); p = slash + 1) {
+	for (; r == 0 && (slash = strchr(p, '/')); p = slash + 1) {
 		struct fs_node *child = NULL;
-		int r;
 
 		*slash = '\0';
 		r = *missing ? -ENOENT : dir->ops->lookup ? dir->ops->lookup(dir, p, &child) : -ENOTDIR;
@@ -185,13 +186,24 @@ static int find_dir(struct fs *fs, char *path, struct fs_node **ret, const char 
 			dir = child;
 		} else if ((r == 0 || r == -ENOENT) && fs_is_folder(dir)) {
 			*missing = true;
+			r = 0;
 		} else {
-			return r < 0 ? r : -ENOENT;
+			r = r < 0 ? r : -ENOENT;
 		}
 	}
 	*name = p;
-	*ret = steal_ptr(dir);
-	return 0;
+	*ret = dir;
+	return r;
+}
+
+/* Why no file can be there, and where it can. */
+static void put_no_place(struct ask *q, const struct fs_node *dir, int r)
+{
+	struct buf *out = answer_of(q);
+
+	buf_printf(out, "%s: error: %s", q->path, r < 0 ? strerror(-r) : "files do not belong there");
+	fs_root_hint(dir, out);
+	buf_putc(out, '\n');
 }
 
 static void ask_remove(struct ask *q, const char *key)
@@ -243,7 +255,7 @@ static void ask(struct ask *q, bool remove, const char *text, size_t len)
 	if (r == 0 && class == FS_NAME_MANIFEST) /* no file has the second name */
 		r = fs_place_key(dir, missing ? "/" : name, key);
 	if (r < 0 || place == FS_PLACE_NONE) {
-		buf_printf(out, "%s: error: %s\n", q->path, r < 0 ? strerror(-r) : "files do not belong there");
+		put_no_place(q, dir, r);
 		end_ask(q, 0);
 	} else if (class == FS_NAME_SCRATCH) {
 		buf_printf(out, "%s: scratch: stored and never applied\n", q->path);

@@ -248,6 +248,16 @@ static const struct fs_ops default_ops = {
 	.readdir = default_readdir,
 };
 
+void fs_root_hint(const struct fs_node *dir, struct buf *out)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	if (dir->ops != &fs_root_ops && dir->ops != &nsdir_ops && dir->ops != &default_ops)
+		return;
+	fs_child_path(dir, "manifests", &path);
+	buf_printf(out, "; %s/ takes manifests of any kind, a kind's directory those of its own", buf_str(&path));
+}
+
 uint64_t fs_nsdir_ino(const struct fs *fs, const struct object *o)
 {
 	return fs_ino(fs, object_uid(o), "namespace");

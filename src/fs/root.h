@@ -7,6 +7,12 @@
 
 extern const struct fs_ops fs_root_ops;
 
+/*
+ * Appends where files belong instead, "; PATH/manifests/ takes …", for a directory that takes none, if it is a namespace's:
+ * the root or namespaces/NS.
+ */
+void fs_root_hint(const struct fs_node *dir, struct buf *out);
+
 /* namespaces/NS of a Namespace object; for default a directory of links. */
 int fs_nsdir_node(struct fs_node *namespaces, const struct object *o, struct fs_node **ret);
 uint64_t fs_nsdir_ino(const struct fs *fs, const struct object *o);

@@ -48,6 +48,9 @@ struct fs_images_ops {
 			    void (*done)(void *done_arg, int result, const char *message), void *done_arg);
 	/* Whether a manifest's reference means the image of that digest. NULL: not known. */
 	bool (*means)(void *arg, const char *reference, const char *digest);
+	/* Whether a volume of the pod was made of the image of that digest, whatever its reference means by now; true also when
+	 * that cannot be found out. Asked of pods with such volumes only, since it looks into small files. NULL: none is. */
+	bool (*mounts)(void *arg, const char *pod_uid, const char *digest);
 };
 
 /* What a pod's containers/ shows of a container that runs. */
@@ -61,6 +64,8 @@ struct fs_container_facts {
 struct fs_node_ops {
 	/* -ENOENT: it does not run here. */
 	int (*container)(void *arg, const char *pod_uid, const char *container, struct fs_container_facts *ret);
+	/* The same, with the working set as memory: for a pod's metrics. */
+	int (*usage)(void *arg, const char *pod_uid, const char *container, struct fs_container_facts *ret);
 };
 
 struct fs_config {

@@ -96,7 +96,7 @@ static void on_freed(struct fs_task *t)
 	if (x && !x->started && fs_decl_latest(f->fs->decl, f->object, NULL, NULL, manifest)) {
 		LIST_FOREACH(y, &f->fs->waiting->list, entry)
 			y->started |= strcmp(y->manifest, x->manifest) == 0;
-		fs_commit_again(f->fs, manifest, NULL);
+		fs_commit_again(f->fs, manifest, NULL, NULL, NULL);
 	}
 	free(f);
 }

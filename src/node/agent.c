@@ -164,17 +164,26 @@ void agent_note_measured(struct agent *agent)
 }
 
 /* From the thread that went through a volume. */
-static void note_owned(void *arg)
+static void note_owned(void *arg, const char *path)
 {
-	put_inbox(arg, INBOX_OWNED, NULL, "");
+	struct inbox_item *i = new_item(arg, INBOX_OWNED, "");
+
+	if (i)
+		i->path = strdup(path);
+	if (i && i->path) {
+		put_item(i);
+		return;
+	}
+	free(i);
+	log_error("node agent: out of memory, pods that wait for %s are tried again later", path);
 }
 
-static void volume_owned(struct agent *agent)
+static void volume_owned(struct agent *agent, const char *path)
 {
 	struct agent_pod *p, *next;
 
 	HASH_ITER(hh, agent->pods, p, next) {
-		agent_pod_owned(agent, p);
+		agent_pod_owned(agent, p, path);
 	}
 }
 
@@ -291,8 +300,9 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 	else if (i->type == INBOX_MEASURED)
 		agent_evict_measured(agent);
 	else if (i->type == INBOX_OWNED)
-		volume_owned(agent);
+		volume_owned(agent, i->path);
 	object_unref(i->object);
+	free(i->path);
 	free(i);
 }
 
@@ -448,6 +458,7 @@ static void *run(void *arg)
 	while (take_inbox(agent)) {
 		int n;
 
+		owners_round(agent->owners);
 		work_dirty(agent);
 		work_timers(agent);
 		n = epoll_wait(agent->epoll, events, EVENTS_MAX, -1);
@@ -735,6 +746,7 @@ void agent_stop(struct agent *agent)
 		TAILQ_REMOVE(&agent->inbox, i, link);
 		object_unref(i->object);
 		agent_exec_job_free(i->exec);
+		free(i->path);
 		free(i);
 	}
 	agent_exec_clear(agent);
@@ -759,6 +771,7 @@ void agent_stop(struct agent *agent)
 	free(agent->run_dir);
 	free(agent->log_dir);
 	free(agent->pod_program);
+	free(agent->owning);
 	free(agent);
 }
 

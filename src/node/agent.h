@@ -109,6 +109,8 @@ struct agent_container_facts {
 
 /* About a running container. -ENOENT: it does not run. Reads two small files of the kernel's. Any thread. */
 int agent_container_facts(struct agent *agent, const char *uid, const char *name, struct agent_container_facts *ret);
+/* As above; the memory is the working set, without cached files that are not in use, for which one more file is read. */
+int agent_container_usage(struct agent *agent, const char *uid, const char *name, struct agent_container_facts *ret);
 
 /* How many pods it holds; for metrics. Any thread. */
 size_t agent_pods(struct agent *agent);

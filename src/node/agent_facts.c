@@ -59,22 +59,41 @@ void agent_facts_clear(struct agent *agent)
 	}
 }
 
-int agent_container_facts(struct agent *agent, const char *uid, const char *name, struct agent_container_facts *ret)
+/* Where a container's cgroup is, and its process; false when it does not run. */
+static bool find(struct agent *agent, const char *uid, const char *name, char ret_cgroup[static CGROUP_PATH_MAX], int64_t *ret_pid)
 {
-	char key[OBJECT_UID_SIZE + POD_NAME_SIZE], cgroup[CGROUP_PATH_MAX];
+	char key[OBJECT_UID_SIZE + POD_NAME_SIZE];
 	struct agent_fact *f;
 
 	make_key(key, uid, name);
 	pthread_mutex_lock(&agent->facts_lock);
 	HASH_FIND_STR(agent->facts, key, f);
 	if (f) {
-		ret->pid = f->pid;
-		memcpy(cgroup, f->cgroup, sizeof(cgroup));
+		*ret_pid = f->pid;
+		memcpy(ret_cgroup, f->cgroup, sizeof(f->cgroup));
 	}
 	pthread_mutex_unlock(&agent->facts_lock);
-	if (!f)
+	return f != NULL;
+}
+
+int agent_container_facts(struct agent *agent, const char *uid, const char *name, struct agent_container_facts *ret)
+{
+	char cgroup[CGROUP_PATH_MAX];
+
+	if (!find(agent, uid, name, cgroup, &ret->pid))
 		return -ENOENT;
 	ret->cpu = cgroup_cpu_usage(agent->cgroups, cgroup);
 	ret->memory = cgroup_memory_usage(agent->cgroups, cgroup);
+	return 0;
+}
+
+int agent_container_usage(struct agent *agent, const char *uid, const char *name, struct agent_container_facts *ret)
+{
+	char cgroup[CGROUP_PATH_MAX];
+
+	if (!find(agent, uid, name, cgroup, &ret->pid))
+		return -ENOENT;
+	ret->cpu = cgroup_cpu_usage(agent->cgroups, cgroup);
+	ret->memory = cgroup_working_set(agent->cgroups, cgroup);
 	return 0;
 }

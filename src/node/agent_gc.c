@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "node/agent_internal.h"
+#include "node/volume_images.h"
 
 /* K8S:pkg/kubelet/images/image_gc_manager.go, DeleteUnusedImages. */
 static const struct image_gc_policy everything = { .high = 1, .low = 0, .min_age = 0, .max_age = 0 };
@@ -60,24 +61,50 @@ static void note_use(struct agent *agent, const char *digest, int64_t now)
 	e->last_used = now;
 }
 
-static void note_volumes(struct agent *agent, const struct value *volumes, int64_t now)
+struct mounted {
+	struct agent *agent;
+	int64_t now;
+};
+
+static int note_mounted(void *arg, const char *digest)
 {
+	const struct mounted *m = arg;
+
+	note_use(m->agent, digest, m->now);
+	return 0;
+}
+
+/* What the volumes' references mean, and what they meant when they were mounted. */
+static int note_volumes(struct agent *agent, const struct agent_pod *p, int64_t now)
+{
+	const struct value *volumes = object_path(p->object, "spec", "volumes");
+	struct mounted m = { .agent = agent, .now = now };
+	bool any = false;
+
 	for (size_t i = 0; i < value_len(volumes); i++) {
 		const struct value *reference = value_path(value_at(volumes, i), "image", "reference");
 		_cleanup_image_ struct image *image = NULL;
 
+		any |= reference != NULL;
 		if (reference && image_find(agent->images, value_str_or(reference, ""), &image, NULL) == 0)
 			note_use(agent, image->digest, now);
 	}
+	return any ? volume_images_each(p->dir, note_mounted, &m) : 0;
 }
 
-/* Images of containers that run, of those that are to run on this node, and of their volumes. */
-static void note_uses(struct agent *agent, int64_t now)
+/* Images of containers that run, of those that are to run on this node, and of their volumes. False: not all are known. */
+static bool note_uses(struct agent *agent, int64_t now)
 {
+	bool all = true;
 	struct agent_pod *p, *next;
 
 	HASH_ITER(hh, agent->pods, p, next) {
-		note_volumes(agent, object_path(p->object, "spec", "volumes"), now);
+		int r = note_volumes(agent, p, now);
+
+		if (r < 0)
+			log_warning("pod %s: which images its volumes are made of cannot be read: %s, no image is removed", p->uid,
+				    strerrordesc_np(-r));
+		all = all && r == 0;
 		for (size_t i = 0; i < p->run.n; i++) {
 			const struct container_run *c = &p->run.containers[i];
 			_cleanup_image_ struct image *image = NULL;
@@ -88,6 +115,7 @@ static void note_uses(struct agent *agent, int64_t now)
 				note_use(agent, image->digest, now);
 		}
 	}
+	return all;
 }
 
 /* An image that has no name any more and never came from a registry was brought by an archive. */
@@ -251,8 +279,7 @@ void agent_gc_work(struct agent *agent)
 		return;
 	}
 	items = calloc(n + 1, sizeof(*items));
-	if (items && image_store_disk(agent->images, &disk.capacity, &disk.available) == 0) {
-		note_uses(agent, now);
+	if (items && image_store_disk(agent->images, &disk.capacity, &disk.available) == 0 && note_uses(agent, now)) {
 		candidates = take_stock(agent, list, n, items);
 		image_gc_decide(gc->reclaim ? &everything : &gc->policy, items, n, &disk, gc->reclaim || gc->collecting, gc->since,
 				now, &plan);

@@ -15,7 +15,7 @@ static int64_t own_grace(const struct agent_pod *p)
 		value_int(object_path(p->object, "spec", "terminationGracePeriodSeconds"), LIFECYCLE_GRACE_DEFAULT));
 }
 
-/* Begins what a lifecycle handler says. 0: it goes on; 1: there is nothing to do. */
+/* Begins what a lifecycle handler says. */
 static int begin(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct value *handler,
 		 int64_t until, struct error *err)
 {
@@ -31,8 +31,8 @@ static int begin(struct agent *agent, struct agent_pod *p, struct container_run 
 		return agent_launch_command(agent, p, c, value_get(exec, "command"), -1, &c->hook_id, err);
 	if (http)
 		return agent_probe_call(agent, p, c, &ask, &c->hook_id, err);
-	if (!sleep)
-		return 1; /* tcpSocket does nothing: Kubernetes documentation, "LifecycleHandler" */
+	if (!sleep) /* tcpSocket is checked, and fails when it is its turn: K8S:pkg/kubelet/lifecycle/handlers.go */
+		return error_set(err, -EINVAL, "Cannot run handler: invalid handler: tcpSocket");
 	end = now + lifecycle_seconds(value_int(value_get(sleep, "seconds"), 0));
 	c->hook_until = until && until < end ? until : end;
 	return 0;
@@ -56,9 +56,9 @@ void agent_hook_post_start(struct agent *agent, struct agent_pod *p, struct cont
 {
 	const struct value *handler = value_path(c->spec, "lifecycle", "postStart");
 	_cleanup_error_ struct error err = ERROR_INIT;
-	int r = handler ? begin(agent, p, c, handler, 0, &err) : 1;
+	int r = handler ? begin(agent, p, c, handler, 0, &err) : 0;
 
-	c->post_start = r > 0 ? HOOK_DONE : HOOK_RUNNING;
+	c->post_start = handler ? HOOK_RUNNING : HOOK_DONE;
 	if (r < 0)
 		agent_hook_ended(agent, p, c, error_text(&err));
 	lifecycle_check_started(c);
@@ -74,8 +74,8 @@ void agent_hook_pre_stop(struct agent *agent, struct agent_pod *p, struct contai
 		return;
 	c->pre_stop = HOOK_RUNNING;
 	r = begin(agent, p, c, handler, registry_now(agent->registry) + grace, &err);
-	if (r != 0)
-		agent_hook_ended(agent, p, c, r < 0 ? error_text(&err) : NULL);
+	if (r < 0)
+		agent_hook_ended(agent, p, c, error_text(&err));
 }
 
 bool agent_hook_stop(struct agent *agent, struct agent_pod *p, struct container_run *c, int64_t grace)

@@ -47,6 +47,7 @@ struct agent_pod {
 	bool uses_sources;     /* ConfigMaps or Secrets, in its environment or volumes */
 	int64_t write_at;      /* real time before which none is tried, after a failure */
 	int64_t owning_since;  /* real time: a volume of it is being given to a group; 0: none is */
+	char *owning;	       /* that volume's path; owned; NULL: not known */
 	struct pod_run run;
 	struct sandbox *sandbox;
 	char *dir;		 /* STATE/pods/UID */
@@ -89,6 +90,7 @@ struct inbox_item {
 	struct object *object; /* INBOX_POD, INBOX_GONE, INBOX_SOURCE */
 	struct agent_exec_job *exec; /* INBOX_EXEC; NULL: exec_id has hung up */
 	uint64_t exec_id;
+	char *path; /* INBOX_OWNED: of the volume; owned */
 	int result;
 	char uid[OBJECT_UID_SIZE];
 };
@@ -143,6 +145,7 @@ struct agent {
 	struct prober *prober;
 	struct provisioner *provisioner;
 	struct owners *owners; /* of volumes */
+	char *owning; /* owned; the one that was asked for last and is being gone through */
 	struct agent_exec_job *execs; /* that run, by id */
 	struct agent_call *calls; /* checks that podfs-probe has in hand, by id */
 	uint64_t last_call;
@@ -195,8 +198,8 @@ bool agent_pod_reconcile(struct agent *agent, struct agent_pod *p);
 /* Takes up a pod whose podfs-pod may still run. */
 void agent_pod_adopt(struct agent *agent, struct agent_pod *p);
 void agent_pod_cleaned(struct agent *agent, struct agent_pod *p);
-/* A volume has been given to a group, or not: if the pod waited for one, it is tried again. */
-void agent_pod_owned(struct agent *agent, struct agent_pod *p);
+/* A volume has been given to a group, or not: if the pod waited for it, it is tried again. */
+void agent_pod_owned(struct agent *agent, struct agent_pod *p, const char *path);
 /* Whether it is on its way out, for good or with the node. */
 bool agent_pod_is_ending(const struct agent *agent, const struct agent_pod *p);
 void agent_pod_free(struct agent_pod *p);

@@ -15,6 +15,7 @@
 #include "node/service_account.h"
 #include "node/skeleton.h"
 #include "node/volume.h"
+#include "node/volume_images.h"
 #include "schema/resources.h"
 
 enum {
@@ -24,9 +25,13 @@ enum {
 
 const char *agent_hostname(struct arena *a, const struct object *pod)
 {
-	const char *name = value_str(object_path(pod, "spec", "hostname"));
+	const char *name = value_str_or(object_path(pod, "spec", "hostname"), object_name(pod));
+	size_t len = strlen(name);
 
-	return arena_printf(a, "%.*s", HOSTNAME_MAX_LEN, name ? name : object_name(pod));
+	if (len > HOSTNAME_MAX_LEN) /* K8S:pkg/kubelet/kubelet_pods.go, truncatePodHostnameIfNeeded() */
+		for (len = HOSTNAME_MAX_LEN; len > 0 && strchr("-.", name[len - 1]); len--)
+			;
+	return arena_printf(a, "%.*s", (int)len, name);
 }
 
 bool agent_pod_flag(const struct object *pod, const char *key)
@@ -373,7 +378,9 @@ static int set_volume(struct arena *a, const struct agent_pod *p, const struct c
 static int set_image_volumes(struct arena *a, struct agent *agent, const struct agent_pod *p, const struct container_run *run,
 			     struct sandbox_mount *mounts, size_t n, const char **ret_reason, struct error *err)
 {
-	int r = 0;
+	const char **digests = arena_alloc(a, (n + 1) * sizeof(*digests));
+	size_t n_digests = 0;
+	int r = digests ? 0 : error_errno(err, -ENOMEM, "volumes");
 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		const struct value *m = value_at(value_get(run->spec, "volumeMounts"), i);
@@ -387,8 +394,15 @@ static int set_image_volumes(struct arena *a, struct agent *agent, const struct 
 			       value_str_or(value_get(source, "reference"), ""), &image, ret_reason, err);
 		if (r == 0)
 			r = set_volume(a, p, run, name, i, image, &mounts[i], err);
+		if (r == 0) {
+			digests[n_digests] = arena_strdup(a, image->digest);
+			r = digests[n_digests++] ? 0 : error_errno(err, -ENOMEM, "volume %s", name);
+		}
 	}
-	return r;
+	if (r < 0 || !n_digests)
+		return r;
+	r = volume_images_note(p->dir, run->name, digests, n_digests);
+	return r < 0 ? error_errno(err, r, "noting which images its volumes are made of") : 0;
 }
 
 /* What the run before this one had written to its root. */

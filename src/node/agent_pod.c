@@ -89,6 +89,8 @@ static void owning(struct agent *agent, struct agent_pod *p, const char *why)
 	int64_t now = registry_now(agent->registry);
 	const char *text = strstr(why, "Setting volume ownership");
 
+	free(p->owning);
+	p->owning = steal_ptr(agent->owning);
 	if (!p->owning_since)
 		p->owning_since = now;
 	else if (now - p->owning_since >= owning_told)
@@ -96,9 +98,9 @@ static void owning(struct agent *agent, struct agent_pod *p, const char *why)
 	p->run.sandbox_not_before = now + owning_told;
 }
 
-void agent_pod_owned(struct agent *agent, struct agent_pod *p)
+void agent_pod_owned(struct agent *agent, struct agent_pod *p, const char *path)
 {
-	if (!p->owning_since)
+	if (!p->owning_since || (p->owning && strcmp(p->owning, path) != 0))
 		return;
 	p->run.sandbox_not_before = 0;
 	agent_mark(agent, p);
@@ -381,6 +383,7 @@ void agent_pod_free(struct agent_pod *p)
 	lifecycle_clear(&p->run);
 	object_unref(p->object);
 	object_unref(p->runs_of);
+	free(p->owning);
 	free(p->dir);
 	free(p);
 }

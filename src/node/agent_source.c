@@ -31,7 +31,11 @@ static int own(void *arg, const char *path, gid_t group)
 {
 	struct agent *agent = arg;
 
-	return owners_want(agent->owners, path, group);
+	int r = owners_want(agent->owners, path, group);
+
+	free(agent->owning);
+	agent->owning = r == -EINPROGRESS ? strdup(path) : NULL;
+	return r;
 }
 
 struct sources agent_sources(struct agent *agent, const struct agent_pod *p, struct arena *a)

@@ -27,6 +27,24 @@ static int make_path(const char *path, mode_t mode)
 	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* What is missing is made, and what is there is left as it is. */
+static int make_missing(const char *type, const char *path, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r = 0;
+
+	if (stat(path, &st) == 0 || errno != ENOENT)
+		return 0;
+	if (!*type || !strcmp(type, "DirectoryOrCreate"))
+		r = make_path(path, 0755);
+	else if (!strcmp(type, "FileOrCreate")) {
+		fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0644);
+		r = fd < 0 ? -errno : 0;
+	}
+	return r < 0 ? error_errno(err, r, "hostPath %s", path) : 0;
+}
+
 int hostpath_check(const struct value *source, struct error *err)
 {
 	const char *path = value_str_or(value_get(source, "path"), "");
@@ -35,27 +53,22 @@ int hostpath_check(const struct value *source, struct error *err)
 		const char *type, *word;
 		mode_t format;
 	} types[] = {
-		{ "Directory", "directory", S_IFDIR },	 { "File", "file", S_IFREG },
+		{ "Directory", "directory", S_IFDIR },	 { "DirectoryOrCreate", "directory", S_IFDIR },
+		{ "File", "file", S_IFREG },		 { "FileOrCreate", "file", S_IFREG },
 		{ "Socket", "socket file", S_IFSOCK },	 { "CharDevice", "character device", S_IFCHR },
 		{ "BlockDevice", "block device", S_IFBLK },
 	};
-	struct stat st;
-	int r = 0;
+	struct stat st = { 0 };
+	int r = make_missing(type, path, err);
 
-	if (!strcmp(type, "DirectoryOrCreate") || (!*type && stat(path, &st) < 0 && errno == ENOENT))
-		r = make_path(path, 0755);
 	if (r < 0)
-		return error_errno(err, r, "hostPath %s", path);
-	if (!strcmp(type, "FileOrCreate")) {
-		_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0644);
-
-		if (fd < 0 && errno != ENXIO)
-			return error_errno(err, -errno, "hostPath %s", path);
-	}
+		return r;
 	if (stat(path, &st) < 0)
-		return error_errno(err, -errno, "hostPath %s", path);
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		r = -errno;
+	if (r < 0 && (r != -ENOENT || !*type))
+		return error_errno(err, r, "hostPath %s", path);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) /* K8S:pkg/volume/hostpath/host_path.go, checkTypeInternal() */
 		if (!strcmp(types[i].type, type) && (st.st_mode & S_IFMT) != types[i].format)
-			return error_set(err, -EINVAL, "hostPath type check failed: %s is not a %s", path, types[i].word);
+			return error_set(err, r < 0 ? r : -EINVAL, "hostPath type check failed: %s is not a %s", path, types[i].word);
 	return 0;
 }

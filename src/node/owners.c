@@ -10,11 +10,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "node/volume_owner.h"
-
-/* What a small volume takes, rather than another try of its pod. */
-static const int64_t patience = 20 * NSEC_PER_MSEC;
 
 struct walk {
 	TAILQ_ENTRY(walk) link;
@@ -23,19 +19,21 @@ struct walk {
 	gid_t group;
 	atomic_bool stop;
 	pthread_t thread;
-	bool ended; /* result is; protected by the lock */
+	bool ended; /* protected by the lock, as is what follows */
+	int64_t ended_at; /* monotonic time */
 	int result;
 };
 
 struct owners {
-	void (*done)(void *arg);
+	void (*done)(void *arg, const char *path);
 	void *arg;
+	int64_t patience; /* ns; of who asks, as are the walks */
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a walk has ended */
-	TAILQ_HEAD(, walk) walks; /* of who asks */
+	TAILQ_HEAD(, walk) walks;
 };
 
-int owners_open(void (*done)(void *arg), void *arg, struct owners **ret)
+int owners_open(void (*done)(void *arg, const char *path), void *arg, struct owners **ret)
 {
 	struct owners *o = calloc(1, sizeof(*o));
 	pthread_condattr_t attr;
@@ -44,6 +42,7 @@ int owners_open(void (*done)(void *arg), void *arg, struct owners **ret)
 		return -ENOMEM;
 	o->done = done;
 	o->arg = arg;
+	o->patience = OWNERS_PATIENCE;
 	TAILQ_INIT(&o->walks);
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -62,10 +61,11 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&o->lock);
 	w->result = r;
+	w->ended_at = clock_monotonic();
 	w->ended = true;
 	pthread_cond_broadcast(&o->changed);
 	pthread_mutex_unlock(&o->lock);
-	o->done(o->arg); /* o lives: owners_close() joins this thread */
+	o->done(o->arg, w->path); /* they live: whoever frees them joins this thread */
 	return NULL;
 }
 
@@ -82,19 +82,20 @@ static int finish(struct owners *o, struct walk *w)
 	return r;
 }
 
-/* Those of pods that never asked again. */
+/* Those that nobody asks for: what was done shows in the volume itself, and who was to hear of a failure is gone by then. */
 static void sweep(struct owners *o, const struct walk *but)
 {
+	int64_t now = clock_monotonic();
 	struct walk *w, *next;
 
 	TAILQ_FOREACH_SAFE(w, &o->walks, link, next) {
-		bool ended;
+		bool over;
 
 		pthread_mutex_lock(&o->lock);
-		ended = w->ended;
+		over = w->ended && (w->result == 0 || now - w->ended_at > OWNERS_UNCLAIMED);
 		pthread_mutex_unlock(&o->lock);
-		if (ended && w != but)
-			(void)finish(o, w); /* ignoring: nobody asks */
+		if (over && w != but)
+			(void)finish(o, w); /* ignoring: as said */
 	}
 }
 
@@ -121,10 +122,20 @@ static int begin(struct owners *o, const char *path, gid_t group, struct walk **
 	return 0;
 }
 
-/* Waits for a moment. Whether it has ended. */
-static bool has_ended(struct owners *o, struct walk *w)
+static bool has_ended(struct owners *o, const struct walk *w)
 {
-	int64_t until = clock_monotonic() + patience;
+	bool ended;
+
+	pthread_mutex_lock(&o->lock);
+	ended = w->ended;
+	pthread_mutex_unlock(&o->lock);
+	return ended;
+}
+
+/* Waits for what is left of this round's patience. Whether it has ended. */
+static bool wait_for_end(struct owners *o, const struct walk *w)
+{
+	int64_t from = clock_monotonic(), until = from + o->patience;
 	const struct timespec t = { .tv_sec = until / NSEC_PER_SEC, .tv_nsec = until % NSEC_PER_SEC };
 	bool ended;
 	int r = 0;
@@ -134,32 +145,42 @@ static bool has_ended(struct owners *o, struct walk *w)
 		r = pthread_cond_timedwait(&o->changed, &o->lock, &t);
 	ended = w->ended;
 	pthread_mutex_unlock(&o->lock);
+	o->patience -= clock_monotonic() - from;
+	if (o->patience < 0)
+		o->patience = 0;
 	return ended;
+}
+
+void owners_round(struct owners *o)
+{
+	o->patience = OWNERS_PATIENCE;
 }
 
 int owners_want(struct owners *o, const char *path, gid_t group)
 {
 	struct walk *w, *own = NULL;
+	bool taken = false; /* by another group */
 	int r = volume_owner_check(path, group);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	TAILQ_FOREACH(w, &o->walks, link)
-		if (!strcmp(w->path, path))
+	TAILQ_FOREACH(w, &o->walks, link) {
+		if (strcmp(w->path, path) != 0)
+			continue;
+		if (w->group == group)
 			own = w;
-	sweep(o, own);
-	if (!own) {
-		r = begin(o, path, group, &own);
-		if (r < 0)
-			return r;
+		else
+			taken |= !has_ended(o, w);
 	}
-	if (!has_ended(o, own))
+	sweep(o, own);
+	if (own)
+		return has_ended(o, own) ? finish(o, own) : -EINPROGRESS;
+	if (taken)
 		return -EINPROGRESS;
-	if (own->group == group)
-		return finish(o, own);
-	(void)finish(o, own); /* ignoring: it was another's, which asks again */
 	r = begin(o, path, group, &own);
-	return r < 0 ? r : -EINPROGRESS;
+	if (r < 0)
+		return r;
+	return wait_for_end(o, own) ? finish(o, own) : -EINPROGRESS;
 }
 
 void owners_close(struct owners *o)

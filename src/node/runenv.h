@@ -2,7 +2,7 @@
 /*
  * The environment that a run of a container began with, in a file of root's beside its file system, so that programs run
  * beside it later have the same, whatever became of the ConfigMaps and Secrets that it was made of. Each NAME=VALUE ends
- * with a NUL.
+ * with a NUL. Other lists of strings are kept so too (volume_images.h).
  */
 #ifndef PODFS_NODE_RUNENV_H
 #define PODFS_NODE_RUNENV_H

@@ -5,7 +5,7 @@
 const struct schema_kind_ops kind_horizontal_pod_autoscaler = {
 	.kind = { .kind = "HorizontalPodAutoscaler", .plural = "horizontalpodautoscalers",
 		  .singular = "horizontalpodautoscaler", .short_names = NAMES("hpa"), .group = "autoscaling",
-		  .api_version = "autoscaling/v2", .namespaced = true, .has_status = true, .has_directory = true,
+		  .api_version = "autoscaling/v2", .namespaced = true, .has_status = true, .acted_on = true, .has_directory = true,
 		  .type = &schema_horizontal_pod_autoscaler },
 	.old_versions = OLD({ "autoscaling/v1", .reshape = autoscaler_from_v1 },
 			    { "autoscaling/v2beta1", .reshape = autoscaler_from_v2beta1 }, { "autoscaling/v2beta2" }),

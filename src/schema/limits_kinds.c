@@ -20,7 +20,7 @@ const struct schema_kind_ops kind_limit_range = {
 const struct schema_kind_ops kind_pod_disruption_budget = {
 	.kind = { .kind = "PodDisruptionBudget", .plural = "poddisruptionbudgets", .singular = "poddisruptionbudget",
 		  .short_names = NAMES("pdb"), .group = "policy", .api_version = "policy/v1", .namespaced = true,
-		  .has_status = true, .has_generation = true, .has_directory = true,
+		  .has_status = true, .has_generation = true, .acted_on = true, .has_directory = true,
 		  .type = &schema_pod_disruption_budget },
 	.old_versions = OLD({ "policy/v1beta1", budget_from_v1beta1 }),
 	.name_format = format_path_segment,

@@ -44,6 +44,7 @@ DEFINE_CLEANUP(struct txn *, txn_free);
 
 /* The arena in which to build trees for this transaction. */
 struct arena *txn_arena(struct txn *t);
+struct registry *txn_registry(struct txn *t);
 
 /* Makes a name of generateName, at random, and sets it; it may be taken. NULL without memory or randomness. */
 const char *registry_generate_name(struct arena *a, struct value *meta);
@@ -75,11 +76,17 @@ int txn_update(struct txn *t, const struct object *old, struct value *root, unsi
 
 enum propagation { PROPAGATE_BACKGROUND, PROPAGATE_FOREGROUND, PROPAGATE_ORPHAN };
 
+/* Why a pod is ended by somebody else: its condition DisruptionTarget. */
+struct disruption {
+	const char *reason, *message;
+};
+
 struct delete_options {
 	int64_t grace_seconds; /* -1: the object's own (a pod's terminationGracePeriodSeconds) */
 	enum propagation propagation;
 	const char *annotation; /* set to "yes" on what finalizers hold; NULL: none */
 	const char *finalizer;	/* taken away from it by the same write; NULL: none */
+	const struct disruption *disruption; /* set on a pod that stays for its grace; NULL: none */
 };
 
 /*

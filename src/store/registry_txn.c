@@ -59,6 +59,11 @@ struct arena *txn_arena(struct txn *t)
 	return t->arena;
 }
 
+struct registry *txn_registry(struct txn *t)
+{
+	return t->registry;
+}
+
 static int add_op(struct txn *t, enum store_op_type type, const char *key, const void *value, size_t len, uint64_t expect)
 {
 	char *key_copy = arena_strdup(t->arena, key);
@@ -503,6 +508,24 @@ static bool mark_deleting(struct txn *t, const struct object *old, struct value 
 	return true;
 }
 
+/* K8S:pkg/api/v1/pod, UpdatePodCondition. */
+static void mark_disrupted(struct txn *t, struct value *root, const struct disruption *d)
+{
+	static const char type[] = "DisruptionTarget";
+	struct value *list = value_set_list(t->arena, value_set_map(t->arena, root, "status"), "conditions");
+	struct value *c = value_find(list, "type", type);
+	char time[CLOCK_RFC3339_SIZE];
+
+	if (!c)
+		c = value_append(t->arena, list, value_new_map(t->arena));
+	if (strcmp(value_str_or(value_get(c, "status"), ""), "True") != 0)
+		value_set_str(t->arena, c, "lastTransitionTime", clock_format_rfc3339(t->registry->now(), time));
+	value_set_str(t->arena, c, "type", type);
+	value_set_str(t->arena, c, "status", "True");
+	value_set_str(t->arena, c, "reason", d->reason);
+	value_set_str(t->arena, c, "message", d->message);
+}
+
 /* Removes the object, instead of what the transaction would do with it so far. */
 static int remove_once(struct txn *t, const struct object *o)
 {
@@ -553,6 +576,8 @@ int txn_delete(struct txn *t, const struct object *old, const struct delete_opti
 	changed |= mark_deleting(t, old, meta, grace);
 	if (changed && opts->annotation)
 		value_set_str(t->arena, value_set_map(t->arena, meta, "annotations"), opts->annotation, "yes");
+	if (changed && opts->disruption)
+		mark_disrupted(t, root, opts->disruption);
 	if (strategy_has_spec_finalizers(root))
 		value_set_str(t->arena, value_set_map(t->arena, root, "status"), "phase", "Terminating");
 	if (!changed)

@@ -73,6 +73,7 @@ static const struct {
 	{ "namespaces", prepare_namespace },
 	{ "persistentvolumeclaims", prepare_claim },
 	{ "persistentvolumes", prepare_volume },
+	{ "poddisruptionbudgets", prepare_workload },
 	{ "pods", prepare_pod },
 	{ "replicasets", prepare_workload },
 	{ "replicationcontrollers", prepare_workload },

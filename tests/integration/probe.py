@@ -6,9 +6,9 @@ TCP, HTTP, HTTPS, GRPC, FORGET = 1, 2, 3, 4, 5
 SUCCESS, FAILURE, ERROR = 1, 2, 3
 
 
-def serve(handle, wrap=lambda s: s):
+def serve(handle, wrap=lambda s: s, address="127.0.0.1"):
     """A server that gives each connection to handle(connection); returns its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server((address, 0))
 
     def loop():
         while True:
@@ -295,4 +295,5 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

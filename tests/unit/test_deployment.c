@@ -72,7 +72,7 @@ static struct world world_of(const char *spec, const char *status, const struct 
 
 static void expect_sets(const struct world *w, const struct set *sets, const char *name)
 {
-	for (size_t i = 0; i < w->view.n; i++) {
+	for (size_t i = 0; i < w->view.n && sets[i].image; i++) {
 		int64_t want = sets[i].want < 0 ? sets[i].replicas : sets[i].want;
 
 		if (w->view.sets[i].replicas != want)
@@ -134,6 +134,12 @@ static void rolling_steps(void **state)
 		  { { "old", 2, 2, 2, 2 }, { "mid", 2, 2, 0, 0 }, { "new", 0, 0, 0, 0 } } },
 		{ "new beyond what is wanted", ROLL(3, 1, 1), true, { { "old", 0, 0, 0, 0 }, { "new", 5, 5, 5, 3 } } },
 		{ "nothing left to do", ROLL(3, 1, 1), false, { { "old", 0, 0, 0, 0 }, { "new", 3, 3, 3, 3 } } },
+		{ "what the old one is still to remove has its place", ROLL(6, 1, 3), false,
+		  { { "old", 0, 3, 3, 0 }, { "new", 4, 4, 3, 4 } } },
+		{ "and takes no more than that", ROLL(6, 1, 3), true,
+		  { { "old", 0, 2, 2, 0 }, { "new", 4, 4, 3, 5 } } },
+		{ "what is still to be removed is not available", ROLL(4, 1, 3), true,
+		  { { "old", 4, 8, 8, 1 }, { "new", 0, 0, 0, 0 } } },
 		{ "to nothing", ROLL(0, 1, 1), true, { { "old", 2, 2, 2, 0 }, { "new", 0, 0, 0, 0 } } },
 	};
 
@@ -145,6 +151,25 @@ static void rolling_steps(void **state)
 		if (changed != cases[i].changed)
 			fail_msg("%s: changed is %d", cases[i].name, changed);
 	}
+}
+
+/* Its pods go with it, so that they neither make up for others nor have others removed for them. */
+static void an_old_set_that_is_deleted_has_no_replicas(void **state)
+{
+	static const struct set sets[] = { { "old", 7, 7, 3, 7 }, { "new", 0, 0, 0, 0 }, { 0 } };
+	_cleanup_world_ struct world w = world_of(ROLL(8, 1, 1), "", sets);
+
+	(void)state;
+	test_add(&w.sets,
+		 "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-9, namespace: default, uid: u9, generation: 2,"
+		 " creationTimestamp: '%s', deletionTimestamp: '%s', finalizers: [foregroundDeletion]},"
+		 " spec: {replicas: 4, template: {spec: {containers: [{name: c, image: mid}]}}},"
+		 " status: {observedGeneration: 1, replicas: 2, readyReplicas: 2, availableReplicas: 2}}",
+		 test_stamp(9), test_stamp(10));
+	assert_int_equal(deployment_read(w.deployment, &w.sets, w.arena, &w.view), 0);
+	assert_false(deployment_roll(&w.view)); /* 7 asked for and 2 that are still there: no room, and none to spare */
+	expect_sets(&w, sets, "deleted");
+	assert_int_equal(w.view.sets[2].replicas, 0);
 }
 
 /* A whole rollout, the sets doing at once what they are told: never too many, never too few. */
@@ -500,6 +525,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(budgets_resolve),
 		cmocka_unit_test(rolling_steps),
+		cmocka_unit_test(an_old_set_that_is_deleted_has_no_replicas),
 		cmocka_unit_test(a_rollout_keeps_within_its_budget),
 		cmocka_unit_test(scaling_is_in_proportion),
 		cmocka_unit_test(scaling_is_told_by_annotations),

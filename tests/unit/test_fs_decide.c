@@ -46,6 +46,7 @@ static void test_names(void **state)
 		{ "web.yaml.swx", FS_NAME_SCRATCH },
 		{ "web.yaml.tmp", FS_NAME_SCRATCH },
 		{ "web.yaml.orig", FS_NAME_SCRATCH },
+		{ "web.yaml.bak", FS_NAME_SCRATCH },
 		{ "web.yaml.rej", FS_NAME_SCRATCH },
 		{ "web.lock", FS_NAME_SCRATCH },
 		{ "4913", FS_NAME_SCRATCH },

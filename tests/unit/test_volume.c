@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/remove.h"
 #include "node/volume.h"
+#include "node/volume_images.h"
 #include "node/volume_owner.h"
 #include "objects.h"
 
@@ -128,12 +130,14 @@ static void host_path_types(void **state)
 		{ "DirectoryOrCreate", "dir", 0, S_IFDIR },
 		{ "DirectoryOrCreate", "made/below", 0, S_IFDIR },
 		{ "DirectoryOrCreate", "file/below", -ENOTDIR, 0 },
+		{ "DirectoryOrCreate", "file", -EINVAL, S_IFREG },
 		{ "File", "file", 0, S_IFREG },
 		{ "File", "dir", -EINVAL, S_IFDIR },
 		{ "File", "absent", -ENOENT, 0 },
 		{ "FileOrCreate", "file", 0, S_IFREG },
 		{ "FileOrCreate", "made/file", 0, S_IFREG },
 		{ "FileOrCreate", "absent/file", -ENOENT, 0 },
+		{ "FileOrCreate", "dir", -EINVAL, S_IFDIR },
 		{ "Socket", "file", -EINVAL, S_IFREG },
 		{ "CharDevice", "file", -EINVAL, S_IFREG },
 		{ "CharDevice", "null", 0, S_IFCHR },
@@ -280,6 +284,47 @@ static void a_change_of_group_can_be_stopped(void **state)
 	assert_int_equal(volume_owner_check("/nonexistent", group), -ENOENT);
 }
 
+static int count_digest(void *arg, const char *digest)
+{
+	if (!strcmp(digest, "sha256:stop"))
+		return 7;
+	*(size_t *)arg += strlen(digest);
+	return 0;
+}
+
+static void images_of_volumes_are_noted(void **state)
+{
+	static const char *const first[] = { "sha256:12", "sha256:345" };
+	static const char *const second[] = { "sha256:6" }, *const stop[] = { "sha256:stop" };
+	char path[PATH_MAX];
+	size_t seen = 0;
+	int fd;
+
+	assert_int_equal(volume_images_each(below("noted"), count_digest, &seen), 0);
+	assert_int_equal(seen, 0);
+	assert_int_equal(volume_images_note(below("noted"), "c", first, 2), -ENOENT);
+	assert_int_equal(mkdir(below("noted"), 0700), 0);
+	assert_int_equal(mkdir(below("noted/containers"), 0700), 0);
+	assert_int_equal(mkdir(below("noted/containers/c"), 0700), 0);
+	assert_int_equal(mkdir(below("noted/containers/d"), 0700), 0);
+	assert_int_equal(mkdir(below("noted/containers/without"), 0700), 0);
+	assert_int_equal(volume_images_note(below("noted"), "c", first, 2), 0);
+	assert_int_equal(volume_images_note(below("noted"), "d", first, 2), 0);
+	assert_int_equal(volume_images_note(below("noted"), "d", second, 1), 0); /* in place of those of the run before */
+	assert_int_equal(volume_images_each(below("noted"), count_digest, &seen), 0);
+	assert_int_equal(seen, strlen("sha256:12sha256:345sha256:6"));
+	assert_int_equal(volume_images_note(below("noted"), "d", stop, 1), 0);
+	assert_int_equal(volume_images_each(below("noted"), count_digest, &seen), 7);
+	(void)snprintf(path, sizeof(path), "%s", below("noted/containers/d/volumes.images"));
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_int_equal(write(fd, "sha256:cut", 10), 10);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(volume_images_each(below("noted"), count_digest, &seen), -EBADMSG); /* all may be in use */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(volume_images_each(below("noted"), count_digest, &seen) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +334,7 @@ int main(void)
 		cmocka_unit_test(containers_mount_them),
 		cmocka_unit_test(a_source_that_is_gone_is_named),
 		cmocka_unit_test(mounts_are_ordered_by_depth),
+		cmocka_unit_test(images_of_volumes_are_noted),
 		cmocka_unit_test(a_change_of_group_can_be_stopped),
 	};
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random operations on all controllers at once (model.h). A clean run says nothing but its seed; a failure says how to
+ * repeat it:
+ *
+ *   PODFS_MODEL_SEED   the first episode's seed (1); the next has the next number
+ *   PODFS_MODEL_OPS    how many operations in all, 60 to an episode (3000)
+ *   PODFS_MODEL_SKIP   operations of an episode that are left out, "3,5,8": to find out which ones matter
+ *   PODFS_MODEL_TRACE  prints each operation
+ *
+ * Each operation draws from a seed of its own, so that those after one that is left out stay what they were.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <syslog.h>
+
+#include "base/log.h"
+#include "model.h"
+
+enum { EPISODE = 60, OPS = 3000, SETTLE_EVERY = 20 };
+
+static int64_t number_of(const char *name, int64_t fallback)
+{
+	const char *s = getenv(name);
+
+	return s && *s ? strtoll(s, NULL, 10) : fallback;
+}
+
+static bool is_skipped(unsigned op)
+{
+	const char *s = getenv("PODFS_MODEL_SKIP");
+	char *end;
+
+	for (; s && *s; s = *end ? end + 1 : end)
+		if (strtoul(s, &end, 10) == op)
+			return true;
+	return false;
+}
+
+/* Runs one episode; the operation that it failed at, or -1. */
+static int run_episode(struct model *m, uint64_t seed, unsigned ops)
+{
+	static const unsigned levels[] = { 0, 30, 150 };
+
+	assert_int_equal(model_open(m, seed * UINT64_C(0xd1342543de82ef95)), 0);
+	m->trace = number_of("PODFS_MODEL_TRACE", 0) != 0;
+	log_set_level(m->trace ? LOG_WARNING : LOG_ERR);
+	m->races = levels[seed % 3];
+	m->faults = levels[seed / 3 % 3] / 5;
+	for (unsigned i = 0; i < ops; i++) {
+		m->rng = seed * UINT64_C(0x2545f4914f6cdd1d) + i * UINT64_C(0x5851f42d4c957f2d);
+		m->actor = "mount";
+		if (m->trace)
+			printf("# %u%s\n", i, is_skipped(i) ? " (left out)" : "");
+		if (!is_skipped(i)) {
+			model_operate(m);
+			model_run(m, model_below(m, 40));
+		}
+		if (!*m->failure && (i + 1) % SETTLE_EVERY == 0)
+			model_settle(m);
+		if (*m->failure)
+			return (int)i;
+	}
+	return -1;
+}
+
+static void the_controllers_keep_their_word(void **state)
+{
+	int64_t seed = number_of("PODFS_MODEL_SEED", 1), ops = number_of("PODFS_MODEL_OPS", OPS);
+
+	(void)state;
+	print_message("PODFS_MODEL_SEED=%" PRId64 " PODFS_MODEL_OPS=%" PRId64 "\n", seed, ops);
+	for (; ops > 0; ops -= EPISODE, seed++) {
+		struct model m;
+		int at = run_episode(&m, (uint64_t)seed, ops < EPISODE ? (unsigned)ops : EPISODE);
+
+		if (at >= 0)
+			print_message("PODFS_MODEL_SEED=%" PRId64 " PODFS_MODEL_OPS=%d: %s\n", seed, at + 1, m.failure);
+		assert_int_equal(at, -1);
+		model_close(&m);
+	}
+}
+
+/* --- what it has found, with what comes between put where it hurt --- */
+
+static int scale_to(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	(void)old;
+	value_set_int(a, value_get(root, "spec"), "replicas", *(int64_t *)arg);
+	return 0;
+}
+
+static void scale_down(struct model *m)
+{
+	static const struct writer person = { .agent = "mount" };
+	int64_t one = 1;
+
+	assert_int_equal(registry_modify(m->registry, &person, model_kind("replicasets"), "default", "rs0", NULL, 0, 0,
+					 scale_to, &one),
+			 0);
+}
+
+static void no_pod_is_made_for_a_set_that_was_scaled_down_meanwhile(void **state)
+{
+	static const char set[] =
+		"{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: rs0, namespace: default},"
+		" spec: {replicas: 3, selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}},"
+		" spec: {containers: [{name: c, image: i}]}}}}";
+	struct model m;
+
+	(void)state;
+	assert_int_equal(model_open(&m, 1), 0);
+	assert_int_equal(model_create(&m, set), 0);
+	m.before_commit = scale_down;
+	m.committer = "replicaset-controller";
+	model_settle(&m);
+	assert_string_equal(m.failure, "");
+	assert_int_equal(m.made, 1);
+	model_close(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_pod_is_made_for_a_set_that_was_scaled_down_meanwhile),
+		cmocka_unit_test(the_controllers_keep_their_word),
+	};
+
+	return cmocka_run_group_tests_name("test_model", tests, NULL, NULL);
+}
