@@ -71,13 +71,9 @@ const void *controller_config(struct controller *c)
 	return c->config;
 }
 
-/* wait 0: at once. */
-static void add(struct controller *c, const char *key, int64_t wait)
+/* Called with the lock held, which it gives back. r: what the queue said. */
+static void added(struct controller *c, const char *key, int r)
 {
-	int r;
-
-	pthread_mutex_lock(&c->lock);
-	r = wait > 0 ? workqueue_add_at(c->queue, key, clock_monotonic() + wait) : workqueue_add(c->queue, key);
 	if (noticing)
 		c->noted = true;
 	else
@@ -87,9 +83,22 @@ static void add(struct controller *c, const char *key, int64_t wait)
 		log_error("%s: %s: out of memory, not queued", c->type->name, key);
 }
 
+/* wait 0: at once. */
+static void add(struct controller *c, const char *key, int64_t wait)
+{
+	pthread_mutex_lock(&c->lock);
+	added(c, key, wait > 0 ? workqueue_add_at(c->queue, key, clock_monotonic() + wait) : workqueue_add(c->queue, key));
+}
+
 void controller_add(struct controller *c, const char *key)
 {
 	add(c, key, 0);
+}
+
+void controller_add_ranked(struct controller *c, const char *key, int64_t rank)
+{
+	pthread_mutex_lock(&c->lock);
+	added(c, key, workqueue_add_ranked(c->queue, key, rank));
 }
 
 void controller_add_object(struct controller *c, const struct object *o)

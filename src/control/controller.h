@@ -79,6 +79,8 @@ const void *controller_config(struct controller *c);
 
 /* Puts a key in the queue; any thread. Out of memory is logged. */
 void controller_add(struct controller *c, const char *key);
+/* The same before those of lower rank; others' is 0. */
+void controller_add_ranked(struct controller *c, const char *key, int64_t rank);
 void controller_add_object(struct controller *c, const struct object *o); /* its own "NAMESPACE/NAME" */
 /* Puts it in the queue for so many ns from now, unless it is due earlier. */
 void controller_add_after(struct controller *c, const struct object *o, int64_t wait);

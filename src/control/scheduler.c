@@ -1,45 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The scheduler: binds each pod that has no node to one that it fits on. What the bound pods of each node ask for
- * is kept as sums that follow the cache, so that a decision does not look at every pod.
+ * The scheduler: binds each pod that has no node to one that it fits on, those of higher priority first. Changes of nodes and
+ * pods are noted as they happen (scheduler_feed.h) and told to the world (scheduler_world.h) before each decision.
  *
  * Pods that fit nowhere are remembered and tried again when what may cure that happens (scheduler_queue.h), and every five
- * minutes.
+ * minutes. One whose victims are ending is nominated to their node, which counts it until it comes.
  */
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "control/conditions.h"
-#include "control/controller.h"
-#include "control/scheduler_decide.h"
-#include "control/scheduler_queue.h"
+#include "control/scheduler_acts.h"
+#include "control/scheduler_feed.h"
 #include "value/json.h"
-
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 enum { TURN_PODS = SCHED_TURN_MAX }; /* that are tried again before others have their turn */
 
 static const char turn_key[] = "*"; /* has the next pods tried again */
-static const unsigned any_cure = SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE;
+static const unsigned any_cure = SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE | SCHED_POD_CAME | SCHED_POD_LABELS;
 static const int64_t pressed_pause = 2 * NSEC_PER_MSEC; /* between turns while writers wait for the disk */
 static const int64_t retry_unschedulable = 300 * NSEC_PER_SEC; /* K8S:scheduler, podMaxInUnschedulablePodsDuration */
 
-struct usage {
-	UT_hash_handle hh;
-	struct pod_resources used;
-	struct object_list bound; /* those with host ports only */
-	int64_t pods;
-	char node[];
+struct scheduler {
+	struct sched_feed *feed;     /* any thread's, as is the next */
+	struct sched_queue *waiting; /* pods that fit nowhere */
+	struct sched_world *world;   /* the scheduler's thread's */
+	struct controller *controller;
 };
 
-struct scheduler {
-	pthread_mutex_t lock;	     /* protects what follows; taken inside the cache's dispatch */
-	struct usage *usage;	     /* by node */
-	struct sched_queue *waiting; /* pods that fit nowhere; has a lock of its own */
-};
+static struct object *get_object(void *arg, const char *key)
+{
+	return cache_get_key(controller_cache(((struct scheduler *)arg)->controller), key);
+}
+
+static void fini(void *data)
+{
+	struct scheduler *s = data;
+
+	if (!s)
+		return;
+	sched_world_free(s->world);
+	sched_queue_free(s->waiting);
+	sched_feed_free(s->feed);
+	free(s);
+}
 
 static int init(struct controller *c, void **ret_data)
 {
@@ -47,99 +52,16 @@ static int init(struct controller *c, void **ret_data)
 
 	if (!s)
 		return -ENOMEM;
+	s->controller = c;
+	s->feed = sched_feed_new();
 	s->waiting = sched_queue_new();
-	if (!s->waiting) {
-		free(s);
+	s->world = sched_world_new(get_object, s);
+	if (!s->feed || !s->waiting || !s->world) {
+		fini(s);
 		return -ENOMEM;
 	}
-	pthread_mutex_init(&s->lock, NULL);
 	*ret_data = s;
 	return 0;
-}
-
-static void fini(void *data)
-{
-	struct scheduler *s = data;
-	struct usage *u, *next_u;
-
-	if (!s)
-		return;
-	HASH_ITER(hh, s->usage, u, next_u) {
-		HASH_DEL(s->usage, u);
-		object_list_clear(&u->bound);
-		free(u);
-	}
-	sched_queue_free(s->waiting);
-	pthread_mutex_destroy(&s->lock);
-	free(s);
-}
-
-static struct usage *get_usage(struct scheduler *s, const char *node)
-{
-	struct usage *u;
-
-	HASH_FIND_STR(s->usage, node, u);
-	if (u)
-		return u;
-	u = calloc(1, sizeof(*u) + strlen(node) + 1);
-	if (!u)
-		return NULL;
-	memcpy(u->node, node, strlen(node) + 1);
-	HASH_ADD_STR(s->usage, node, u);
-	if (!u->hh.tbl) {
-		free(u);
-		return NULL;
-	}
-	return u;
-}
-
-/* Whether the pod holds resources of a node. */
-static const char *bound_node(const struct object *pod)
-{
-	const char *phase, *node;
-
-	if (!pod)
-		return "";
-	node = object_str(pod, "spec", "nodeName");
-	phase = object_str(pod, "status", "phase");
-	return !node || (phase && (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"))) ? "" : node;
-}
-
-static void forget_usage(struct scheduler *s, struct usage *u)
-{
-	HASH_DEL(s->usage, u);
-	object_list_clear(&u->bound);
-	free(u);
-}
-
-/* Adds a pod's requests to its node (sign 1), or takes them away (-1). Called with the lock held. */
-static void account(struct scheduler *s, const struct object *pod, int sign)
-{
-	struct usage *u = get_usage(s, bound_node(pod));
-	struct pod_resources r = pod_requests(object_path(pod, "spec"));
-
-	if (!u)
-		return; /* ignoring: out of memory; the node is taken for emptier than it is, and the node agent refuses */
-	u->used.milli_cpu += sign * r.milli_cpu;
-	u->used.memory += sign * r.memory;
-	u->used.ephemeral_storage += sign * r.ephemeral_storage;
-	u->pods += sign;
-	if (u->pods <= 0) {
-		forget_usage(s, u); /* with what memory running out may have left in it */
-		return;
-	}
-	if (!schedule_has_host_ports(pod))
-		return;
-	if (sign > 0) {
-		(void)object_list_add(&u->bound, pod); /* ignoring, as above */
-		return;
-	}
-	for (size_t i = 0; i < u->bound.n; i++)
-		if (!strcmp(object_uid(u->bound.items[i]), object_uid(pod))) {
-			object_unref(u->bound.items[i]);
-			u->bound.items[i] = u->bound.items[--u->bound.n];
-			break;
-		}
 }
 
 /* --- pods that wait --- */
@@ -174,9 +96,22 @@ static void retry_waiting(struct controller *c, enum sched_cure what)
 		controller_add(c, turn_key);
 }
 
+static void add_pod(struct controller *c, const struct object *pod)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(pod), object_name(pod));
+	controller_add_ranked(c, key, value_int(object_path(pod, "spec", "priority"), 0));
+}
+
 static void add_key(void *arg, const char *key)
 {
-	controller_add(arg, key);
+	_cleanup_object_ struct object *pod = controller_get(arg, schema_kind_by_plural("pods"), key);
+
+	if (pod)
+		add_pod(arg, pod);
+	else
+		controller_add(arg, key);
 }
 
 /* Has some pods tried again. Others' work, and new pods, come between this turn and the next. */
@@ -207,48 +142,11 @@ static const char *class_of(struct arena *a, const struct object *pod, const cha
 	return buf_failed(&text) ? NULL : arena_printf(a, "%s#%016" PRIx64, object_namespace(pod), hash);
 }
 
-/* The nodes with their sums; the array lives in `a`, the nodes in `list`. */
-static int view_nodes(struct controller *c, struct arena *a, struct object_list *list, struct sched_node **ret)
-{
-	struct scheduler *s = controller_data(c);
-	struct sched_node *nodes;
-	int r = cache_list(controller_cache(c), schema_kind_by_plural("nodes"), NULL, list);
-
-	nodes = arena_alloc(a, (list->n + 1) * sizeof(*nodes));
-	if (r < 0 || !nodes)
-		return r < 0 ? r : -ENOMEM;
-	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < list->n; i++) {
-		struct usage *u;
-
-		HASH_FIND_STR(s->usage, object_name(list->items[i]), u);
-		nodes[i].node = list->items[i];
-		if (u) {
-			struct object_list *bound = arena_alloc(a, sizeof(*bound));
-
-			nodes[i].used = u->used;
-			nodes[i].pods = u->pods;
-			for (size_t k = 0; bound && k < u->bound.n; k++)
-				(void)object_list_add(bound, u->bound.items[k]);
-			nodes[i].bound = bound;
-		}
-	}
-	pthread_mutex_unlock(&s->lock);
-	*ret = nodes;
-	return 0;
-}
-
-static void clear_nodes(struct sched_node *nodes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (nodes[i].bound)
-			object_list_clear((struct object_list *)nodes[i].bound);
-}
-
 struct binding {
 	const char *node, *reason, *message;
+	const char *nominated; /* NULL: as before */
 	int64_t now;
-	bool changed; /* the pod's condition has */
+	bool changed; /* what the pod says of it has */
 	bool bound;
 };
 
@@ -261,6 +159,7 @@ static int bind_pod(void *arg, struct arena *a, struct value *root, const struct
 		return -ECANCELED;
 	value_set_str(a, value_set_map(a, root, "spec"), "nodeName", b->node);
 	condition_set(a, value_set_map(a, root, "status"), "PodScheduled", "True", "", "", b->now, false);
+	(void)value_remove(value_get(root, "status"), "nominatedNodeName");
 	b->bound = true;
 	return 0;
 }
@@ -268,27 +167,39 @@ static int bind_pod(void *arg, struct arena *a, struct value *root, const struct
 static int mark_unschedulable(void *arg, struct arena *a, struct value *root, const struct object *old)
 {
 	struct binding *b = arg;
-	const struct value *c = condition_get(object_path(old, "status"), "PodScheduled");
+	struct value *status = value_set_map(a, root, "status");
+	const struct value *c = condition_get(status, "PodScheduled");
+	const char *nominated = value_str_or(value_get(status, "nominatedNodeName"), "");
+	bool moved = b->nominated && strcmp(b->nominated, nominated) != 0;
 
-	b->changed = false;
-	if (c && !strcmp(value_str_or(value_get(c, "message"), ""), b->message))
+	b->changed = !c || strcmp(value_str_or(value_get(c, "message"), ""), b->message) != 0;
+	if (!b->changed && !moved)
 		return -ECANCELED;
-	condition_remove(value_get(root, "status"), "PodScheduled");
-	condition_set(a, value_set_map(a, root, "status"), "PodScheduled", "False", b->reason, b->message, b->now, false);
-	b->changed = true;
+	if (moved && *b->nominated)
+		value_set_str(a, status, "nominatedNodeName", b->nominated);
+	else if (moved)
+		(void)value_remove(status, "nominatedNodeName");
+	if (!b->changed)
+		return 0;
+	condition_remove(status, "PodScheduled");
+	condition_set(a, status, "PodScheduled", "False", b->reason, b->message, b->now, false);
 	return 0;
+}
+
+static int mark(struct controller *c, const struct object *pod, struct binding *b)
+{
+	int r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
+				object_name(pod), object_uid(pod), TXN_STATUS, STORE_LAZY, mark_unschedulable, b);
+
+	return r == -ENOENT ? 0 : r;
 }
 
 /* The gates' removal changes the spec, which brings the pod back. */
 static int64_t mark_gated(struct controller *c, const struct object *pod, struct binding *b)
 {
-	int r;
-
 	b->reason = "SchedulingGated"; /* K8S:core/v1, PodReasonSchedulingGated */
 	b->message = "Scheduling is blocked due to non-empty scheduling gates";
-	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
-			    object_name(pod), object_uid(pod), TXN_STATUS, STORE_LAZY, mark_unschedulable, b);
-	return r == -ENOENT ? 0 : r;
+	return mark(c, pod, b);
 }
 
 /* That it still fits nowhere is told when something about it is new; kube-scheduler tells it each time. Thousands of pods that
@@ -303,115 +214,119 @@ static int64_t refuse(struct controller *c, const struct object *pod, const char
 		controller_add(c, key);
 		return 0;
 	}
-	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
-			    object_name(pod), object_uid(pod), TXN_STATUS, STORE_LAZY, mark_unschedulable, b);
+	r = mark(c, pod, b);
 	if (b->changed || put == SCHED_PUT_NEW)
 		controller_event(c, pod, EVENT_WARNING, "FailedScheduling", "%s", b->message);
-	return r < 0 && r != -ENOENT ? r : retry_unschedulable;
+	return r < 0 ? r : retry_unschedulable;
 }
 
-/* --- claims --- */
+/* --- one pod --- */
 
-struct claims {
-	struct object_list claims, pods, volumes, classes;
-	struct sched_volumes of; /* points into them */
+/* What a decision is made of; lives as long as what it is in. */
+struct deciding {
+	struct arena *arena;
+	struct sched_claims claims;
+	struct object_list budgets;
+	struct sched_outcome outcome;
+	bool has_claims; /* it is judged alone */
 };
 
-static void claims_clear(struct claims *x)
+static void deciding_clear(struct deciding *d)
 {
-	object_list_clear(&x->claims);
-	object_list_clear(&x->pods);
-	object_list_clear(&x->volumes);
-	object_list_clear(&x->classes);
+	sched_claims_clear(&d->claims);
+	object_list_clear(&d->budgets);
+	arena_free(d->arena);
 }
 
-/* *ret_message (NULL: none) is why the pod can be scheduled nowhere. */
-static int read_claims(struct controller *c, const struct object *pod, struct arena *a, struct claims *x,
-		       const char **ret_message)
+static int decide(struct controller *c, const struct object *pod, struct deciding *d)
 {
-	const struct {
-		const char *plural, *ns;
-		struct object_list *list;
-	} lists[] = {
-		{ "persistentvolumeclaims", object_namespace(pod), &x->claims },
-		{ "pods", object_namespace(pod), &x->pods },
-		{ "persistentvolumes", NULL, &x->volumes },
-		{ "storageclasses", NULL, &x->classes },
-	};
-	const struct value *volumes = object_path(pod, "spec", "volumes");
-	const struct sched_volumes_view view = { &x->claims, &x->pods, &x->volumes, &x->classes };
-	bool any = false;
-	int r = 0;
+	struct scheduler *s = controller_data(c);
+	struct sched_request q = { .pod = pod, .volumes = &d->claims.of, .budgets = &d->budgets };
+	const struct schema_kind *budgets = schema_kind_by_plural("poddisruptionbudgets");
+	const char *why = NULL;
+	int r = sched_feed_tell(s->feed, controller_cache(c), s->world);
 
-	for (size_t i = 0; i < value_len(volumes) && !any; i++)
-		any = pv_claim_name(a, pod, value_at(volumes, i));
-	for (size_t i = 0; i < ARRAY_SIZE(lists) && r == 0 && any; i++)
-		r = cache_list(controller_cache(c), schema_kind_by_plural(lists[i].plural), lists[i].ns, lists[i].list);
-	return r < 0 || !any ? r : sched_volumes_read(pod, &view, a, &x->of, ret_message);
-}
-
-/* The volume controller binds the claim to it, and the kube-scheduler likewise leaves that to it. */
-static int reserve(void *arg, struct arena *a, struct value *root, const struct object *old)
-{
-	const struct object *claim = arg;
-	struct value *ref;
-
-	if (object_path(old, "spec", "claimRef"))
-		return -ESTALE;
-	ref = value_set_map(a, value_set_map(a, root, "spec"), "claimRef");
-	value_set_str(a, ref, "apiVersion", "v1");
-	value_set_str(a, ref, "kind", "PersistentVolumeClaim");
-	value_set_str(a, ref, "namespace", object_namespace(claim));
-	value_set_str(a, ref, "name", object_name(claim));
-	value_set_str(a, ref, "uid", object_uid(claim));
-	value_set_str(a, value_make_path(a, root, "metadata", "annotations"), PV_BOUND_BY_CONTROLLER, "yes");
-	return 0;
-}
-
-static int select_node(void *arg, struct arena *a, struct value *root, const struct object *old)
-{
-	value_set_str(a, value_make_path(a, root, "metadata", "annotations"), PV_SELECTED_NODE, arg);
-	return 0;
-}
-
-/* Has the claims get their volumes on the node; the pod is looked at again when they have. */
-static int64_t bind_claims(struct controller *c, const struct sched_volumes *v, const struct object *node, const char *key,
-			   const struct sched_finding *f)
-{
-	_cleanup_object_list_ struct object_list taken = OBJECT_LIST_INIT;
-	struct registry *reg = controller_registry(c);
-	int r = 0;
-
-	for (size_t i = 0; i < v->n && r == 0; i++) {
-		const struct object *claim = v->claims[i].claim, *volume;
-		bool make;
-
-		r = sched_volumes_next(v, i, node, &taken, &volume, &make);
-		if (r == 0 && volume)
-			r = registry_modify(reg, controller_writer(c), object_kind(volume), NULL, object_name(volume),
-					    object_uid(volume), 0, 0, reserve, (void *)(uintptr_t)claim);
-		else if (r == 0 && make)
-			r = registry_modify(reg, controller_writer(c), object_kind(claim), object_namespace(claim),
-					    object_name(claim), object_uid(claim), 0, 0, select_node,
-					    (void *)(uintptr_t)object_name(node));
+	if (r == 0)
+		r = sched_claims_read(c, pod, d->arena, &d->claims, &why);
+	d->has_claims = why || d->claims.of.n;
+	if (r == 0 && why) {
+		d->outcome = (struct sched_outcome){ .cures = any_cure, .gives_up = true,
+						     .message = schedule_refuse(s->world, pod, why, d->arena) };
+		return d->outcome.message ? 0 : -ENOMEM;
 	}
+	if (r == 0)
+		r = sched_default_selector(c, pod, d->arena, &q.default_selector);
+	if (r == 0 && cache_count(controller_cache(c), budgets, NULL))
+		r = cache_list(controller_cache(c), budgets, NULL, &d->budgets);
+	return r < 0 ? r : schedule_decide(s->world, &q, d->arena, &d->outcome);
+}
+
+/* Has its claims get their volumes; it is looked at again when they have. */
+static int64_t bind_claims(struct controller *c, const struct deciding *d, const char *key, struct sched_finding *f)
+{
+	int r = sched_claims_bind(c, &d->claims.of, d->outcome.node->object);
+
 	if (r < 0)
-		return r == -ENOENT ? -ESTALE : r;
+		return r;
+	f->cures = any_cure;
 	if (note_waiting(c, key, f) == SCHED_PUT_STALE)
 		controller_add(c, key);
 	return 0;
 }
 
+static int64_t bind_to_node(struct controller *c, const struct object *pod, const char *key, struct binding *b)
+{
+	int r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
+				object_name(pod), object_uid(pod), TXN_BOTH, 0, bind_pod, b);
+
+	if (r == 0 && !b->bound)
+		forget_waiting(c, key);
+	else if (r == 0)
+		controller_event(c, pod, EVENT_NORMAL, "Scheduled", "Successfully assigned %s/%s to %s",
+				 object_namespace(pod), object_name(pod), b->node);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* What is in its way is preempted, and it waits for that as a class of its own: its place is counted for it alone. */
+static int64_t preempt(struct controller *c, const struct object *pod, const char *key, const struct sched_outcome *o,
+		       struct binding *b, struct sched_finding *f)
+{
+	int r;
+
+	b->nominated = o->nominated->name;
+	r = mark(c, pod, b);
+	if (r == 0)
+		r = sched_evict(c, pod, o);
+	if (r < 0)
+		return r;
+	if (b->changed)
+		controller_event(c, pod, EVENT_WARNING, "FailedScheduling", "%s", b->message);
+	f->cures = SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE;
+	if (note_waiting(c, key, f) == SCHED_PUT_STALE)
+		controller_add(c, key);
+	return retry_unschedulable;
+}
+
+static int64_t give_way(struct controller *c, const struct object *pod, const char *key, const struct deciding *d,
+			struct binding *b, struct sched_finding *f)
+{
+	const struct sched_outcome *o = &d->outcome;
+	bool nominated = !o->gives_up && *sched_nominated_node(pod);
+
+	b->message = o->message;
+	if (o->nominated)
+		return preempt(c, pod, key, o, b, f);
+	b->nominated = o->gives_up ? "" : NULL;
+	f->cures = o->cures | (nominated ? SCHED_POD_GONE : 0);
+	f->class = class_of(d->arena, pod, key, d->has_claims || nominated);
+	return f->class ? refuse(c, pod, key, b, f) : -ENOMEM;
+}
+
 static int64_t sync_pod(struct controller *c, const char *key)
 {
-	_cleanup_(claims_clear) struct claims claims = { 0 };
+	_cleanup_(deciding_clear) struct deciding d = { .arena = arena_new(0) };
 	_cleanup_object_ struct object *pod = controller_get(c, schema_kind_by_plural("pods"), key);
-	_cleanup_object_list_ struct object_list list = OBJECT_LIST_INIT;
-	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct binding b = { .reason = "Unschedulable", .now = registry_now(controller_registry(c)) };
-	struct sched_node *nodes = NULL;
-	const struct object *node = NULL;
-	const char *why = NULL;
 	struct sched_finding f = { .class = key, .cures = any_cure,
 				   .seen = sched_queue_now(((struct scheduler *)controller_data(c))->waiting) };
 	int r;
@@ -426,36 +341,16 @@ static int64_t sync_pod(struct controller *c, const char *key)
 		forget_waiting(c, key);
 		return mark_gated(c, pod, &b);
 	}
-	r = read_claims(c, pod, a, &claims, &why);
-	if (r == 0)
-		r = view_nodes(c, a, &list, &nodes);
-	if (r == 0) {
-		if (why)
-			b.message = arena_printf(a, "0/%zu nodes are available: %s.", list.n, why);
-		else
-			r = schedule_decide(pod, &claims.of, nodes, list.n, a, &node, &b.message, &f.cures);
-		clear_nodes(nodes, list.n);
-	}
-	if (r < 0 || (!node && !b.message))
-		return r < 0 ? r : -ENOMEM;
+	r = decide(c, pod, &d);
+	if (r < 0)
+		return r;
 	f.priority = value_int(object_path(pod, "spec", "priority"), 0);
-	if (!node) {
-		f.class = class_of(a, pod, key, why || claims.of.n);
-		return f.class ? refuse(c, pod, key, &b, &f) : -ENOMEM;
-	}
-	if (sched_volumes_wait(&claims.of)) {
-		f.cures = any_cure;
-		return bind_claims(c, &claims.of, node, key, &f);
-	}
-	b.node = object_name(node);
-	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(pod), object_namespace(pod),
-			    object_name(pod), object_uid(pod), TXN_BOTH, 0, bind_pod, &b);
-	if (r == 0 && !b.bound)
-		forget_waiting(c, key);
-	else if (r == 0)
-		controller_event(c, pod, EVENT_NORMAL, "Scheduled", "Successfully assigned %s/%s to %s",
-				 object_namespace(pod), object_name(pod), b.node);
-	return r == -ENOENT ? 0 : r;
+	if (!d.outcome.node)
+		return give_way(c, pod, key, &d, &b, &f);
+	if (sched_volumes_wait(&d.claims.of))
+		return bind_claims(c, &d, key, &f);
+	b.node = d.outcome.node->name;
+	return bind_to_node(c, pod, key, &b);
 }
 
 static bool is_ours(const struct object *pod)
@@ -472,21 +367,42 @@ static bool is_bound(const struct object *pod)
 	return node && *node;
 }
 
+static void note(struct controller *c, const struct cache_event *e)
+{
+	if (sched_feed_note(((struct scheduler *)controller_data(c))->feed, e))
+		controller_add(c, turn_key);
+}
+
+/* What of a pod that is on a node, or is to be, others are judged by. */
+static bool pod_changed(const struct object *old, const struct object *now)
+{
+	return object_is_deleting(old) != object_is_deleting(now) || !object_same(old, now, "metadata", "labels") ||
+	       !object_same(old, now, "spec") || !object_same(old, now, "status", "startTime");
+}
+
+/* Notes what has become of the place that it takes, and whom that may help. */
+static void notice_place(struct controller *c, const struct cache_event *e)
+{
+	const char *was = sched_bound_node(e->old), *is = sched_bound_node(e->now);
+	const char *was_to = sched_nominated_node(e->old), *is_to = sched_nominated_node(e->now);
+	bool moved = strcmp(was, is) != 0, renamed = strcmp(was_to, is_to) != 0;
+
+	if (moved || renamed || (e->old && e->now && *is && pod_changed(e->old, e->now)))
+		note(c, e);
+	if (moved && *was)
+		retry_waiting(c, SCHED_POD_GONE);
+	else if (renamed && *was_to && strcmp(was_to, is) != 0)
+		retry_waiting(c, SCHED_POD_GONE);
+	if (moved && *is)
+		retry_waiting(c, SCHED_POD_CAME);
+	if (!moved && *is && (!object_same(e->old, e->now, "metadata", "labels") ||
+			      object_is_deleting(e->old) != object_is_deleting(e->now)))
+		retry_waiting(c, SCHED_POD_LABELS);
+}
+
 static void notice_pod(struct controller *c, const struct cache_event *e)
 {
-	struct scheduler *s = controller_data(c);
-	const char *was = bound_node(e->old), *is = bound_node(e->now);
-
-	if (strcmp(was, is) != 0) {
-		pthread_mutex_lock(&s->lock);
-		if (*was)
-			account(s, e->old, -1);
-		if (*is)
-			account(s, e->now, 1);
-		pthread_mutex_unlock(&s->lock);
-		if (*was)
-			retry_waiting(c, SCHED_POD_GONE);
-	}
+	notice_place(c, e);
 	if (e->old && !is_bound(e->old) && (!e->now || is_bound(e->now))) {
 		char key[STORE_KEY_MAX + 1];
 
@@ -494,8 +410,8 @@ static void notice_pod(struct controller *c, const struct cache_event *e)
 		forget_waiting(c, key);
 	}
 	if (e->now && !is_bound(e->now) && !object_is_deleting(e->now) && is_ours(e->now) &&
-	    (!e->old || !object_same(e->old, e->now, "spec")))
-		controller_add_object(c, e->now);
+	    (!e->old || !object_same(e->old, e->now, "spec") || !object_same(e->old, e->now, "metadata", "labels")))
+		add_pod(c, e->now);
 }
 
 /* What of a node decides where pods fit. */
@@ -512,6 +428,7 @@ static bool node_changed(const struct cache_event *e)
 
 static void notice_node(struct controller *c, const struct cache_event *e)
 {
+	note(c, e);
 	if (node_changed(e))
 		retry_waiting(c, SCHED_NODE);
 }
@@ -524,13 +441,22 @@ static void notice_storage(struct controller *c, const struct cache_event *e)
 		retry_waiting(c, SCHED_STORAGE);
 }
 
+static void notice_namespace(struct controller *c, const struct cache_event *e)
+{
+	if (e->old && e->now && object_same(e->old, e->now, "metadata", "labels"))
+		return;
+	note(c, e);
+	retry_waiting(c, SCHED_POD_LABELS);
+}
+
 const struct controller_type scheduler = {
 	.name = "default-scheduler",
 	.sync = sync_pod,
 	.hurries = true, /* its bindings are what nodes wait for, and synced */
 	.init = init,
 	.fini = fini,
-	.watches = { { "nodes", notice_node },
+	.watches = { { "namespaces", notice_namespace },
+		     { "nodes", notice_node },
 		     { "pods", notice_pod },
 		     { "persistentvolumeclaims", notice_storage },
 		     { "persistentvolumes", notice_storage },

@@ -51,6 +51,7 @@ struct sched_queue {
 	struct sched_moment now;
 	uint64_t pod_round, class_round;
 	unsigned wanted, class_wanted; /* what the rounds are for */
+	size_t cured_by[SCHED_CURES]; /* how many classes, for each bit */
 };
 
 struct sched_queue *sched_queue_new(void)
@@ -118,10 +119,18 @@ static struct class *get_class(struct sched_queue *q, const char *id)
 	return c;
 }
 
+static void set_cures(struct sched_queue *q, struct class *c, unsigned cures)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(q->cured_by); i++)
+		q->cured_by[i] = q->cured_by[i] + ((cures >> i) & 1) - ((c->cures >> i) & 1);
+	c->cures = cures;
+}
+
 static void drop_empty(struct sched_queue *q, struct class *c)
 {
 	if (!c || !TAILQ_EMPTY(&c->pods))
 		return;
+	set_cures(q, c, 0);
 	TAILQ_REMOVE(&q->classes, c, in_all);
 	HASH_DEL(q->by_id, c);
 	free(c);
@@ -196,7 +205,7 @@ static struct waiting *put(struct sched_queue *q, struct waiting *w, const char 
 		drop_empty(q, c);
 		return NULL;
 	}
-	c->cures = f->cures;
+	set_cures(q, c, f->cures);
 	c->priority = f->priority;
 	if (w->class == c)
 		return NULL;
@@ -267,17 +276,18 @@ void sched_queue_remove(struct sched_queue *q, const char *key, char next[static
 
 bool sched_queue_happened(struct sched_queue *q, enum sched_cure what)
 {
-	bool any;
+	bool any = false;
 
 	pthread_mutex_lock(&q->lock);
-	for (size_t i = 0; i < ARRAY_SIZE(q->now.happened); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(q->now.happened); i++) {
 		q->now.happened[i] += (what >> i) & 1;
-	any = !TAILQ_EMPTY(&q->pods);
+		any |= (what >> i) & 1 && q->cured_by[i];
+	}
 	if (any) {
 		q->class_round++;
 		q->class_wanted |= what;
 	}
-	if (any && what != SCHED_POD_GONE) {
+	if (any && what & (SCHED_NODE | SCHED_STORAGE)) {
 		q->pod_round++;
 		q->wanted |= what;
 	}

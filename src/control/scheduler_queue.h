@@ -23,11 +23,15 @@ enum sched_cure {
 	SCHED_POD_GONE = 1, /* what a bound pod took is free */
 	SCHED_NODE = 2,	    /* a node has come, gone or changed */
 	SCHED_STORAGE = 4,  /* claims, volumes, classes */
+	SCHED_POD_CAME = 8, /* a pod is on a node */
+	SCHED_POD_LABELS = 16, /* labels of a pod on a node, or of a namespace, have changed */
 };
+
+enum { SCHED_CURES = 5 };
 
 /* Where things stood when a pod was looked at. */
 struct sched_moment {
-	uint64_t happened[3]; /* how often, for each bit */
+	uint64_t happened[SCHED_CURES]; /* how often, for each bit */
 };
 
 enum { SCHED_TURN_MAX = 64 };

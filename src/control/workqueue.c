@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An item is in one of three states: due (in a FIFO), waiting for a time (in a tree ordered by it), or idle, when it
+ * An item is in one of three states: due (in a tree ordered by rank and arrival), waiting for a time (in a tree ordered by it), or idle, when it
  * is kept only for its count of failures.
  */
 #include "control/workqueue.h"
 
-#include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -18,20 +17,22 @@ enum item_state { IDLE, DUE, WAITING };
 
 struct item {
 	UT_hash_handle hh;
-	TAILQ_ENTRY(item) in_due;
+	RB_ENTRY(item) in_due;
 	RB_ENTRY(item) in_waiting;
 	enum item_state state;
 	int64_t at;
-	uint64_t order; /* breaks ties of `at` */
+	int64_t rank;
+	uint64_t order; /* breaks ties of `at` and `rank` */
 	unsigned failures;
 	char key[];
 };
 
 RB_HEAD(waiting_tree, item);
+RB_HEAD(due_tree, item);
 
 struct workqueue {
 	struct item *items;
-	TAILQ_HEAD(due_list, item) due;
+	struct due_tree due;
 	struct waiting_tree waiting;
 	uint64_t order;
 };
@@ -43,6 +44,14 @@ static int compare_items(const struct item *a, const struct item *b)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
+static int compare_due(const struct item *a, const struct item *b)
+{
+	if (a->rank != b->rank)
+		return a->rank > b->rank ? -1 : 1;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+RB_GENERATE_INTERNAL(due_tree, item, in_due, compare_due, __attribute__((__unused__)) static)
 RB_GENERATE_INTERNAL(waiting_tree, item, in_waiting, compare_items, __attribute__((__unused__)) static)
 
 struct workqueue *workqueue_new(void)
@@ -51,7 +60,7 @@ struct workqueue *workqueue_new(void)
 
 	if (!q)
 		return NULL;
-	TAILQ_INIT(&q->due);
+	RB_INIT(&q->due);
 	RB_INIT(&q->waiting);
 	return q;
 }
@@ -91,10 +100,18 @@ static struct item *get_item(struct workqueue *q, const char *key)
 static void set_idle(struct workqueue *q, struct item *i)
 {
 	if (i->state == DUE)
-		TAILQ_REMOVE(&q->due, i, in_due);
+		RB_REMOVE(due_tree, &q->due, i);
 	else if (i->state == WAITING)
 		RB_REMOVE(waiting_tree, &q->waiting, i);
 	i->state = IDLE;
+}
+
+static void set_due(struct workqueue *q, struct item *i)
+{
+	set_idle(q, i);
+	i->state = DUE;
+	i->order = q->order++;
+	RB_INSERT(due_tree, &q->due, i);
 }
 
 static void drop_if_forgotten(struct workqueue *q, struct item *i)
@@ -105,17 +122,28 @@ static void drop_if_forgotten(struct workqueue *q, struct item *i)
 	free(i);
 }
 
+int workqueue_add_ranked(struct workqueue *q, const char *key, int64_t rank)
+{
+	struct item *i = get_item(q, key);
+
+	if (!i)
+		return -ENOMEM;
+	if (i->state == DUE && i->rank == rank)
+		return 0;
+	set_idle(q, i);
+	i->rank = rank;
+	set_due(q, i);
+	return 0;
+}
+
 int workqueue_add(struct workqueue *q, const char *key)
 {
 	struct item *i = get_item(q, key);
 
 	if (!i)
 		return -ENOMEM;
-	if (i->state == DUE)
-		return 0;
-	set_idle(q, i);
-	i->state = DUE;
-	TAILQ_INSERT_TAIL(&q->due, i, in_due);
+	if (i->state != DUE)
+		set_due(q, i);
 	return 0;
 }
 
@@ -158,9 +186,7 @@ void workqueue_hurry(struct workqueue *q)
 		next = RB_NEXT(waiting_tree, &q->waiting, i);
 		if (i->failures)
 			continue;
-		set_idle(q, i);
-		i->state = DUE;
-		TAILQ_INSERT_TAIL(&q->due, i, in_due);
+		set_due(q, i);
 	}
 }
 
@@ -181,13 +207,11 @@ char *workqueue_pop(struct workqueue *q, int64_t now, int64_t *ret_next)
 	char *key;
 
 	while (i && i->at <= now) {
-		set_idle(q, i);
-		i->state = DUE;
-		TAILQ_INSERT_TAIL(&q->due, i, in_due);
+		set_due(q, i);
 		i = RB_MIN(waiting_tree, &q->waiting);
 	}
 	*ret_next = i ? i->at : INT64_MAX;
-	i = TAILQ_FIRST(&q->due);
+	i = RB_MIN(due_tree, &q->due);
 	key = i ? strdup(i->key) : NULL;
 	if (!key) {
 		if (i) /* memory is out: not at once again, but not never */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A queue of keys: each waits at most once, in the order of arrival or at a time of its own; a key that failed comes
+ * A queue of keys: each waits at most once, in the order of rank (0 unless it is given) and arrival, or at a time of its own; a key that failed comes
  * back with exponential back-off. Pure: no lock, no clock; the caller brings `now` (monotonic, ns).
  */
 #ifndef PODFS_CONTROL_WORKQUEUE_H
@@ -22,6 +22,8 @@ void workqueue_free(struct workqueue *q);
 
 /* Adds a key that is due at once; one that waits for later moves to the end of what is due. -ENOMEM. */
 int workqueue_add(struct workqueue *q, const char *key);
+/* The same with a rank: before those of a lower one, whenever it is due, until it has been taken. -ENOMEM. */
+int workqueue_add_ranked(struct workqueue *q, const char *key, int64_t rank);
 /* Adds a key that is due at `at`, unless it is due earlier already. -ENOMEM. */
 int workqueue_add_at(struct workqueue *q, const char *key, int64_t at);
 /* Adds a key again after a failure, later each time. -ENOMEM. */

@@ -76,7 +76,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "nodeSelector", &schema_labels },
 	{ "os", &pod_os, NOT_ACTED },
 	{ "overhead", &schema_resource_list, NOT_ACTED },
-	{ "preemptionPolicy", ENUM("Never", "PreemptLowerPriority"), KEEP_ZERO | NOT_ACTED },
+	{ "preemptionPolicy", ENUM("Never", "PreemptLowerPriority"), KEEP_ZERO },
 	{ "priority", INT32, KEEP_ZERO },
 	{ "priorityClassName", FORMAT(format_dns_subdomain) },
 	{ "readinessGates", LIST(&pod_readiness_gate) },
@@ -96,7 +96,7 @@ static const struct schema_field pod_spec_fields[] = {
 	{ "terminationGracePeriodSeconds", INT64, KEEP_ZERO, "30" },
 	{ "tolerations", LIST(&schema_toleration) },
 	{ "topologySpreadConstraints", LIST_BY(&schema_topology_spread_constraint, "topologyKey",
-	  "whenUnsatisfiable"), NOT_ACTED },
+	  "whenUnsatisfiable") },
 	{ "volumes", TYPE(.form = SCHEMA_LIST, .elem = &schema_volume, .keys = NAMES("name"), .check = volumes_check) },
 };
 static const struct schema_type pod_spec =

@@ -36,7 +36,7 @@ const struct schema_type schema_node_selector =
 	STRUCT("NodeSelector", node_selector_fields, .check = node_selector_check);
 
 static const struct schema_field node_affinity_fields[] = {
-	{ "preferredDuringSchedulingIgnoredDuringExecution", LIST(&preferred_scheduling_term), NOT_ACTED },
+	{ "preferredDuringSchedulingIgnoredDuringExecution", LIST(&preferred_scheduling_term) },
 	{ "requiredDuringSchedulingIgnoredDuringExecution", &schema_node_selector },
 };
 static const struct schema_type node_affinity = STRUCT("NodeAffinity", node_affinity_fields);
@@ -74,8 +74,8 @@ static const struct schema_type pod_anti_affinity = STRUCT("PodAntiAffinity", po
 
 static const struct schema_field affinity_fields[] = {
 	{ "nodeAffinity", &node_affinity },
-	{ "podAffinity", &pod_affinity, NOT_ACTED },
-	{ "podAntiAffinity", &pod_anti_affinity, NOT_ACTED },
+	{ "podAffinity", &pod_affinity },
+	{ "podAntiAffinity", &pod_anti_affinity },
 };
 const struct schema_type schema_affinity = STRUCT("Affinity", affinity_fields);
 

@@ -42,13 +42,20 @@ int64_t pod_limit(const struct value *spec, const char *name)
 	return total;
 }
 
-static struct pod_resources requests_of(const struct value *container)
+/* `assumed`: of what is not said; NULL: nothing. */
+static struct pod_resources requests_of(const struct value *container, const struct pod_resources *assumed)
 {
-	return (struct pod_resources){
-		.milli_cpu = max64(0, container_resource(container, "requests", "cpu")),
-		.memory = max64(0, container_resource(container, "requests", "memory")),
+	struct pod_resources r = {
+		.milli_cpu = container_resource(container, "requests", "cpu"),
+		.memory = container_resource(container, "requests", "memory"),
 		.ephemeral_storage = max64(0, container_resource(container, "requests", "ephemeral-storage")),
 	};
+
+	if (r.milli_cpu < 0)
+		r.milli_cpu = assumed ? assumed->milli_cpu : 0;
+	if (r.memory < 0)
+		r.memory = assumed ? assumed->memory : 0;
+	return r;
 }
 
 static struct pod_resources sum(struct pod_resources a, struct pod_resources b)
@@ -63,25 +70,30 @@ static struct pod_resources larger(struct pod_resources a, struct pod_resources 
 				       max64(a.ephemeral_storage, b.ephemeral_storage) };
 }
 
-struct pod_resources pod_container_requests(const struct value *spec)
+static struct pod_resources requests_of_all(const struct value *spec, const struct pod_resources *assumed)
 {
 	const struct value *init = value_get(spec, "initContainers"), *main = value_get(spec, "containers");
 	struct pod_resources running = { 0 }, sidecars = { 0 }, peak = { 0 };
 
 	for (size_t i = 0; i < value_len(main); i++)
-		running = sum(running, requests_of(value_at(main, i)));
+		running = sum(running, requests_of(value_at(main, i), assumed));
 	for (size_t i = 0; i < value_len(init); i++) {
 		const struct value *c = value_at(init, i);
 		bool sidecar = !strcmp(value_str_or(value_get(c, "restartPolicy"), ""), "Always");
 
-		peak = larger(peak, sum(sidecars, requests_of(c)));
+		peak = larger(peak, sum(sidecars, requests_of(c, assumed)));
 		if (sidecar)
-			sidecars = sum(sidecars, requests_of(c));
+			sidecars = sum(sidecars, requests_of(c, assumed));
 	}
 	return larger(sum(running, sidecars), peak);
 }
 
-struct pod_resources pod_requests(const struct value *spec)
+struct pod_resources pod_container_requests(const struct value *spec)
+{
+	return requests_of_all(spec, NULL);
+}
+
+static struct pod_resources overhead_of(const struct value *spec)
 {
 	const struct value *overhead = value_get(spec, "overhead");
 	struct pod_resources extra = { 0 };
@@ -91,7 +103,19 @@ struct pod_resources pod_requests(const struct value *spec)
 		extra.milli_cpu = quantity_milli(&q);
 	if (quantity_from(value_get(overhead, "memory"), &q, NULL) == 0)
 		extra.memory = quantity_value(&q);
-	return sum(pod_container_requests(spec), extra);
+	return extra;
+}
+
+struct pod_resources pod_requests(const struct value *spec)
+{
+	return sum(requests_of_all(spec, NULL), overhead_of(spec));
+}
+
+struct pod_resources pod_assumed_requests(const struct value *spec)
+{
+	const struct pod_resources assumed = { .milli_cpu = 100, .memory = 200 * 1024 * 1024 };
+
+	return sum(requests_of_all(spec, &assumed), overhead_of(spec));
 }
 
 /* How one container counts towards the class. */

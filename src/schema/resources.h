@@ -37,6 +37,10 @@ struct pod_resources pod_requests(const struct value *spec);
 /* The same without spec.overhead: K8S:component-helpers/resource, AggregateContainerRequests. */
 struct pod_resources pod_container_requests(const struct value *spec);
 
+/* As pod_requests(), but a container that asks for no cpu or no memory counts as one that asks for a tenth of a CPU or 200 MiB:
+ * for scores, so that pods that ask for nothing are spread. K8S:pkg/scheduler/util, GetNonzeroRequests. */
+struct pod_resources pod_assumed_requests(const struct value *spec);
+
 /* The sum of one resource's limits over the main containers, saturating; 0 when one of them has none. Units as below. */
 int64_t pod_limit(const struct value *spec, const char *name);
 

@@ -130,7 +130,8 @@ static void a_pod_that_fits_nowhere_waits_for_a_node(void **state)
 	assert_true(wait_for(w, pod_is_waiting, (void *)"no nodes available to schedule pods"));
 	assert_int_equal(create(w, &agent, small_node, 0), 0);
 	assert_true(wait_for(w, pod_is_waiting,
-			     (void *)"0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory."));
+			     (void *)"0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory. preemption: 0/1 nodes are "
+			     "available: 1 Preemption is not helpful for scheduling."));
 	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
 	assert_true(wait_for(w, pod_is_bound, (void *)"n1"));
 }
@@ -210,7 +211,7 @@ static void a_free_place_goes_to_the_highest_priority(void **state)
 
 	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
 	assert_int_equal(create(w, &tester, "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: high}\n"
-				"value: 1000\n", TXN_ADMIT), 0);
+				"value: 1000\npreemptionPolicy: Never\n", TXN_ADMIT), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(pods); i++) {
 		(void)snprintf(text, sizeof(text), "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: default}\n"
 			       "spec: {%scontainers: [{name: c, image: i, resources: {requests: {cpu: '%s'}}}]}\n", pods[i][0],
