@@ -2,26 +2,12 @@
 /* Preemption done: K8S:pkg/scheduler/framework/preemption, executor.go. */
 #include <errno.h>
 
-#include "control/conditions.h"
 #include "control/scheduler_acts.h"
 
-enum { AT_ONCE = 50 }; /* deletions of one transaction: controller_delete() takes 60 */
+enum { ATTEMPTS = 8 }; /* races lost to whoever writes the victim's status */
 
-struct preemption {
-	const char *message;
-	int64_t now;
-};
-
-static int set_disrupted(void *arg, struct arena *a, struct value *root, const struct object *old)
-{
-	const struct preemption *d = arg;
-
-	if (object_is_deleting(old))
-		return -ECANCELED;
-	condition_set(a, value_set_map(a, root, "status"), "DisruptionTarget", "True", "PreemptionByScheduler", d->message,
-		      d->now, false);
-	return 0;
-}
+static const struct disruption preempted = { "PreemptionByScheduler",
+					     "default-scheduler: preempting to accommodate a higher priority pod" };
 
 static int clear_nomination(void *arg, struct arena *a, struct value *root, const struct object *old)
 {
@@ -67,22 +53,36 @@ static int take_back(struct controller *c, const struct object *pod, const struc
 	return r;
 }
 
+/* Each by a transaction of its own, as they have nothing to do with each other. */
+static int end(struct controller *c, const struct object *victim)
+{
+	const struct delete_options opts = { .grace_seconds = -1, .disruption = &preempted };
+	int r = -ESTALE;
+
+	for (int i = 0; i < ATTEMPTS && r == -ESTALE; i++) {
+		_cleanup_object_ struct object *now = cache_get_uid(controller_cache(c), object_uid(victim));
+		_cleanup_txn_ struct txn *t = NULL;
+
+		if (!now || object_is_deleting(now))
+			return 0;
+		t = txn_new(controller_registry(c), controller_writer(c));
+		r = t ? txn_delete(t, now, &opts) : -ENOMEM;
+		if (r == 0)
+			r = txn_commit(t, 0, NULL);
+	}
+	return r;
+}
+
 int sched_evict(struct controller *c, const struct object *pod, const struct sched_outcome *o)
 {
-	struct preemption d = { "default-scheduler: preempting to accommodate a higher priority pod",
-				registry_now(controller_registry(c)) };
 	_cleanup_object_list_ struct object_list victims = OBJECT_LIST_INIT;
 	int r = read_victims(c, o, &victims);
 
-	for (size_t i = 0; i < victims.n && r == 0; i++)
-		r = modify_status(c, victims.items[i], set_disrupted, &d);
-	for (size_t i = 0; i < victims.n && r == 0; i += AT_ONCE) {
-		size_t n = victims.n - i < AT_ONCE ? victims.n - i : AT_ONCE;
-
-		r = controller_delete(c, (const struct object *const *)&victims.items[i], n, NULL, NULL);
+	for (size_t i = 0; i < victims.n && r == 0; i++) {
+		r = end(c, victims.items[i]);
+		if (r == 0)
+			controller_event(c, victims.items[i], EVENT_NORMAL, "Preempted", "Preempted by pod %s on node %s",
+					 object_uid(pod), o->nominated->name);
 	}
-	for (size_t i = 0; i < victims.n && r == 0; i++)
-		controller_event(c, victims.items[i], EVENT_NORMAL, "Preempted", "Preempted by pod %s on node %s",
-				 object_uid(pod), o->nominated->name);
 	return r < 0 ? r : take_back(c, pod, o->nominated);
 }
