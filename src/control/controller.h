@@ -123,6 +123,7 @@ extern const struct controller_type cronjob_controller;
 extern const struct controller_type daemonset_controller;
 extern const struct controller_type deployment_controller;
 extern const struct controller_type disruption_controller;
+extern const struct controller_type drain_controller;
 extern const struct controller_type job_controller;
 extern const struct controller_type garbage_collector;
 extern const struct controller_type namespace_controller;

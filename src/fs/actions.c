@@ -13,11 +13,10 @@
 #include "store/trigger.h"
 
 enum {
-	ACTION_MAX = 256,   /* bytes of what is written */
 	TRIGGERS_MAX = 100, /* runs of a CronJob that are asked for at once; more are refused */
 };
 
-static int file_getattr(struct fs_node *n, struct fs_attr *a)
+int fs_action_getattr(struct fs_node *n, struct fs_attr *a)
 {
 	_cleanup_object_ struct object *o = fs_obj_get(n);
 
@@ -27,13 +26,12 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 	return 0;
 }
 
-static int file_render(struct fs_node *n, struct buf *out)
+int fs_action_render(struct fs_node *n, struct buf *out)
 {
 	return 0;
 }
 
-/* Copies what was written, as a word or words, without space at the ends. */
-static bool take_text(const char *data, size_t size, char out[static ACTION_MAX])
+bool fs_action_text(const char *data, size_t size, char out[static FS_ACTION_MAX])
 {
 	while (size && strchr(" \t\r\n", data[size - 1]) && data[size - 1])
 		size--;
@@ -41,7 +39,7 @@ static bool take_text(const char *data, size_t size, char out[static ACTION_MAX]
 		data++;
 		size--;
 	}
-	if (size >= ACTION_MAX || memchr(data, '\0', size))
+	if (size >= FS_ACTION_MAX || memchr(data, '\0', size))
 		return false;
 	if (size)
 		memcpy(out, data, size);
@@ -69,10 +67,10 @@ struct deletion {
 
 int fs_delete_parse(const char *text, size_t len, struct delete_options *ret)
 {
-	char words[ACTION_MAX], *save = NULL;
+	char words[FS_ACTION_MAX], *save = NULL;
 
 	*ret = (struct delete_options){ .grace_seconds = -1, .propagation = PROPAGATE_BACKGROUND };
-	if (!take_text(text, len, words))
+	if (!fs_action_text(text, len, words))
 		return -EINVAL;
 	for (char *w = strtok_r(words, " \t,\n", &save); w; w = strtok_r(NULL, " \t,\n", &save)) {
 		if (strcmp(w, "orphan") == 0)
@@ -196,7 +194,7 @@ struct action {
 	struct fs *fs;
 	size_t size;
 	int64_t time; /* of the request: the same when it comes again */
-	char text[ACTION_MAX];
+	char text[FS_ACTION_MAX];
 };
 
 static void on_done(struct fs *fs, void *arg, int result)
@@ -217,7 +215,7 @@ static void start(struct fs_req *r, struct fs_handle *h, const char *data, size_
 	char comm[16];
 	struct fs_edit e;
 
-	if (!act || !take_text(data, size, act->text)) {
+	if (!act || !fs_action_text(data, size, act->text)) {
 		free(act);
 		fs_reply_err(r, act ? -EINVAL : -ENOMEM);
 		return;
@@ -379,7 +377,7 @@ static void reapply_write(struct fs_req *r, struct fs_handle *h, const char *dat
 	fs_commit_again(h->fs, key, r, on_reapplied, a);
 }
 
-#define ACTION(fn) { .region = "action", .getattr = file_getattr, .render = file_render, .write = (fn) }
+#define ACTION(fn) { .region = "action", .getattr = fs_action_getattr, .render = fs_action_render, .write = (fn) }
 const struct fs_ops fs_delete_ops = ACTION(delete_write);
 const struct fs_ops fs_evict_ops = ACTION(evict_write);
 const struct fs_ops fs_reapply_ops = ACTION(reapply_write);

@@ -4,6 +4,7 @@
 #include "fs/actions.h"
 #include "fs/datascratch.h"
 #include "fs/decl.h"
+#include "fs/drain.h"
 #include "fs/drift.h"
 #include "fs/field.h"
 #include "fs/names.h"
@@ -47,6 +48,9 @@ const struct fs_objfile fs_objfiles[] = {
 	{ "pause", S_IFREG, &fs_pause_ops, "deployments" },
 	{ "resume", S_IFREG, &fs_resume_ops, "deployments" },
 	{ "evict", S_IFREG, &fs_evict_ops, "pods" },
+	{ "cordon", S_IFREG, &fs_cordon_ops, "nodes" },
+	{ "uncordon", S_IFREG, &fs_uncordon_ops, "nodes" },
+	{ "drain", S_IFREG, &fs_drain_ops, "nodes" },
 	{ "logs", S_IFDIR, &fs_podlogs_ops, "pods" },
 	{ "containers", S_IFDIR, &fs_containers_ops, "pods" },
 	{ "metrics", S_IFREG, &fs_podmetrics_ops, "pods" },

@@ -8,6 +8,7 @@
 
 #include "fs/objdir.h"
 #include "fs/stream.h"
+#include "store/drain.h"
 
 static const char deletion[] = "delete";
 
@@ -49,6 +50,18 @@ static bool is_kind(const struct object *o, const char *plural)
 	return strcmp(object_kind(o)->plural, plural) == 0;
 }
 
+/* A drain that nobody asked for, or that may not evict what is there. */
+static void judge_drain(const struct object *node, struct buf *why)
+{
+	const struct value *c = find_condition(object_root(node), NODE_DRAINED, strlen(NODE_DRAINED));
+	struct drain_options opts;
+
+	if (!drain_of(node, &opts))
+		buf_puts(why, "the node is not being drained");
+	else if (strcmp(value_str_or(value_get(c, "reason"), ""), DRAIN_REFUSED) == 0)
+		buf_puts(why, value_str_or(value_get(c, "message"), ""));
+}
+
 /* Why a condition that is not so can never become so. */
 static bool is_hopeless(const struct object *o, const char *type, size_t len, struct buf *why)
 {
@@ -60,6 +73,8 @@ static bool is_hopeless(const struct object *o, const char *type, size_t len, st
 		buf_printf(why, "a %s has no conditions", object_kind(o)->kind);
 	} else if (is_kind(o, "pods") && (strcmp(phase, "Failed") == 0 || strcmp(phase, "Succeeded") == 0)) {
 		buf_printf(why, "the pod has ended: its phase is %s", phase);
+	} else if (is_kind(o, "nodes") && len == strlen(NODE_DRAINED) && strncasecmp(type, NODE_DRAINED, len) == 0) {
+		judge_drain(o, why);
 	} else if (is_kind(o, "jobs") && is_true(root, "Failed")) {
 		buf_printf(why, "the job has failed: %s",
 			   value_str_or(value_get(find_condition(root, "Failed", strlen("Failed")), "message"), ""));

@@ -38,26 +38,26 @@ static struct object *find(void *arg, const char *uid)
 /* "r" a ready pod, "n" one that is not, "d" a ready one that is going; then who controls it. */
 static void add_pod(struct object_list *l, char what, const char *owner)
 {
-	test_add(l, "apiVersion: v1\nkind: Pod\nmetadata: {name: p%zu, namespace: n, uid: p%zu%s%s}\n"
+	test_add(l, "apiVersion: v1\nkind: Pod\nmetadata: {name: p%zu, namespace: ns, uid: p%zu%s%s}\n"
 		    "status: {phase: Running, conditions: [{type: Ready, status: '%s'}]}",
 		 l->n, l->n, what == 'd' ? ", deletionTimestamp: '2026-01-01T00:00:00Z'" : "", owner, what == 'n' ? "False" : "True");
 }
 
 static void add_owners(struct object_list *l)
 {
-	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: rs, namespace: n, uid: rs}\nspec: {replicas: 3}");
-	test_add(l, "apiVersion: v1\nkind: ReplicationController\nmetadata: {name: rc, namespace: n, uid: rc}\nspec: {replicas: 4}");
-	test_add(l, "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: ss, namespace: n, uid: ss}\nspec: {replicas: 5}");
-	test_add(l, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: dep, namespace: n, uid: dep}\nspec: {replicas: 10}");
-	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: new, namespace: n, uid: new"
+	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: rs, namespace: ns, uid: rs}\nspec: {replicas: 3}");
+	test_add(l, "apiVersion: v1\nkind: ReplicationController\nmetadata: {name: rc, namespace: ns, uid: rc}\nspec: {replicas: 4}");
+	test_add(l, "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: ss, namespace: ns, uid: ss}\nspec: {replicas: 5}");
+	test_add(l, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: dep, namespace: ns, uid: dep}\nspec: {replicas: 10}");
+	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: new, namespace: ns, uid: new"
 		    REF("apps/v1", "Deployment", "dep") "}\nspec: {replicas: 7}");
-	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: old, namespace: n, uid: old"
+	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: old, namespace: ns, uid: old"
 		    REF("apps/v1", "Deployment", "dep") "}\nspec: {replicas: 2}");
-	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: left, namespace: n, uid: left"
+	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: left, namespace: ns, uid: left"
 		    REF("apps/v1", "Deployment", "gone") "}\nspec: {replicas: 6}");
-	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: roll, namespace: n, uid: roll"
+	test_add(l, "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: roll, namespace: ns, uid: roll"
 		    REF("example.com/v1", "Rollout", "dep") "}\nspec: {replicas: 8}");
-	test_add(l, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: job, namespace: n, uid: job}\nspec: {parallelism: 2}");
+	test_add(l, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: job, namespace: ns, uid: job}\nspec: {parallelism: 2}");
 }
 
 static void budgets_count_as_kubernetes_does(void **state)
@@ -113,7 +113,7 @@ static void budgets_count_as_kubernetes_does(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		bool none = strcmp(cases[i].spec, "{}") == 0;
 		_cleanup_object_ struct object *budget = test_object(
-			"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b, namespace: n, uid: b, generation: 4}\nspec: {%s}",
+			"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b, namespace: ns, uid: b, generation: 4}\nspec: {%s}",
 			none ? "" : cases[i].spec);
 		_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
 		_cleanup_arena_ struct arena *a = arena_new(0);
@@ -139,7 +139,7 @@ static void budgets_count_as_kubernetes_does(void **state)
 
 static struct object *budget_of(const char *status)
 {
-	return test_object("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b, namespace: n, uid: b, generation: 4}\n"
+	return test_object("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b, namespace: ns, uid: b, generation: 4}\n"
 			   "spec: {minAvailable: 1}\nstatus: {%s}", status);
 }
 
@@ -271,7 +271,7 @@ static void evictions_are_decided_as_kubernetes_does(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_object_ struct object *pod =
-			test_object("apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: n, uid: p}\nstatus: {%s}", cases[i].pod);
+			test_object("apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: ns, uid: p}\nstatus: {%s}", cases[i].pod);
 		_cleanup_object_list_ struct object_list budgets = OBJECT_LIST_INIT;
 		_cleanup_arena_ struct arena *a = arena_new(0);
 		const struct object *charge;
@@ -280,7 +280,7 @@ static void evictions_are_decided_as_kubernetes_does(void **state)
 
 		for (size_t k = 0; k < 2 && cases[i].budgets[k]; k++)
 			test_add(&budgets, "apiVersion: policy/v1\nkind: PodDisruptionBudget\n"
-					   "metadata: {name: b, namespace: n, uid: b, generation: 4}\n%s", cases[i].budgets[k]);
+					   "metadata: {name: b, namespace: ns, uid: b, generation: 4}\n%s", cases[i].budgets[k]);
 		r = evict_decide(pod, &budgets, a, &charge, &why);
 		if (r == cases[i].want && (charge != NULL) == cases[i].charged && strcmp(why, cases[i].why ? cases[i].why : "") == 0)
 			continue;
@@ -312,7 +312,7 @@ static void a_disruption_that_came_to_nothing_is_stale(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_object_ struct object *pod = test_object(
-			"apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: n, uid: p%s}\nstatus: {%s}", cases[i].meta, cases[i].status);
+			"apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: ns, uid: p%s}\nstatus: {%s}", cases[i].meta, cases[i].status);
 		int64_t got = disruption_stale_after(pod, test_time(0));
 
 		if (got == (cases[i].want < 0 ? -1 : cases[i].want * NSEC_PER_SEC))
