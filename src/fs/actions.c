@@ -7,8 +7,8 @@
 #include "fs/commit.h"
 #include "fs/decl.h"
 #include "fs/edit.h"
-#include "fs/objlinks.h"
 #include "fs/remnant.h"
+#include "fs/revisions.h"
 #include "store/evict.h"
 #include "store/trigger.h"
 
@@ -290,25 +290,26 @@ static int trigger_change(void *arg, struct arena *a, const struct object *live,
 	return 0;
 }
 
-/* As Kubernetes does: the template comes back, less the hash that was added to it, and becomes the newest revision. */
+/* As Kubernetes does: the template comes back, less what was added to it, and becomes the newest revision. */
 static int rollback_change(void *arg, struct arena *a, const struct object *live, struct value **root,
 			   struct diag_list *diags)
 {
 	const struct action *act = arg;
-	_cleanup_object_ struct object *set = fs_revision_set(act->fs, object_uid(live), act->text);
-	struct value *template = set ? value_copy(a, object_path(set, "spec", "template")) : NULL;
+	_cleanup_object_ struct object *keeper = fs_revision_keeper(act->fs, object_uid(live), act->text);
+	struct value *template = keeper ? fs_revision_template(a, keeper) : NULL;
 
 	if (!template) {
-		diag_add(diags, DIAG_ERROR, set ? -ENOMEM : -EINVAL, (struct value_mark){ 0 }, "",
+		int r = arena_failed(a) ? -ENOMEM : -EINVAL;
+
+		diag_add(diags, DIAG_ERROR, r, (struct value_mark){ 0 }, "",
 			 "Invalid value: \"%s\": there is no such revision; revisions/ has those that there are", act->text);
-		return set ? -ENOMEM : -EINVAL;
+		return r;
 	}
 	if (value_bool(value_path(*root, "spec", "paused"), false)) {
 		diag_add(diags, DIAG_ERROR, -EINVAL, (struct value_mark){ 0 }, "spec.paused",
 			 "a paused deployment cannot be rolled back: resume it first");
 		return -EINVAL;
 	}
-	(void)value_remove(value_path(template, "metadata", "labels"), "pod-template-hash");
 	(void)value_set(a, value_set_map(a, *root, "spec"), "template", template);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs/errors.h"
+#include "fs/rollout.h"
 #include "fs/tablerows.h"
 #include "value/json.h"
 
@@ -239,22 +240,56 @@ static void pod(struct buf *out, const struct value *root)
 
 /* --- workloads --- */
 
-static void workload(struct buf *out, const struct value *root)
+static void replicas(struct buf *out, const struct value *spec, const struct value *status)
 {
-	const struct value *spec = value_get(root, "spec"), *status = value_get(root, "status");
-
-	pairs(out, 0, "Selector", value_path(spec, "selector", "matchLabels"), "=");
 	linef(out, 0, "Replicas", "%" PRId64 " desired, %" PRId64 " present, %" PRId64 " ready, %" PRId64 " available",
 	      value_int(value_get(spec, "replicas"), 0), value_int(value_get(status, "replicas"), 0),
 	      value_int(value_get(status, "readyReplicas"), 0), value_int(value_get(status, "availableReplicas"), 0));
 	if (value_get(status, "updatedReplicas"))
 		linef(out, 0, "Updated", "%" PRId64, value_int(value_get(status, "updatedReplicas"), 0));
+}
+
+/* A DaemonSet's. */
+static void nodes(struct buf *out, const struct value *status)
+{
+	linef(out, 0, "Nodes", "%" PRId64 " desired, %" PRId64 " current, %" PRId64 " ready, %" PRId64 " available, %" PRId64
+	      " misscheduled", value_int(value_get(status, "desiredNumberScheduled"), 0),
+	      value_int(value_get(status, "currentNumberScheduled"), 0), value_int(value_get(status, "numberReady"), 0),
+	      value_int(value_get(status, "numberAvailable"), 0), value_int(value_get(status, "numberMisscheduled"), 0));
+	linef(out, 0, "Updated", "%" PRId64, value_int(value_get(status, "updatedNumberScheduled"), 0));
+}
+
+static void workload(struct buf *out, const struct object *o)
+{
+	const struct value *root = object_root(o), *spec = value_get(root, "spec"), *status = value_get(root, "status");
+	char progress[ROLLOUT_SIZE];
+
+	pairs(out, 0, "Selector", value_path(spec, "selector", "matchLabels"), "=");
+	if (strcmp(object_kind(o)->plural, "daemonsets") == 0)
+		nodes(out, status);
+	else
+		replicas(out, spec, status);
+	if (rollout_status(o, progress))
+		line(out, 0, "Rollout", progress);
 	line_value(out, 0, "Strategy", value_path(spec, "strategy", "type"));
+	line_value(out, 0, "Update Strategy", value_path(spec, "updateStrategy", "type"));
+	line_value(out, 0, "Current Revision", value_get(status, "currentRevision"));
+	line_value(out, 0, "Update Revision", value_get(status, "updateRevision"));
 	if (value_bool(value_get(spec, "paused"), false))
 		line(out, 0, "Paused", "true");
 	buf_puts(out, "Pod Template:\n");
 	pairs(out, 2, "Labels", value_path(spec, "template", "metadata", "labels"), "=");
 	pod_spec(out, value_path(spec, "template", "spec"), NULL);
+}
+
+static bool is_workload(const struct schema_kind *kind)
+{
+	static const char *const kinds[] = { "deployments", "replicasets", "statefulsets", "daemonsets" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(kind->plural, kinds[i]) == 0)
+			return true;
+	return false;
 }
 
 static void pods(struct buf *out, const struct object_list *list)
@@ -456,8 +491,8 @@ void describe_object(const struct describe *d, struct buf *out)
 	line(out, 0, "Manifest", d->manifest);
 	if (strcmp(kind->plural, "pods") == 0)
 		pod(out, root);
-	else if (strcmp(kind->plural, "deployments") == 0 || strcmp(kind->plural, "replicasets") == 0)
-		workload(out, root);
+	else if (is_workload(kind))
+		workload(out, d->object);
 	else if (strcmp(kind->plural, "nodes") == 0)
 		node(out, root);
 	else if (value_get(root, "data") || value_get(root, "binaryData"))

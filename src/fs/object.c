@@ -15,6 +15,7 @@
 #include "fs/podfiles.h"
 #include "fs/region.h"
 #include "fs/revert.h"
+#include "fs/revisions.h"
 #include "fs/siphash.h"
 #include "fs/stream.h"
 
@@ -40,7 +41,11 @@ const struct fs_objfile fs_objfiles[] = {
 	{ "pods", S_IFDIR, &fs_owned_pods_ops, "jobs" },
 	{ "replicasets", S_IFDIR, &fs_owned_sets_ops, "deployments" },
 	{ "revisions", S_IFDIR, &fs_revisions_ops, "deployments" },
+	{ "revisions", S_IFDIR, &fs_revisions_ops, "statefulsets" },
+	{ "revisions", S_IFDIR, &fs_revisions_ops, "daemonsets" },
 	{ "rollback", S_IFREG, &fs_rollback_ops, "deployments" },
+	{ "rollback", S_IFREG, &fs_rollback_ops, "statefulsets" },
+	{ "rollback", S_IFREG, &fs_rollback_ops, "daemonsets" },
 	{ "restart", S_IFREG, &fs_restart_ops, "deployments" },
 	{ "restart", S_IFREG, &fs_restart_ops, "statefulsets" },
 	{ "restart", S_IFREG, &fs_restart_ops, "daemonsets" },

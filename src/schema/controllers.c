@@ -80,7 +80,7 @@ static const struct schema_field stateful_set_update_strategy_fields[] = {
 };
 static const struct schema_type stateful_set_update_strategy =
 	STRUCT("StatefulSetUpdateStrategy", stateful_set_update_strategy_fields, .defaults = stateful_set_strategy_defaults,
-	       .check = stateful_set_strategy_check);
+	       .check = stateful_set_strategy_check, .retains_keys = true);
 
 /* A claim of its own for each pod; its names and types are those of a PersistentVolumeClaim. */
 static const struct schema_field volume_claim_template_fields[] = {
@@ -156,7 +156,7 @@ static const struct schema_field daemon_set_update_strategy_fields[] = {
 };
 static const struct schema_type daemon_set_update_strategy =
 	STRUCT("DaemonSetUpdateStrategy", daemon_set_update_strategy_fields, .defaults = daemon_set_strategy_defaults,
-	       .check = daemon_set_strategy_check);
+	       .check = daemon_set_strategy_check, .retains_keys = true);
 
 static const struct schema_field daemon_set_spec_fields[] = {
 	{ "minReadySeconds", INT32_NONNEG },

@@ -28,10 +28,16 @@ static bool type_is_struct(const void *type)
 	return schema_form(type) == SCHEMA_STRUCT;
 }
 
+static bool type_retains_keys(const void *type)
+{
+	return schema_retains_keys(type);
+}
+
 const struct merge_types schema_merge_types = {
 	.member = type_member,
 	.item = type_item,
 	.list_keys = type_list_keys,
 	.is_set = type_is_set,
 	.is_struct = type_is_struct,
+	.retains_keys = type_retains_keys,
 };

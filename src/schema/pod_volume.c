@@ -430,4 +430,4 @@ static const struct schema_field volume_fields[] = {
 	{ "vsphereVolume", &schema_vsphere_virtual_disk_volume_source, NOT_ACTED },
 };
 const struct schema_type schema_volume =
-	STRUCT("Volume", volume_fields, .defaults = volume_defaults, .check = volume_check);
+	STRUCT("Volume", volume_fields, .defaults = volume_defaults, .check = volume_check, .retains_keys = true);

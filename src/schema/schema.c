@@ -59,6 +59,11 @@ bool schema_list_is_set(const struct schema_type *t)
 	return t->form == SCHEMA_LIST && t->is_set;
 }
 
+bool schema_retains_keys(const struct schema_type *t)
+{
+	return t->retains_keys;
+}
+
 static bool has_flag(const struct schema_type *t, const char *key, unsigned flag)
 {
 	const struct schema_field *f = t->form == SCHEMA_STRUCT ? schema_field_find(t, key) : NULL;

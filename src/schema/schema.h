@@ -117,6 +117,9 @@ const char *schema_field_name(const struct schema_type *t, size_t i);
 const char *const *schema_list_keys(const struct schema_type *t);
 /* A list whose items are a set of scalars (finalizers). */
 bool schema_list_is_set(const struct schema_type *t);
+/* A struct that has what a manifest states of it and nothing else, once that changes (value/merge.h): a Deployment's strategy
+ * and a pod's volume, as in Kubernetes, and the strategies of the other workloads, where kubectl apply is refused. */
+bool schema_retains_keys(const struct schema_type *t);
 /* Whether users may write the field of that struct: false below status and for system metadata. */
 bool schema_field_writable(const struct schema_type *t, const char *key);
 /* Whether a change of that field is refused on an existing object (for early, precise EPERM at write(2)). */

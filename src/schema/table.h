@@ -48,6 +48,7 @@ struct schema_type {
 	size_t n_fields;
 	const char *const *keys;   /* lists: server-side apply's or the strategic merge's keys, NULL-terminated */
 	bool is_set;		   /* lists of scalars that are sets */
+	bool retains_keys;	   /* structs: stated anew, they have what is stated and nothing else (value/merge.h) */
 	bool open;		   /* structs: other members are kept as they are */
 	const struct value *json;  /* of custom kinds: its node of the definition's schema */
 	const char *const *values; /* strings: all that is allowed, NULL-terminated */

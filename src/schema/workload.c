@@ -55,7 +55,8 @@ static const struct schema_field deployment_strategy_fields[] = {
 	{ "type", ENUM("Recreate", "RollingUpdate"), 0, "RollingUpdate" },
 };
 static const struct schema_type deployment_strategy =
-	STRUCT("DeploymentStrategy", deployment_strategy_fields, .defaults = strategy_defaults, .check = strategy_check);
+	STRUCT("DeploymentStrategy", deployment_strategy_fields, .defaults = strategy_defaults, .check = strategy_check,
+	       .retains_keys = true); /* K8S:staging/src/k8s.io/api/apps/v1/types.go */
 
 static const struct schema_field deployment_spec_fields[] = {
 	{ "minReadySeconds", INT32_NONNEG },

@@ -38,6 +38,11 @@ static bool is_struct(const struct merge_types *ops, const void *type)
 	return ops && type && ops->is_struct && ops->is_struct(type);
 }
 
+static bool retains_keys(const struct merge_types *ops, const void *type)
+{
+	return ops && type && ops->retains_keys && ops->retains_keys(type);
+}
+
 /* Whether two items are the same by their keys; with `loose`, a key that one of them lacks does not count. */
 static bool same_item(const char *const *keys, const struct value *x, const struct value *y, bool loose)
 {
@@ -151,6 +156,10 @@ static struct value *merge_maps(const struct merge *m, const void *type, const s
 		if (v)
 			push(m, out, key, v, want);
 	}
+	if (value_type(live) == VALUE_MAP && retains_keys(m->ops, type) && !value_equal(out, live))
+		for (size_t i = value_len(out); i-- > 0;)
+			if (value_is_null(value_get(want, value_key_at(out, i))))
+				(void)value_remove(out, value_key_at(out, i));
 	return out;
 }
 

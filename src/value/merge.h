@@ -24,6 +24,8 @@ struct merge_types {
 	/* Whether a list is a set of scalars; whether a map has named fields, so that it goes as a whole. */
 	bool (*is_set)(const void *type);
 	bool (*is_struct)(const void *type);
+	/* Whether a map that is stated anew lets go of what is not stated of it, as kubectl has it with "retainKeys"; NULL: none. */
+	bool (*retains_keys)(const void *type);
 };
 
 /*
@@ -34,7 +36,8 @@ struct merge_types {
  * Maps merge by key. Lists with keys merge by item: the manifest's items come in its order, and an item that only the
  * live list has keeps its place behind the item that it stood behind. Sets merge as sets. Other lists and scalars
  * are replaced. When a struct that was stated is no longer, it goes with all its fields; from a free map, a keyed list
- * or a set only what was stated goes, and the rest of it if that leaves it empty.
+ * or a set only what was stated goes, and the rest of it if that leaves it empty. A map that retains keys, and of which
+ * anything changes, has what is stated and nothing else: a Deployment's strategy can become Recreate.
  *
  * What comes from the manifest bears its marks, so that what is wrong with the whole can be told by line and column.
  *

@@ -9,15 +9,15 @@
 #include "value/json.h"
 #include "value/merge.h"
 
-/* A little schema: fields named "items" and "ports" are keyed lists, "set" a set, "struct" a struct. */
-enum type { ANY, ITEMS, PORTS, SET, STRUCT, TYPES };
+/* A little schema: fields named "items" and "ports" are keyed lists, "set" a set, "struct" a struct, "retaining" retains keys. */
+enum type { ANY, ITEMS, PORTS, SET, STRUCT, RETAINING, TYPES };
 
 static const char types[TYPES];
 
 static const void *member(const void *type, const char *key)
 {
 	static const char *const names[TYPES] = {
-		[ITEMS] = "items", [PORTS] = "ports", [SET] = "set", [STRUCT] = "struct"
+		[ITEMS] = "items", [PORTS] = "ports", [SET] = "set", [STRUCT] = "struct", [RETAINING] = "retaining"
 	};
 
 	for (int i = 1; i < TYPES; i++)
@@ -50,7 +50,12 @@ static bool is_struct(const void *type)
 	return type == &types[STRUCT];
 }
 
-static const struct merge_types ops = { member, item, list_keys, is_set, is_struct };
+static bool retains_keys(const void *type)
+{
+	return type == &types[RETAINING];
+}
+
+static const struct merge_types ops = { member, item, list_keys, is_set, is_struct, retains_keys };
 
 static struct value *json(struct arena *a, const char *text)
 {
@@ -79,6 +84,12 @@ static void three_way_merges(void **state)
 		{ NULL, "{'m':{'a':1}}", "{'m':5}", "{'m':{'a':1}}" },
 		{ "{'struct':{'a':1}}", "{}", "{'struct':{'a':1,'default':1}}", "{}" },
 		{ "{}", "{}", "{'struct':{'a':1}}", "{'struct':{'a':1}}" },
+		/* what retains keys has, once it changes, what is stated and nothing else */
+		{ "{'retaining':{'t':1}}", "{'retaining':{'t':2}}", "{'retaining':{'t':1,'d':{'p':0}}}", "{'retaining':{'t':2}}" },
+		{ NULL, "{'retaining':{'t':2}}", "{'retaining':{'t':1,'d':{'p':0}}}", "{'retaining':{'t':2}}" },
+		{ "{'retaining':{'t':1}}", "{'retaining':{'t':1}}", "{'retaining':{'t':1,'d':{'p':0}}}",
+		  "{'retaining':{'t':1,'d':{'p':0}}}" },
+		{ NULL, "{'retaining':{'d':{'p':1}}}", "{'retaining':{'t':1,'d':{'p':0,'q':0}}}", "{'retaining':{'d':{'p':1,'q':0}}}" },
 		/* atomic lists */
 		{ "{'l':[1,2]}", "{'l':[1,3]}", "{'l':[1,2,9]}", "{'l':[1,3]}" },
 		{ "{'l':[1]}", "{}", "{'l':[1,9]}", "{}" },
