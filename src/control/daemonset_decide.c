@@ -254,19 +254,30 @@ static bool drop_failed(struct deciding *d, const struct place *p, const struct 
 	return true;
 }
 
-/* Of several pods on a node, keeps the oldest of the new template, and of the old one as long as that serves in its place. */
+static bool is_newest(const struct deciding *d, const struct object *pod)
+{
+	return !strcmp(value_str_or(value_get(object_labels(pod), REVISION_HASH), ""), d->v->hash);
+}
+
+/*
+ * Of several pods on a node, keeps the oldest of the new template, and of the old ones the oldest that is Ready, as long as that
+ * serves in its place. (Kubernetes keeps the oldest of the old ones, Ready or not.)
+ */
 static void prune_surging(struct deciding *d, const struct placed *running, size_t n)
 {
 	const struct object *newest = NULL, *old = NULL;
 
+	for (size_t i = 0; i < n && !old; i++)
+		if (!is_newest(d, running[i].pod) && pod_is_ready(running[i].pod))
+			old = running[i].pod;
 	for (size_t i = 0; i < n; i++) {
-		bool is_new = !strcmp(value_str_or(value_get(object_labels(running[i].pod), REVISION_HASH), ""), d->v->hash);
+		bool is_new = is_newest(d, running[i].pod);
 
 		if (is_new && !newest)
 			newest = running[i].pod;
 		else if (!is_new && !old)
 			old = running[i].pod;
-		else
+		else if (running[i].pod != old)
 			drop(d, running[i].pod);
 	}
 	if (newest && old && (!pod_is_ready(old) || is_available(d, newest)))

@@ -188,6 +188,8 @@ static void an_update_rolls(void **state)
 		{ "surge: the old one serves no more", ROLL("1", "0"), "a b", "aro ar bRo", "-p0", 0 },
 		{ "surge: an old one that does not serve is replaced besides", ROLL("1", "0"), "a b", "aro bRo", "+a +b", 0 },
 		{ "surge: two new ones", ROLL("1", "0"), "a", "aR aR", "-p1", 0 },
+		{ "surge: of two old ones the one that serves stays", ROLL("1", "0"), "a", "aro aRo", "-p0", 0 },
+		{ "surge: of two old ones that do not serve the older stays", ROLL("1", "0"), "a", "aro aro", "-p1", 0 },
 		{ "surge: one that goes is not waited for", ROLL("1", "0"), "a", "ad", "+a", 0 },
 		{ "surge: not ready for long enough", ROLL("1", "0") ", minReadySeconds: 30", "a", "aRo aR10", "", 20 },
 		{ "surge: a node that is to have none keeps what serves", ROLL("1", "0"), "a! b", "aRo br", "", 0 },
