@@ -180,7 +180,13 @@ static struct value *make_pod(void *arg, struct arena *a, size_t i)
 	return job_new_pod(a, m->job, &m->plan->create[i]);
 }
 
-/* Adds to the transaction that the pods are counted. -ESTALE when one is no longer what the plan has seen. */
+static bool has_succeeded(const struct object *pod)
+{
+	return !strcmp(value_str_or(object_path(pod, "status", "phase"), ""), "Succeeded");
+}
+
+/* Adds to the transaction that the pods are counted. -ESTALE when one is no longer what the plan has seen: one that was removed
+ * while it ran, and so counts as failed, may have ended well before its removal. */
 static int count_pods(struct controller *c, struct txn *t, const struct job_plan *plan)
 {
 	int r = 0;
@@ -191,7 +197,7 @@ static int count_pods(struct controller *c, struct txn *t, const struct job_plan
 
 		if (now && !root)
 			return -ENOMEM;
-		if (!now || !job_untrack(root))
+		if (!now || has_succeeded(now) != has_succeeded(plan->count[i]) || !job_untrack(root))
 			return -ESTALE;
 		r = txn_update(t, now, root, 0, NULL);
 	}

@@ -45,7 +45,7 @@ static bool is_skipped(unsigned op)
 /* Runs one episode; the operation that it failed at, or -1. */
 static int run_episode(struct model *m, uint64_t seed, unsigned ops)
 {
-	static const unsigned levels[] = { 0, 30, 150 };
+	static const unsigned levels[] = { 0, 50, 300 };
 
 	assert_int_equal(model_open(m, seed * UINT64_C(0xd1342543de82ef95)), 0);
 	m->trace = number_of("PODFS_MODEL_TRACE", 0) != 0;
@@ -124,10 +124,52 @@ static void no_pod_is_made_for_a_set_that_was_scaled_down_meanwhile(void **state
 	model_close(&m);
 }
 
+static void succeed(struct model *m)
+{
+	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+
+	assert_int_equal(cache_list(m->cache, model_kind("pods"), "default", &pods), 0);
+	assert_int_equal(pods.n, 2);
+	for (size_t i = 0; i < pods.n; i++) /* one has failed */
+		assert_int_equal(fake_nodes_end_pod(m->nodes, pods.items[i], false), 0);
+}
+
+static void a_pod_that_succeeds_while_its_job_fails_counts_as_that(void **state)
+{
+	static const char job[] = "{apiVersion: batch/v1, kind: Job, metadata: {name: job0, namespace: default},"
+				  " spec: {parallelism: 2, completions: 2, backoffLimit: 0, template:"
+				  " {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}";
+	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+	_cleanup_object_ struct object *now = NULL;
+	struct model m;
+
+	(void)state;
+	assert_int_equal(model_open(&m, 1), 0);
+	assert_int_equal(model_create(&m, job), 0);
+	for (int i = 0; i < 1000 && cache_count(m.cache, model_kind("pods"), "default") < 2; i++)
+		(void)model_step(&m);
+	assert_int_equal(cache_list(m.cache, model_kind("pods"), "default", &pods), 0);
+	while (model_step(&m)) /* the count of what there is */
+		;
+	m.actor = "node";
+	assert_int_equal(fake_nodes_end_pod(m.nodes, pods.items[0], true), 0);
+	m.before_commit = succeed;
+	m.committer = "job-controller";
+	model_settle(&m);
+	assert_string_equal(m.failure, "");
+	assert_null(m.before_commit);
+	now = cache_get(m.cache, model_kind("jobs"), "default", "job0");
+	assert_string_equal(condition_status(object_path(now, "status"), "Failed"), "True");
+	assert_int_equal(value_int(object_path(now, "status", "succeeded"), 0), 1);
+	assert_int_equal(value_int(object_path(now, "status", "failed"), 0), 1);
+	model_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_pod_is_made_for_a_set_that_was_scaled_down_meanwhile),
+		cmocka_unit_test(a_pod_that_succeeds_while_its_job_fails_counts_as_that),
 		cmocka_unit_test(the_controllers_keep_their_word),
 	};
 
