@@ -258,6 +258,8 @@ static bool scale_in_proportion(struct deployment_view *v)
 		if (v->sets[i].replicas > 0)
 			active[n++] = &v->sets[i];
 	to_add = allowed - total_replicas(v);
+	if (to_add > 0)
+		to_add = max64(0, allowed - total_present(v));
 	sort_by_size(active, n, to_add > 0);
 	for (size_t i = 0; i < n; i++) {
 		int64_t part = proportion(v, active[i], to_add, added);
@@ -266,7 +268,7 @@ static bool scale_in_proportion(struct deployment_view *v)
 		active[i]->replicas += part;
 		changed |= part != 0;
 	}
-	if (n && to_add != added) {
+	if (n && to_add != added) { /* what rounding has left */
 		active[0]->replicas = max64(0, active[0]->replicas + to_add - added);
 		changed = true;
 	}
