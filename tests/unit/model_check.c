@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "control/daemonset_decide.h"
+#include "control/job_decide.h"
 #include "control/statefulset_decide.h"
 #include "value/intstr.h"
 
@@ -18,8 +20,6 @@ struct record {
 	int64_t least;		   /* that must be available, of a Deployment */
 	int64_t lost;		   /* pods that were lost by others' doing */
 	int64_t succeeded, failed; /* a Job's pods that have ended */
-	int64_t replicas;	   /* that a Deployment had last */
-	bool scaled;		   /* it has changed: what is removed is chosen by other things than minReadySeconds */
 	bool loose;		   /* availability has changed without anybody's doing */
 	char uid[OBJECT_UID_SIZE];
 };
@@ -73,8 +73,6 @@ static void note_wanted(struct model *m, const struct object *o)
 		most = replicas + surge;
 		least = replicas - (less || surge ? less : 1);
 	}
-	r->scaled |= replicas != r->replicas;
-	r->replicas = replicas;
 	r->most = most > r->most ? most : r->most;
 	r->least = least < r->least ? least : r->least;
 }
@@ -100,7 +98,8 @@ static void tally_set(struct model *m, const struct object *rs, bool by_age, str
 	}
 }
 
-static struct tally tally_deployment(struct model *m, const struct object *d)
+/* Of `removing`, if any, all that are Ready count: it chooses by other things than minReadySeconds. */
+static struct tally tally_deployment(struct model *m, const struct object *d, const struct object *removing)
 {
 	_cleanup_object_list_ struct object_list sets = OBJECT_LIST_INIT;
 	struct tally t = { 0 };
@@ -108,7 +107,8 @@ static struct tally tally_deployment(struct model *m, const struct object *d)
 	(void)cache_list_controlled(m->cache, object_uid(d), &sets);
 	for (size_t i = 0; i < sets.n; i++)
 		if (is_kind(sets.items[i], "replicasets"))
-			tally_set(m, sets.items[i], !get_record(m, object_uid(d))->scaled, &t);
+			tally_set(m, sets.items[i],
+				  !removing || strcmp(object_uid(sets.items[i]), object_uid(removing)) != 0, &t);
 	return t;
 }
 
@@ -121,7 +121,7 @@ static void check_scaled(struct model *m, const struct object *old, const struct
 
 	if (!d || !is_actor(m, "deployment-controller") || is <= was)
 		return;
-	t = tally_deployment(m, d);
+	t = tally_deployment(m, d, NULL);
 	if (t.wanted > get_record(m, object_uid(d))->most)
 		model_fail(m, "%s: %" PRId64 " replicas are asked for in all, at most %" PRId64 " may be",
 			   object_name(d), t.wanted, get_record(m, object_uid(d))->most);
@@ -139,7 +139,7 @@ static void check_made(struct model *m, const struct object *rs)
 		model_fail(m, "%s: a pod too many: %" PRId64 " of %" PRId64, object_name(rs), t.active, t.wanted);
 	if (!d)
 		return;
-	t = tally_deployment(m, d);
+	t = tally_deployment(m, d, NULL);
 	if (t.active > get_record(m, object_uid(d))->most + get_record(m, object_uid(d))->lost)
 		model_fail(m, "%s: %" PRId64 " pods, at most %" PRId64 " may be", object_name(d), t.active,
 			   get_record(m, object_uid(d))->most);
@@ -158,7 +158,7 @@ static void check_unmade(struct model *m, const struct object *rs, const struct 
 		r->lost++;
 		return;
 	}
-	t = tally_deployment(m, d);
+	t = tally_deployment(m, d, rs);
 	if (!r->loose && !object_is_deleting(d) && t.available < r->least - r->lost)
 		model_fail(m,
 			   "%s: %s is removed: %" PRId64 " are available, at least %" PRId64 " must be (%" PRId64
@@ -192,18 +192,118 @@ static void check_ordinals(struct model *m, const struct object *set, const stru
 			model_fail(m, "%s: goes before %s", object_name(pod), object_name(pods.items[k]));
 }
 
+static const char *image_of(const struct value *pod_spec)
+{
+	return value_str_or(value_get(value_at(value_get(pod_spec, "containers"), 0), "image"), "");
+}
+
+/* A pod that serves is removed though it is to be there: the update is to have done with those above it, and with no
+ * other. */
+static void check_replaced(struct model *m, const struct object *set, const struct object *pod)
+{
+	int64_t at = stateful_ordinal(set, pod),
+		partition = value_int(object_path(set, "spec", "updateStrategy", "rollingUpdate", "partition"), 0);
+	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+	int64_t serving = 0, last = -1;
+
+	if (m->disturbed || !stateful_in_range(set, at))
+		return;
+	if (!strcmp(value_str_or(object_path(set, "spec", "updateStrategy", "type"), ""), "OnDelete") || at < partition)
+		model_fail(m, "%s: is removed, which nobody asked for", object_name(pod));
+	(void)cache_list_controlled(m->cache, object_uid(set), &pods);
+	for (size_t k = 0; k < pods.n; k++) {
+		const struct object *other = pods.items[k];
+		int64_t ordinal = stateful_ordinal(set, other);
+
+		if (!stateful_in_range(set, ordinal) || ordinal <= at)
+			continue;
+		serving += pod_is_active(other) && pod_is_ready(other);
+		last = ordinal > last ? ordinal : last;
+		if (strcmp(image_of(object_path(other, "spec")),
+			   image_of(object_path(set, "spec", "template", "spec"))) != 0)
+			model_fail(m, "%s: is updated before %s", object_name(pod), object_name(other));
+	}
+	if (last > at && serving != last - at)
+		model_fail(m, "%s: is updated before those above it serve", object_name(pod));
+}
+
+/* --- DaemonSets --- */
+
+/* How many active pods of the set a node has, or how many that serve. */
+static int64_t on_node(struct model *m, const struct object *set, const char *node, bool serving)
+{
+	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+	int64_t min_ready = value_int(object_path(set, "spec", "minReadySeconds"), 0), n = 0;
+
+	(void)cache_list_controlled(m->cache, object_uid(set), &pods);
+	for (size_t i = 0; i < pods.n; i++) {
+		const struct object *p = pods.items[i];
+
+		if (!is_kind(p, "pods") || !pod_is_active(p) ||
+		    strcmp(daemon_node_of(p) ? daemon_node_of(p) : "", node))
+			continue;
+		n += !serving || pod_is_available(p, min_ready, clock_realtime(), NULL);
+	}
+	return n;
+}
+
+static void check_daemon_made(struct model *m, const struct object *set, const struct object *pod)
+{
+	bool surges =
+		intstr_scaled(object_path(set, "spec", "updateStrategy", "rollingUpdate", "maxSurge"), 1, true, 0) > 0;
+	const char *node = daemon_node_of(pod);
+
+	if (!node)
+		model_fail(m, "%s: is for no node", object_name(pod));
+	else if (!m->disturbed && on_node(m, set, node, false) > (surges ? 2 : 1))
+		model_fail(m, "%s: is one too many on %s", object_name(pod), node);
+}
+
+/* One that serves on a node where it should is removed: not more nodes may be without than the strategy allows. */
+static void check_daemon_removed(struct model *m, const struct object *set, const struct object *pod)
+{
+	const struct value *rolling = object_path(set, "spec", "updateStrategy", "rollingUpdate");
+	_cleanup_object_list_ struct object_list nodes = OBJECT_LIST_INIT;
+	int64_t without = 0, most = intstr_scaled(value_get(rolling, "maxUnavailable"), MODEL_NODES, true, 1);
+	bool concerned = false;
+
+	(void)cache_list(m->cache, model_kind("nodes"), NULL, &nodes);
+	for (size_t i = 0; i < nodes.n; i++) {
+		const char *node = object_name(nodes.items[i]);
+
+		if (!daemon_fits(set, nodes.items[i]).runs)
+			continue;
+		without += !on_node(m, set, node, true);
+		concerned |=
+			!strcmp(daemon_node_of(pod) ? daemon_node_of(pod) : "", node) && !on_node(m, set, node, false);
+	}
+	if (!m->disturbed && concerned && without > most)
+		model_fail(m, "%s: is removed: %" PRId64 " nodes are without, at most %" PRId64 " may be",
+			   object_name(pod), without, most);
+}
+
 /* --- Jobs and CronJobs --- */
 
-static void check_job_pod(struct model *m, const struct object *job)
+static void check_job_pod(struct model *m, const struct object *job, const struct object *pod)
 {
+	int64_t completions = value_int(object_path(job, "spec", "completions"), INT64_MAX),
+		index = job_read_pod(job, pod).index;
 	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
 	int64_t active = 0, most = get_record(m, object_uid(job))->most;
 
 	if (!m->disturbed)
 		most = value_int(object_path(job, "spec", "parallelism"), 1);
 	(void)cache_list_controlled(m->cache, object_uid(job), &pods);
-	for (size_t i = 0; i < pods.n; i++)
+	for (size_t i = 0; i < pods.n; i++) {
 		active += pod_is_active(pods.items[i]);
+		if (job_is_indexed(job) && pods.items[i] != pod && pod_is_active(pods.items[i]) && !m->disturbed &&
+		    strcmp(object_uid(pods.items[i]), object_uid(pod)) != 0 &&
+		    job_read_pod(job, pods.items[i]).index == index)
+			model_fail(m, "%s: two pods of index %" PRId64, object_name(job), index);
+	}
+	if (!m->disturbed && active > completions - get_record(m, object_uid(job))->succeeded)
+		model_fail(m, "%s: %" PRId64 " pods at once, though %" PRId64 " have succeeded", object_name(job),
+			   active, get_record(m, object_uid(job))->succeeded);
 	if (active > most)
 		model_fail(m, "%s: %" PRId64 " pods at once, at most %" PRId64 " may be", object_name(job), active,
 			   most);
@@ -229,8 +329,9 @@ static void check_started(struct model *m, const struct object *job)
 	if (value_bool(object_path(cron, "spec", "suspend"), false) && !m->disturbed)
 		model_fail(m, "%s: starts %s though suspended", object_name(cron), object_name(job));
 	(void)cache_list_controlled(m->cache, object_uid(cron), &jobs);
-	for (size_t i = 0; i < jobs.n && !m->disturbed && !strcmp(policy, "Forbid"); i++)
-		if (is_unfinished(jobs.items[i]) && strcmp(object_uid(jobs.items[i]), object_uid(job)) != 0)
+	for (size_t i = 0; i < jobs.n && !m->disturbed; i++)
+		if (!strcmp(policy, "Forbid") && is_unfinished(jobs.items[i]) &&
+		    strcmp(object_uid(jobs.items[i]), object_uid(job)) != 0)
 			model_fail(m, "%s: %s overlaps %s", object_name(cron), object_name(job),
 				   object_name(jobs.items[i]));
 }
@@ -243,12 +344,16 @@ void model_job_ended(struct model *m, const char *uid, int64_t *ret_succeeded, i
 	*ret_failed = r->failed;
 }
 
-/* A pod that is deleted counts as failed, whether it has ended or not. */
+/* A pod that is deleted counts as failed, whether it has ended or not; but for one that ends well before it is counted.
+ */
 static void note_job_end(struct model *m, const struct object *old, const struct object *pod, const struct object *job)
 {
 	bool succeeded = !strcmp(value_str_or(object_path(pod, "status", "phase"), ""), "Succeeded");
 
-	if (!pod_is_active(old) || pod_is_active(pod))
+	if (!pod_is_active(old) && succeeded && job_tracks(pod) &&
+	    strcmp(value_str_or(object_path(old, "status", "phase"), ""), "Succeeded") != 0)
+		get_record(m, object_uid(job))->failed--;
+	else if (!pod_is_active(old) || pod_is_active(pod))
 		return;
 	get_record(m, object_uid(job))->succeeded += succeeded;
 	get_record(m, object_uid(job))->failed += !succeeded;
@@ -262,7 +367,7 @@ static void check_pod(struct model *m, const struct cache_event *e)
 	_cleanup_object_ struct object *owner = cache_get_uid(m->cache, object_controller_uid(e->old ? e->old : pod));
 	bool was = e->old && pod_is_active(e->old), is = e->now && pod_is_active(e->now);
 	int64_t min_ready = value_int(object_path(owner, "spec", "minReadySeconds"), 0);
-	bool was_up, is_up;
+	bool was_up, is_up, goes = !e->now || object_is_deleting(e->now);
 
 	if (!owner)
 		return;
@@ -273,10 +378,16 @@ static void check_pod(struct model *m, const struct cache_event *e)
 		check_made(m, owner);
 	else if (is_kind(owner, "replicasets") && was_up && !is_up)
 		check_unmade(m, owner, pod, e->now && pod_is_active(e->now) && pod_is_ready(e->now));
-	else if (is_kind(owner, "statefulsets") && is_actor(m, "statefulset-controller") && was != is)
+	else if (is_kind(owner, "statefulsets") && is_actor(m, "statefulset-controller") && (goes ? was : !e->old))
 		check_ordinals(m, owner, pod, is);
+	else if (is_kind(owner, "daemonsets") && is_actor(m, "daemonset-controller") && !e->old)
+		check_daemon_made(m, owner, pod);
+	else if (is_kind(owner, "daemonsets") && is_actor(m, "daemonset-controller") && was_up && goes)
+		check_daemon_removed(m, owner, pod);
 	else if (is_kind(owner, "jobs") && !e->old && is_actor(m, "job-controller"))
-		check_job_pod(m, owner);
+		check_job_pod(m, owner, pod);
+	if (is_kind(owner, "statefulsets") && is_actor(m, "statefulset-controller") && was_up && goes)
+		check_replaced(m, owner, pod);
 	if (is_kind(owner, "jobs") && e->old && e->now)
 		note_job_end(m, e->old, e->now, owner);
 }
@@ -331,8 +442,6 @@ void model_check_rest(struct model *m)
 		for (size_t i = 0; i < all.n; i++)
 			note_wanted(m, all.items[i]);
 	}
-	HASH_ITER(hh, m->records, r, next)
-		r->scaled = false;
 }
 
 void model_check_clock(struct model *m)

@@ -131,11 +131,33 @@ static void check_job(struct model *m, const struct object *job)
 	model_job_ended(m, object_uid(job), &succeeded, &failures);
 	if (complete && completions > 0 && status(job, "succeeded") < completions)
 		expect(m, job, "succeeded", status(job, "succeeded"), completions);
+	if (complete)
+		expect(m, job, "succeeded", status(job, "succeeded"), succeeded);
 	if (status(job, "succeeded") > succeeded || status(job, "failed") > failures)
 		model_fail(m,
 			   "at rest job %s: says %" PRId64 " succeeded and %" PRId64 " failed, %" PRId64 " and %" PRId64
 			   " did",
 			   object_name(job), status(job, "succeeded"), status(job, "failed"), succeeded, failures);
+}
+
+static void check_cronjob(struct model *m, const struct object *cron)
+{
+	_cleanup_object_list_ struct object_list jobs = OBJECT_LIST_INIT;
+	int64_t complete = 0, failed = 0,
+		keep_complete = value_int(object_path(cron, "spec", "successfulJobsHistoryLimit"), 3),
+		keep_failed = value_int(object_path(cron, "spec", "failedJobsHistoryLimit"), 1);
+
+	(void)cache_list_controlled(m->cache, object_uid(cron), &jobs);
+	for (size_t i = 0; i < jobs.n; i++) {
+		complete += !strcmp(condition_status(object_path(jobs.items[i], "status"), "Complete"), "True");
+		failed += !strcmp(condition_status(object_path(jobs.items[i], "status"), "Failed"), "True");
+	}
+	if (complete > keep_complete || failed > keep_failed)
+		model_fail(m,
+			   "at rest cronjob %s: %" PRId64 " of %" PRId64 " complete and %" PRId64 " of %" PRId64
+			   " failed are kept",
+			   object_name(cron), complete, keep_complete, failed, keep_failed);
+	expect(m, cron, "the number of active Jobs", (int64_t)value_len(object_path(cron, "status", "active")), 0);
 }
 
 static void check_pod(struct model *m, const struct object *pod)
@@ -176,7 +198,7 @@ void model_check_end(struct model *m)
 		      { "statefulsets", check_statefulset },
 		      { "daemonsets", check_daemonset },
 		      { "jobs", check_job },
-		      { "cronjobs", check_owners },
+		      { "cronjobs", check_cronjob },
 		      { "controllerrevisions", check_owners },
 		      { "pods", check_pod } };
 
