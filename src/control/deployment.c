@@ -189,6 +189,27 @@ static int step(struct rollout *o)
 	return o->view.recreate ? recreate(o) : rolling_update(o);
 }
 
+/* Counts the pods of those ReplicaSets whose status does not tell yet what has become of their last change. */
+static int count_present(struct rollout *o)
+{
+	for (size_t i = 0; i < o->view.n; i++) {
+		_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+		struct deployment_rs *s = &o->view.sets[i];
+		int64_t seen = value_int(object_path(s->rs, "status", "observedGeneration"), 0);
+		int r;
+
+		if (seen >= value_int(object_path(s->rs, "metadata", "generation"), 0))
+			continue;
+		r = cache_list_controlled(controller_cache(o->c), object_uid(s->rs), &pods);
+		if (r < 0)
+			return r;
+		s->present = 0;
+		for (size_t k = 0; k < pods.n; k++)
+			s->present += pod_is_active(pods.items[k]);
+	}
+	return 0;
+}
+
 struct status_change {
 	const struct rollout *rollout;
 	int64_t now, wait;
@@ -259,6 +280,8 @@ static int64_t sync_deployment(struct controller *c, const char *key)
 	r = claim_objects(c, d, schema_kind_by_plural("replicasets"), &sets);
 	if (r == 0)
 		r = deployment_read(d, &sets, a, &o.view);
+	if (r == 0)
+		r = count_present(&o);
 	if (r < 0)
 		return r;
 	if (!object_is_deleting(d))

@@ -50,6 +50,7 @@ static struct deployment_rs read_set(const struct object *rs)
 		.rs = rs,
 		.replicas = value_int(object_path(rs, "spec", "replicas"), 0),
 		.current = value_int(object_path(rs, "status", "replicas"), 0),
+		.present = value_int(object_path(rs, "status", "replicas"), 0),
 		.available = value_int(object_path(rs, "status", "availableReplicas"), 0),
 		.ready = value_int(object_path(rs, "status", "readyReplicas"), 0),
 		.revision = annotation_number(rs, DEPLOYMENT_REVISION, REVISION_MAX, 0),
@@ -155,7 +156,7 @@ static int64_t total_present(const struct deployment_view *v)
 	int64_t n = 0;
 
 	for (size_t i = 0; i < v->n; i++)
-		n += max64(v->sets[i].replicas, v->sets[i].current);
+		n += max64(v->sets[i].replicas, v->sets[i].present);
 	return n;
 }
 

@@ -23,6 +23,7 @@ struct deployment_rs {
 	bool is_new;
 	int64_t replicas;	 /* spec.replicas, and after deciding what it is to be */
 	int64_t current;	 /* status.replicas */
+	int64_t present;	 /* pods that are there: the same, or what has been counted because the status lags behind */
 	int64_t available, ready;
 	int64_t revision;
 	int64_t desired, max;	 /* annotations; -1 when absent */

@@ -73,6 +73,8 @@ static void note_wanted(struct model *m, const struct object *o)
 		most = replicas + surge;
 		least = replicas - (less || surge ? less : 1);
 	}
+	if (is_kind(o, "deployments") && value_int(object_path(o, "spec", "minReadySeconds"), 0))
+		r->loose = true; /* which pods are removed is chosen by other things than that */
 	r->most = most > r->most ? most : r->most;
 	r->least = least < r->least ? least : r->least;
 }

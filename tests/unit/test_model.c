@@ -165,11 +165,61 @@ static void a_pod_that_succeeds_while_its_job_fails_counts_as_that(void **state)
 	model_close(&m);
 }
 
+static void die_when_three_are_made(struct model *m)
+{
+	if (cache_count(m->cache, model_kind("pods"), "default") < 3)
+		m->before_commit = die_when_three_are_made;
+	else
+		m->dying = m->restarts = true;
+}
+
+static int set_image(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	(void)old;
+	value_set_str(a, value_at(value_path(root, "spec", "template", "spec", "containers"), 0), "image", arg);
+	return 0;
+}
+
+/* The daemon dies when a ReplicaSet's pods are made and its status does not tell of them. */
+static void pods_that_no_status_tells_of_have_their_place(void **state)
+{
+	static const char web[] = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web0, namespace: default},"
+				  " spec: {replicas: 3, strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 3}},"
+				  " selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}},"
+				  " spec: {containers: [{name: c, image: i}]}}}}";
+	static const struct writer person = { .agent = "mount" };
+	_cleanup_object_list_ struct object_list sets = OBJECT_LIST_INIT;
+	enum { REPLICASETS = 0 }; /* in model_types */
+	struct model m;
+
+	(void)state;
+	assert_int_equal(model_open(&m, 1), 0);
+	assert_int_equal(model_create(&m, web), 0);
+	m.before_commit = die_when_three_are_made;
+	m.committer = model_types[REPLICASETS]->name;
+	while (m.before_commit)
+		assert_true(model_step(&m));
+	m.busy[REPLICASETS] = true;
+	assert_int_equal(registry_modify(m.registry, &person, model_kind("deployments"), "default", "web0", NULL, 0, 0,
+					 set_image, (void *)"other"),
+			 0);
+	model_run(&m, 100);
+	assert_int_equal(cache_list(m.cache, model_kind("replicasets"), "default", &sets), 0);
+	assert_int_equal(sets.n, 2);
+	for (size_t i = 0; i < sets.n; i++) /* the old one's pods are still to be removed */
+		assert_int_equal(value_int(object_path(sets.items[i], "spec", "replicas"), -1), 0);
+	m.busy[REPLICASETS] = false;
+	model_settle(&m);
+	assert_string_equal(m.failure, "");
+	model_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_pod_is_made_for_a_set_that_was_scaled_down_meanwhile),
 		cmocka_unit_test(a_pod_that_succeeds_while_its_job_fails_counts_as_that),
+		cmocka_unit_test(pods_that_no_status_tells_of_have_their_place),
 		cmocka_unit_test(the_controllers_keep_their_word),
 	};
 
