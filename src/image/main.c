@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "base/directories.h"
 #include "image/import.h"
 #include "image/manifest.h"
 #include "image/ref.h"
@@ -102,28 +103,10 @@ static int usage(const char *text)
 	return EXIT_USAGE;
 }
 
-/* Makes a directory and those above it. */
-static int make_directories(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *p = copy + 1; *copy && *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int open_store(const char *path, struct store *ret, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
-	int r = make_directories(path);
+	int r = directories_make(path, 0755, 0700);
 
 	if (r < 0)
 		return error_errno(err, r, "making %s", path);

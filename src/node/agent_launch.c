@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/directories.h"
 #include "base/log.h"
 #include "node/agent_internal.h"
 #include "node/env.h"
@@ -37,27 +38,6 @@ const char *agent_hostname(struct arena *a, const struct object *pod)
 bool agent_pod_flag(const struct object *pod, const char *key)
 {
 	return value_bool(object_path(pod, "spec", key), false);
-}
-
-/* Makes the directories of a path that are missing below one that is there. */
-static int make_dirs(const char *path, mode_t mode)
-{
-	_cleanup_free_ char *copy = NULL;
-
-	if (mkdir(path, mode) == 0 || errno == EEXIST)
-		return 0;
-	copy = strdup(path);
-	if (!copy)
-		return -ENOMEM;
-	for (char *p = copy + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 const char *agent_pod_qos(const struct object *pod)
@@ -126,7 +106,7 @@ int agent_launch_sandbox(struct agent *agent, struct agent_pod *p, bool *ret_mou
 	struct sources sources;
 	uint32_t first_id = 0;
 
-	r = a ? make_dirs(p->dir, 0700) : -ENOMEM;
+	r = a ? directories_make(p->dir, 0700, 0700) : -ENOMEM;
 	if (r < 0)
 		return error_errno(err, r, "%s", p->dir);
 	if (host_network)
@@ -192,10 +172,10 @@ static const char *skeleton_of(struct arena *a, const struct agent *agent, const
 static int make_root_dirs(struct arena *a, const struct agent_pod *p, const struct container_run *run, struct error *err)
 {
 	char *upper = overlay_dir(a, p, run, "upper"), *work = overlay_dir(a, p, run, "work");
-	int r = arena_failed(a) ? -ENOMEM : make_dirs(upper, 0755);
+	int r = arena_failed(a) ? -ENOMEM : directories_make(upper, 0755, 0755);
 
 	if (r == 0)
-		r = make_dirs(work, 0700);
+		r = directories_make(work, 0700, 0700);
 	return r < 0 ? error_errno(err, r, "containers/%s", run->name) : 0;
 }
 
@@ -241,7 +221,7 @@ static int set_log(struct arena *a, struct agent *agent, struct agent_pod *p, co
 		   struct sandbox_container *c, struct error *err)
 {
 	char *dir = log_dir(a, agent, p, run);
-	int r = dir ? make_dirs(dir, 0755) : -ENOMEM;
+	int r = dir ? directories_make(dir, 0755, 0755) : -ENOMEM;
 
 	if (r < 0)
 		return error_errno(err, r, "%s", dir ? dir : "log");
@@ -321,7 +301,7 @@ int agent_launch_files(struct agent *agent, struct agent_pod *p, struct error *e
 		if (arena_failed(a))
 			return 0;
 		(void)make_root_dirs(a, p, run, &ignored);
-		(void)make_dirs(log, 0755);
+		(void)directories_make(log, 0755, 0755);
 		(void)make_cgroup(agent, p, run, path, &no_cgroup);
 	}
 	return 0;
@@ -366,9 +346,9 @@ static int set_volume(struct arena *a, const struct agent_pod *p, const struct c
 	m->n_layers = image->n_layers;
 	if (image->n_layers == 1)
 		return 0;
-	r = make_dirs(upper, 0755);
+	r = directories_make(upper, 0755, 0755);
 	if (r == 0)
-		r = make_dirs(work, 0700);
+		r = directories_make(work, 0700, 0700);
 	m->upper = upper;
 	m->work = work;
 	return r < 0 ? error_errno(err, r, "%s", upper) : 0;

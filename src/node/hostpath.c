@@ -8,24 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-
-/* mkdir -p. */
-static int make_path(const char *path, mode_t mode)
-{
-	_cleanup_free_ char *copy = strdup(path);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *p = copy + 1; *copy && *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
-}
+#include "base/directories.h"
 
 /* What is missing is made, and what is there is left as it is. */
 static int make_missing(const char *type, const char *path, struct error *err)
@@ -37,7 +20,7 @@ static int make_missing(const char *type, const char *path, struct error *err)
 	if (stat(path, &st) == 0 || errno != ENOENT)
 		return 0;
 	if (!*type || !strcmp(type, "DirectoryOrCreate"))
-		r = make_path(path, 0755);
+		r = directories_make(path, 0755, 0755);
 	else if (!strcmp(type, "FileOrCreate")) {
 		fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0644);
 		r = fd < 0 ? -errno : 0;
