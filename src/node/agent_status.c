@@ -14,15 +14,11 @@ static const int64_t write_retry = 10 * NSEC_PER_SEC;
 void agent_tell(struct agent *agent, const struct agent_pod *p, enum event_type type, const char *reason, const char *fmt,
 		...)
 {
-	_cleanup_free_ char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	event_record_args(agent->registry, "node", p->object, type, reason, fmt, ap);
 	va_end(ap);
-	if (text)
-		event_record(agent->registry, "node", p->object, type, reason, "%s", text);
 }
 
 /* The newest version of the pod, or NULL when it has left the store. */

@@ -375,13 +375,10 @@ void node_object_written(struct agent *agent, int result)
 void node_object_event(struct agent *agent, enum event_type type, const char *reason, const char *fmt, ...)
 {
 	_cleanup_object_ struct object *node = own_node(agent);
-	_cleanup_free_ char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	if (node)
+		event_record_args(agent->registry, "node", node, type, reason, fmt, ap);
 	va_end(ap);
-	if (node && text)
-		event_record(agent->registry, "node", node, type, reason, "%s", text);
 }

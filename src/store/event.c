@@ -286,8 +286,8 @@ static int count_again(struct txn *t, const struct object *old, int64_t now)
 	return txn_update(t, old, root, 0, NULL);
 }
 
-void event_record(struct registry *r, const char *component, const struct object *about, enum event_type type,
-		  const char *reason, const char *fmt, ...)
+void event_record_args(struct registry *r, const char *component, const struct object *about, enum event_type type,
+		       const char *reason, const char *fmt, va_list ap)
 {
 	struct writer who = { .agent = component };
 	_cleanup_object_ struct object *same = NULL;
@@ -296,7 +296,6 @@ void event_record(struct registry *r, const char *component, const struct object
 	int64_t now = r->now();
 	struct value *root;
 	bool wanted;
-	va_list ap;
 	int e;
 
 	pthread_mutex_lock(&r->events->lock);
@@ -304,10 +303,8 @@ void event_record(struct registry *r, const char *component, const struct object
 	pthread_mutex_unlock(&r->events->lock);
 	if (!wanted)
 		return;
-	va_start(ap, fmt);
 	if (vasprintf(&message, fmt, ap) < 0)
 		message = NULL;
-	va_end(ap);
 	t = txn_new(r, &who);
 	if (!message || !t)
 		return;
@@ -324,6 +321,16 @@ void event_record(struct registry *r, const char *component, const struct object
 	}
 	if (e == 0)
 		(void)txn_submit(t, STORE_LAZY, NULL, NULL); /* ignoring: events are advice */
+}
+
+void event_record(struct registry *r, const char *component, const struct object *about, enum event_type type,
+		  const char *reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	event_record_args(r, component, about, type, reason, fmt, ap);
+	va_end(ap);
 }
 
 void event_format_line(const struct object *event, struct buf *out)

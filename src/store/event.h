@@ -6,6 +6,8 @@
 #ifndef PODFS_STORE_EVENT_H
 #define PODFS_STORE_EVENT_H
 
+#include <stdarg.h>
+
 #include "store/registry.h"
 
 enum event_type { EVENT_NORMAL, EVENT_WARNING };
@@ -22,6 +24,9 @@ enum {
  */
 void event_record(struct registry *r, const char *component, const struct object *about, enum event_type type,
 		  const char *reason, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* The same for who has taken such arguments itself. */
+void event_record_args(struct registry *r, const char *component, const struct object *about, enum event_type type,
+		       const char *reason, const char *fmt, va_list ap) __attribute__((format(printf, 6, 0)));
 
 /* One line for an Event object, as the events files show it, ended by a newline:
  *   2026-01-02T15:04:05Z Normal ScalingReplicaSet deployments/web: Scaled up replica set web-7d4b9c to 3 */
