@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -90,12 +91,43 @@ static int parse_offset(const char *s, long *ret_east)
 	return 0;
 }
 
+/* Days from 1970-01-01 to a date of the Gregorian calendar, counted in years that begin in March. */
+static int64_t days_to(int64_t year, int month, int day)
+{
+	int64_t y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
+
+	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+/* The form that every object has, "2006-01-02T15:04:05Z", which whole lists are read by. */
+static bool parse_plain(const char *s, int64_t *ret_t)
+{
+	static const char form[] = "0000-00-00T00:00:00Z";
+	static const unsigned char at[] = { 0, 5, 8, 11, 14, 17, 20 }; /* where the parts begin, and the end */
+	int v[6] = { 0 };
+
+	for (size_t i = 0, part = 0; i < sizeof(form); i++) {
+		part += i == at[part + 1];
+		if (form[i] == '0' ? s[i] < '0' || s[i] > '9' : s[i] != form[i])
+			return false;
+		if (form[i] == '0')
+			v[part] = 10 * v[part] + s[i] - '0';
+	}
+	if (v[0] < 1678 || v[0] > 2261 || v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > 31 || v[3] > 23 || v[4] > 59 || v[5] > 59)
+		return false;
+	*ret_t = (days_to(v[0], v[1], v[2]) * 86400 + v[3] * 3600 + v[4] * 60 + v[5]) * NSEC_PER_SEC;
+	return true;
+}
+
 int clock_parse_rfc3339(const char *s, int64_t *ret_t)
 {
 	struct tm tm = { 0 };
 	long nsec, east;
-	const char *rest = strptime(s, "%Y-%m-%d", &tm);
+	const char *rest;
 
+	if (parse_plain(s, ret_t))
+		return 0;
+	rest = strptime(s, "%Y-%m-%d", &tm);
 	if (!rest || (*rest != 'T' && *rest != 't'))
 		return -EINVAL;
 	rest = strptime(rest + 1, "%H:%M:%S", &tm);

@@ -304,6 +304,8 @@ static void readdir_common(fuse_req_t req, size_t size, off_t off, struct fuse_f
 		(void)fuse_reply_err(req, err < 0 ? -err : ENOMEM);
 		return;
 	}
+	if (plus && off && (size_t)off < h->listing->n) /* its caller looks at each: the first part is asked for so by all */
+		fs_nodes_expect(h->fs, h->listing->n - (size_t)off);
 	for (i = (size_t)off; i < h->listing->n; i++) {
 		const char *name = fs_listing_name(h->listing, i);
 		const struct fs_listing_entry *l = &h->listing->entries[i];

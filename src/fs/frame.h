@@ -41,6 +41,8 @@ struct fs_listing {
 /* --- node.c --- */
 int fs_nodes_init(struct fs *fs);
 void fs_nodes_free(struct fs *fs);
+/* So many more are about to be made: room for them at once costs less than by and by. */
+void fs_nodes_expect(struct fs *fs, size_t more);
 void fs_node_lookup_add(struct fs_node *n); /* the kernel took a reference */
 void fs_node_forget(struct fs_node *n, uint64_t count);
 void fs_attr_to_stat(const struct fs_node *n, const struct fs_attr *a, struct stat *st);

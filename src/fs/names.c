@@ -6,12 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static bool ends_with(const char *s, size_t len, const char *end)
-{
-	size_t n = strlen(end);
-
-	return len > n && memcmp(s + len - n, end, n) == 0;
-}
+#include "base/cleanup.h"
 
 static bool all_digits(const char *s)
 {
@@ -62,24 +57,32 @@ static bool is_text(const char *s)
 	return true;
 }
 
+static bool is_in(const char *const *list, size_t n, const char *s)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i], s) == 0)
+			return true;
+	return false;
+}
+
 enum fs_name_class fs_name_classify(const char *name)
 {
-	static const char *const scratch[] = { "~", ".swp", ".swx", ".tmp", ".orig", ".bak", ".rej", ".lock" };
+	static const char *const scratch[] = { ".swp", ".swx", ".tmp", ".orig", ".bak", ".rej", ".lock" };
 	static const char *const manifest[] = { ".yaml", ".yml", ".json" };
 	size_t len = strlen(name);
+	const char *end;
 
 	if (!len || !is_text(name))
 		return FS_NAME_BAD;
 	if (name[0] == '.' || all_digits(name) || (len > 2 && name[0] == '#' && name[len - 1] == '#') ||
-	    is_inplace(name, len))
+	    is_inplace(name, len) || (len > 1 && name[len - 1] == '~'))
 		return FS_NAME_SCRATCH;
-	for (size_t i = 0; i < sizeof(scratch) / sizeof(scratch[0]); i++)
-		if (ends_with(name, len, scratch[i]))
-			return FS_NAME_SCRATCH;
-	for (size_t i = 0; i < sizeof(manifest) / sizeof(manifest[0]); i++)
-		if (ends_with(name, len, manifest[i]))
-			return FS_NAME_MANIFEST;
-	return FS_NAME_OTHER;
+	end = strrchr(name, '.');
+	if (!end)
+		return FS_NAME_OTHER;
+	return is_in(scratch, ARRAY_SIZE(scratch), end)	  ? FS_NAME_SCRATCH :
+	       is_in(manifest, ARRAY_SIZE(manifest), end) ? FS_NAME_MANIFEST :
+							    FS_NAME_OTHER;
 }
 
 /* K8S:kustomize/api/konfig, RecognizedKustomizationFileNames */

@@ -112,10 +112,10 @@ struct fs_node *fs_node_find(struct fs *fs, uint64_t ino)
 	return n;
 }
 
-static void grow_nodes(struct fs_tables *t)
+/* Makes the tables n long, a power of 2. */
+static void grow_nodes(struct fs_tables *t, size_t n)
 {
-	size_t n = t->node_mask + 1;
-	struct fs_node **nodes = calloc(2 * n, sizeof(*nodes)), **places = calloc(2 * n, sizeof(*places));
+	struct fs_node **nodes = calloc(n, sizeof(*nodes)), **places = calloc(n, sizeof(*places));
 	struct fs_tables was = *t;
 
 	if (!nodes || !places) { /* ignoring: longer chains still work */
@@ -125,8 +125,8 @@ static void grow_nodes(struct fs_tables *t)
 	}
 	t->nodes = nodes;
 	t->places = places;
-	t->node_mask = 2 * n - 1;
-	for (size_t i = 0; i < n; i++) {
+	t->node_mask = n - 1;
+	for (size_t i = 0; i <= was.node_mask; i++) {
 		struct fs_node *oldest_first = NULL, *p;
 
 		while ((p = was.nodes[i])) {
@@ -146,6 +146,17 @@ static void grow_nodes(struct fs_tables *t)
 	}
 	free(was.nodes);
 	free(was.places);
+}
+
+void fs_nodes_expect(struct fs *fs, size_t more)
+{
+	struct fs_tables *t = fs_loop_tables(fs);
+	size_t n = t->node_mask + 1;
+
+	while (n < t->n_nodes + more)
+		n *= 2;
+	if (n > t->node_mask + 1)
+		grow_nodes(t, n);
 }
 
 int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const struct fs_ops *ops, struct fs_node **ret,
@@ -176,7 +187,7 @@ int fs_node_get(struct fs_node *parent, const char *name, uint64_t ino, const st
 			       .ns = parent->ns, .kind = parent->kind, .refs = 1 };
 	memcpy(n->name, name, strlen(name) + 1);
 	if (t->n_nodes > t->node_mask)
-		grow_nodes(t);
+		grow_nodes(t, 2 * (t->node_mask + 1));
 	n->hash_next = t->nodes[ino & t->node_mask];
 	t->nodes[ino & t->node_mask] = n;
 	t->n_nodes++;

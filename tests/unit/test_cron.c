@@ -186,6 +186,30 @@ static void only_zones_of_the_database_load(void **state)
 	assert_int_equal(zone_parse("TZif2", 5, &zone), -EBADMSG);
 }
 
+/* The form that is read by itself says what it says as one of those that libc reads. */
+static void the_common_form_of_a_time_is_read_as_the_others(void **state)
+{
+	char plain[80], other[80];
+
+	for (int i = 0; i < 600 * 13 * 33; i++) {
+		int year = 1670 + i / (13 * 33), month = i / 33 % 13, day = i % 33;
+		int64_t a = 0, b = 0;
+		int n = snprintf(plain, sizeof(plain), "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, i % 24, i % 60, i % 59);
+
+		memcpy(other, plain, (size_t)n + 1);
+		(void)snprintf(plain + n, sizeof(plain) - (size_t)n, "Z");
+		(void)snprintf(other + n, sizeof(other) - (size_t)n, "+00:00");
+		assert_int_equal(clock_parse_rfc3339(plain, &a), clock_parse_rfc3339(other, &b));
+		assert_int_equal(a, b);
+	}
+	for (const char *const *s = (const char *const[]){ "2026-11-23T01:02:03", "2026-11-23T01:02:03Zx", "2026-11-23T24:02:03Z",
+							    "2026-11-23T01:60:03Z", "2026-13-23T01:02:03Z", "", NULL }; *s; s++) {
+		int64_t t;
+
+		assert_int_equal(clock_parse_rfc3339(*s, &t), -EINVAL);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -198,6 +222,7 @@ int main(void)
 		cmocka_unit_test(a_time_that_the_clocks_skip_is_left_out),
 		cmocka_unit_test(a_time_that_the_clocks_show_twice_is_due_twice),
 		cmocka_unit_test(only_zones_of_the_database_load),
+		cmocka_unit_test(the_common_form_of_a_time_is_read_as_the_others),
 	};
 
 	return cmocka_run_group_tests_name("cron", tests, NULL, NULL);
