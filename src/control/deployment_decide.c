@@ -284,13 +284,19 @@ static bool set_replicas(struct deployment_rs *s, int64_t n)
 	return changed;
 }
 
+/* How many of the replicas that a set is to have more must wait for others' pods to go. */
+static int64_t lacking(const struct deployment_view *v, const struct deployment_rs *s)
+{
+	return max64(0, v->replicas - s->replicas - (v->replicas + v->max_surge - total_present(v)));
+}
+
 bool deployment_scale(struct deployment_view *v)
 {
 	struct deployment_rs *only = active_or_latest(v);
 	bool changed = false;
 
 	if (only)
-		return set_replicas(only, v->replicas);
+		return set_replicas(only, max64(min64(v->replicas, only->replicas), v->replicas - lacking(v, only)));
 	if (is_saturated(v)) {
 		for (size_t i = 0; i < v->n; i++)
 			if (!v->sets[i].is_new)

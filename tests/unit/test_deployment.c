@@ -221,6 +221,8 @@ static void scaling_is_in_proportion(void **state)
 		{ "with surge", ROLL(20, 2, 0), { { "old", 6, 6, 6, 12, 1, 11, 10 }, { "new", 5, 5, 0, 10, 2, 11, 10 } } },
 		{ "what is still to be removed has its place", ROLL(20, 2, 0),
 		  { { "old", 6, 10, 6, 12, 1, 11, 10 }, { "new", 5, 5, 0, 6, 2, 11, 10 } } },
+		{ "also before the only set", ROLL(5, 5, 0), { { "old", 0, 7, 5, 0, 1, 12, 7 }, { "new", 3, 3, 0, 3, 2, 12, 7 } } },
+		{ "and leaves what is left", ROLL(5, 5, 0), { { "old", 0, 6, 5, 0, 1, 12, 7 }, { "new", 3, 3, 0, 4, 2, 12, 7 } } },
 		{ "saturated: the old go", ROLL(3, 0, 0), { { "old", 2, 2, 2, 0, 1, 3, 3 }, { "new", 3, 3, 3, 3, 2, 3, 3 } } },
 		{ "no annotation, no size: only the largest moves", ROLL(6, 0, 0),
 		  { { "old", 2, 0, 0, 2 }, { "new", 3, 0, 0, 4 } } },
