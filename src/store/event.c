@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kept events are remembered by key, oldest first; a new one beyond EVENT_KEEP removes the oldest in the same lazy
+ * Kept events are remembered by key, oldest first, and found by what they say; a new one beyond EVENT_KEEP removes the oldest in the same lazy
  * transaction. Repeats are limited by a token bucket for each object, as client-go's EventSourceObjectSpamFilter does.
  */
 #include "store/event.h"
@@ -21,7 +21,9 @@ static const int64_t refill_interval = 300 * NSEC_PER_SEC; /* client-go: 1/300 q
 enum { BUCKETS_MAX = 4096 }; /* objects whose rate is remembered: client-go's maxLruCacheEntries */
 
 struct kept {
-	STAILQ_ENTRY(kept) link;
+	TAILQ_ENTRY(kept) link;
+	UT_hash_handle hh;
+	bool is_found;	   /* it is the one of its identity that by_identity has */
 	uint64_t identity; /* of what it says about what */
 	char key[];
 };
@@ -36,7 +38,8 @@ struct bucket {
 
 struct event_log {
 	pthread_mutex_t lock; /* protects everything below; nothing else is locked inside it */
-	STAILQ_HEAD(, kept) kept;
+	TAILQ_HEAD(, kept) kept;
+	struct kept *by_identity; /* the newest of each */
 	size_t n_kept;
 	struct bucket *buckets;
 	TAILQ_HEAD(bucket_list, bucket) ages; /* least recently used first */
@@ -71,16 +74,37 @@ static uint64_t identity_of(const struct value *root)
 	return hash_strings(parts, ARRAY_SIZE(parts));
 }
 
+/* It is not found by what it says any more. */
+static void hide(struct event_log *l, struct kept *k)
+{
+	if (k->is_found)
+		HASH_DEL(l->by_identity, k);
+	k->is_found = false;
+}
+
 static void remember(struct event_log *l, const char *key, uint64_t identity)
 {
-	struct kept *k = malloc(sizeof(*k) + strlen(key) + 1);
+	struct kept *k = calloc(1, sizeof(*k) + strlen(key) + 1), *was;
 
 	if (!k)
 		return; /* ignoring: this event is kept longer than it should be */
 	k->identity = identity;
 	memcpy(k->key, key, strlen(key) + 1);
-	STAILQ_INSERT_TAIL(&l->kept, k, link);
+	TAILQ_INSERT_TAIL(&l->kept, k, link);
 	l->n_kept++;
+	HASH_FIND(hh, l->by_identity, &identity, sizeof(identity), was);
+	if (was)
+		hide(l, was);
+	HASH_ADD(hh, l->by_identity, identity, sizeof(k->identity), k);
+	k->is_found = k->hh.tbl != NULL; /* out of memory: what it says again is another event */
+}
+
+static void forget(struct event_log *l, struct kept *k)
+{
+	hide(l, k);
+	TAILQ_REMOVE(&l->kept, k, link);
+	l->n_kept--;
+	free(k);
 }
 
 static int compare_age(const void *a, const void *b)
@@ -101,7 +125,7 @@ int event_log_new(struct registry *r, struct event_log **ret)
 	if (!l)
 		return -ENOMEM;
 	pthread_mutex_init(&l->lock, NULL);
-	STAILQ_INIT(&l->kept);
+	TAILQ_INIT(&l->kept);
 	TAILQ_INIT(&l->ages);
 	e = kind ? cache_list(r->cache, kind, NULL, &list) : 0;
 	if (e < 0) {
@@ -123,10 +147,8 @@ void event_log_free(struct event_log *l)
 
 	if (!l)
 		return;
-	while ((k = STAILQ_FIRST(&l->kept))) {
-		STAILQ_REMOVE_HEAD(&l->kept, link);
-		free(k);
-	}
+	while ((k = TAILQ_FIRST(&l->kept)))
+		forget(l, k);
 	while ((b = TAILQ_FIRST(&l->ages))) {
 		TAILQ_REMOVE(&l->ages, b, by_age);
 		HASH_DEL(l->buckets, b);
@@ -220,12 +242,10 @@ static struct value *build(struct arena *a, const char *component, const struct 
 static void trim(struct event_log *l, struct txn *t)
 {
 	while (l->n_kept > EVENT_KEEP) {
-		struct kept *k = STAILQ_FIRST(&l->kept);
+		struct kept *k = TAILQ_FIRST(&l->kept);
 
-		STAILQ_REMOVE_HEAD(&l->kept, link);
-		l->n_kept--;
 		(void)txn_remove(t, k->key, STORE_ANY); /* ignoring: out of memory keeps an old event */
-		free(k);
+		forget(l, k);
 	}
 }
 
@@ -260,12 +280,10 @@ static struct object *find_same(struct registry *r, uint64_t identity)
 	struct kept *k;
 
 	pthread_mutex_lock(&l->lock);
-	STAILQ_FOREACH(k, &l->kept, link)
-		if (k->identity == identity)
-			break;
+	HASH_FIND(hh, l->by_identity, &identity, sizeof(identity), k);
 	if (k) {
-		STAILQ_REMOVE(&l->kept, k, kept, link);
-		STAILQ_INSERT_TAIL(&l->kept, k, link);
+		TAILQ_REMOVE(&l->kept, k, link);
+		TAILQ_INSERT_TAIL(&l->kept, k, link);
 		(void)snprintf(key, sizeof(key), "%s", k->key);
 	}
 	pthread_mutex_unlock(&l->lock);
