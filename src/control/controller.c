@@ -101,6 +101,11 @@ void controller_add_ranked(struct controller *c, const char *key, int64_t rank)
 	added(c, key, workqueue_add_ranked(c->queue, key, rank));
 }
 
+void controller_add_key_after(struct controller *c, const char *key, int64_t wait)
+{
+	add(c, key, wait);
+}
+
 void controller_add_object(struct controller *c, const struct object *o)
 {
 	controller_add_after(c, o, 0);

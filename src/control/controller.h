@@ -83,6 +83,7 @@ void controller_add(struct controller *c, const char *key);
 void controller_add_ranked(struct controller *c, const char *key, int64_t rank);
 void controller_add_object(struct controller *c, const struct object *o); /* its own "NAMESPACE/NAME" */
 /* Puts it in the queue for so many ns from now, unless it is due earlier. */
+void controller_add_key_after(struct controller *c, const char *key, int64_t wait);
 void controller_add_after(struct controller *c, const struct object *o, int64_t wait);
 /* Adds the controller of an object, if that is of the given kind: for watches of what it owns. */
 void controller_add_owner(struct controller *c, const struct object *owned, const char *owner_kind);
@@ -126,6 +127,7 @@ extern const struct controller_type disruption_controller;
 extern const struct controller_type drain_controller;
 extern const struct controller_type job_controller;
 extern const struct controller_type garbage_collector;
+extern const struct controller_type podgc_controller;
 extern const struct controller_type namespace_controller;
 extern const struct controller_type quota_controller;
 extern const struct controller_type statefulset_controller;
