@@ -1,9 +1,118 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CronJob controller: makes Jobs at their times, and removes those that have ended long ago. */
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 #include "control/controller.h"
 #include "control/cronjob_decide.h"
+
+/*
+ * When schedules were changed, so that no Job is started for a time that only the new one would have had. Kubernetes looks
+ * again when the new one is due next, and starts such a Job when anything has it look before; here nothing does. What is known
+ * ends with the daemon, and when a start later than the change is written.
+ */
+struct change {
+	char uid[OBJECT_UID_SIZE];
+	int64_t since; /* real, ns */
+	UT_hash_handle hh;
+};
+
+/* Notices run on the store's thread, syncs on the controller's. */
+struct memory {
+	pthread_mutex_t lock;
+	struct change *by_uid;
+};
+
+static int init(struct controller *c, void **ret_data)
+{
+	struct memory *m = calloc(1, sizeof(*m));
+
+	(void)c;
+	if (m)
+		(void)pthread_mutex_init(&m->lock, NULL); /* cannot fail */
+	*ret_data = m;
+	return m ? 0 : -ENOMEM;
+}
+
+static void forget(struct memory *m, struct change *change)
+{
+	HASH_DEL(m->by_uid, change);
+	free(change);
+}
+
+static void fini(void *data)
+{
+	struct memory *m = data;
+	struct change *change, *next;
+
+	if (!m)
+		return;
+	HASH_ITER(hh, m->by_uid, change, next)
+		forget(m, change);
+	(void)pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+static struct change *find(struct memory *m, const struct object *cj)
+{
+	struct change *change;
+
+	HASH_FIND_STR(m->by_uid, object_uid(cj), change);
+	return change;
+}
+
+static void note_change(struct memory *m, const struct object *cj, int64_t now)
+{
+	struct change *change;
+
+	(void)pthread_mutex_lock(&m->lock);
+	change = find(m, cj);
+	if (!change) {
+		change = calloc(1, sizeof(*change));
+		if (change && snprintf(change->uid, sizeof(change->uid), "%s", object_uid(cj)) > 0) {
+			HASH_ADD_STR(m->by_uid, uid, change);
+			if (!change->hh.tbl) {
+				free(change);
+				change = NULL;
+			}
+		}
+	}
+	if (change) /* else, without memory: it is as in Kubernetes */
+		change->since = now;
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+static void drop_change(struct memory *m, const struct object *cj)
+{
+	struct change *change;
+
+	(void)pthread_mutex_lock(&m->lock);
+	change = find(m, cj);
+	if (change)
+		forget(m, change);
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+/* When the schedule was changed; 0: not that it is known. A clock that was set back since moves that to now. */
+static int64_t changed_at(struct memory *m, const struct object *cj, int64_t now)
+{
+	struct change *change;
+	int64_t since = 0;
+
+	(void)pthread_mutex_lock(&m->lock);
+	change = find(m, cj);
+	if (change) {
+		if (change->since > now)
+			change->since = now;
+		since = change->since;
+	}
+	(void)pthread_mutex_unlock(&m->lock);
+	return since;
+}
 
 /* Reads its schedule and zone. False, with an event, when they are none. */
 static bool read_schedule(struct controller *c, const struct object *cj, struct cron *schedule, struct zone **zone)
@@ -190,6 +299,7 @@ static int64_t sync_cronjob(struct controller *c, const char *key)
 		return 0;
 	v.schedule = &schedule;
 	v.zone = zone;
+	v.since = changed_at(controller_data(c), cj, v.now);
 	r = list_jobs(c, cj, &jobs);
 	if (r == 0)
 		r = cronjob_decide(&v, a, &plan);
@@ -198,38 +308,23 @@ static int64_t sync_cronjob(struct controller *c, const char *key)
 	r = plan.start ? start(c, cj, zone, &plan) : follow(c, cj, &plan);
 	if (r < 0)
 		return r;
+	if (plan.start)
+		drop_change(controller_data(c), cj);
 	for (size_t i = 0; i < plan.n_notes; i++)
 		controller_event(c, cj, plan.notes[i].type, plan.notes[i].reason, "%s", plan.notes[i].message);
 	r = expire(c, cj, &plan);
 	return r < 0 ? r : plan.wait;
 }
 
-/* How long a CronJob whose schedule has just been changed is left alone: until the new one is due next, so that no start is
- * made up for that the new one would have had before. */
-static int64_t wait_of(struct controller *c, const struct object *cj)
-{
-	_cleanup_object_list_ struct object_list none = OBJECT_LIST_INIT;
-	const char *text = value_str_or(object_path(cj, "spec", "schedule"), "");
-	const char *name = value_str(object_path(cj, "spec", "timeZone"));
-	_cleanup_zone_ struct zone *zone = NULL;
-	struct cron schedule;
-	struct cronjob_view v = { .cronjob = cj, .jobs = &none, .schedule = &schedule };
-
-	if ((name && zone_load(name, &zone) < 0) || cron_parse(text, strlen(text), &schedule, NULL) < 0)
-		return 0;
-	v.zone = zone;
-	v.now = registry_now(controller_registry(c));
-	return cronjob_next(&v);
-}
-
 static void notice_cronjob(struct controller *c, const struct cache_event *e)
 {
-	if (!e->now)
+	if (!e->now) {
+		drop_change(controller_data(c), e->old);
 		return;
+	}
 	if (e->old && (!object_same(e->old, e->now, "spec", "schedule") || !object_same(e->old, e->now, "spec", "timeZone")))
-		controller_add_after(c, e->now, wait_of(c, e->now));
-	else
-		controller_add_object(c, e->now);
+		note_change(controller_data(c), e->now, registry_now(controller_registry(c)));
+	controller_add_object(c, e->now);
 }
 
 static void notice_job(struct controller *c, const struct cache_event *e)
@@ -246,5 +341,7 @@ static void notice_job(struct controller *c, const struct cache_event *e)
 const struct controller_type cronjob_controller = {
 	.name = "cronjob-controller",
 	.sync = sync_cronjob,
+	.init = init,
+	.fini = fini,
 	.watches = { { "cronjobs", notice_cronjob }, { "jobs", notice_job } },
 };

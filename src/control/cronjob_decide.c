@@ -78,7 +78,8 @@ static struct recent find_recent(const struct cronjob_view *v, bool with_deadlin
 	return r;
 }
 
-int64_t cronjob_next(const struct cronjob_view *v)
+/* After how many ns the next start is to be looked for, whatever was missed; 0: there is none. */
+static int64_t find_next(const struct cronjob_view *v)
 {
 	struct recent r = find_recent(v, false);
 	int64_t from = r.time, next;
@@ -210,8 +211,8 @@ static void decide_start(struct deciding *d)
 				  value_str_or(value_get(d->spec, "schedule"), "")));
 		return;
 	}
-	d->plan.wait = cronjob_next(d->v);
-	if (!r.time)
+	d->plan.wait = find_next(d->v);
+	if (!r.time || r.time <= d->v->since)
 		return;
 	if (r.missed > CRONJOB_MISSED_MANY)
 		note(d, EVENT_WARNING, "TooManyMissedTimes",

@@ -26,6 +26,7 @@ struct cronjob_view {
 	const struct object_list *jobs; /* that it controls */
 	const struct cron *schedule;
 	const struct zone *zone; /* NULL: UTC */
+	int64_t since; /* when the schedule became what it is, as far as that is known; what it would have had before never was */
 	int64_t now;
 };
 
@@ -51,9 +52,6 @@ struct cronjob_plan {
 
 /* -ENOMEM. */
 int cronjob_decide(const struct cronjob_view *v, struct arena *a, struct cronjob_plan *ret);
-
-/* After how many ns the next start is to be looked for, whatever was missed; 0: there is none. */
-int64_t cronjob_next(const struct cronjob_view *v);
 
 /* The name of the Job of that time: the CronJob's and the minutes since 1970. In `a`; NULL when memory is out. */
 const char *cronjob_job_name(struct arena *a, const struct object *cronjob, int64_t scheduled);

@@ -518,6 +518,42 @@ static void a_cronjob_starts_when_the_clock_is_set_past_its_time(void **state)
 	registry_free(reg);
 }
 
+static int make_daily(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	value_set_str(a, value_get(root, "spec"), "schedule", "0 0 * * *");
+	return 0;
+}
+
+/* What a schedule would have had if it had been so before was never due, whatever makes the controller look at it. */
+static void a_cronjob_makes_up_for_nothing_when_its_schedule_changes(void **state)
+{
+	static const char rarely[] = "{apiVersion: batch/v1, kind: CronJob, metadata: {name: rarely, namespace: default}, spec: {schedule:"
+				     " '0 0 29 2 *', jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c,"
+				     " image: i}]}}}}}}";
+	struct world *w = *state;
+	struct registry *reg = NULL;
+	struct controller *c = NULL;
+
+	shift = 0;
+	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
+	assert_int_equal(registry_new(w->store, w->cache, shifted, &reg), 0);
+	assert_int_equal(create(w, &tester, rarely, TXN_ADMIT), 0);
+	assert_int_equal(controller_start(&cronjob_controller, reg, &c, NULL), 0);
+	shift = 3 * 24 * 3600 * NSEC_PER_SEC;
+	assert_int_equal(registry_modify(reg, &tester, schema_kind_by_plural("cronjobs"), "default", "rarely", NULL, TXN_ADMIT, 0,
+					 make_daily, NULL), 0);
+	controller_clock_set(c);
+	drain(w, "a");
+	controller_clock_set(c);
+	drain(w, "b");
+	assert_true(count_is(w, "jobs", 0));
+	shift += 24 * 3600 * NSEC_PER_SEC;
+	controller_clock_set(c);
+	assert_true(wait_for(w, has_started, NULL));
+	controller_stop(c);
+	registry_free(reg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -533,6 +569,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_settled_stays_settled, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_has_ended_meanwhile_is_not_dropped_uncounted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cronjob_starts_when_the_clock_is_set_past_its_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_cronjob_makes_up_for_nothing_when_its_schedule_changes, setup, teardown),
 		cmocka_unit_test(a_refusal_names_the_error),
 		cmocka_unit_test_setup_teardown(a_slow_store_makes_nothing_twice, setup_slow, teardown),
 	};

@@ -142,6 +142,40 @@ static void a_start_is_due_or_not(void **state)
 	}
 }
 
+/* A schedule was changed: what only the new one would have had before that was never due. */
+static void a_changed_schedule_makes_up_for_nothing(void **state)
+{
+	static const struct {
+		const char *name, *schedule;
+		int64_t last, since, now, start, next; /* -1: nothing starts */
+	} cases[] = {
+		{ "it is looked at before the new one is due", "0 9 * * *", AT(0, 0), AT(13, 0), AT(13, 30), -1, DAY + AT(9, 0) },
+		{ "… at once", "0 9 * * *", AT(0, 0), AT(13, 0), AT(13, 0), -1, DAY + AT(9, 0) },
+		{ "when it is due", "0 9 * * *", AT(0, 0), AT(13, 0), DAY + AT(9, 0), DAY + AT(9, 0), 2 * DAY + AT(9, 0) },
+		{ "what was missed since", "0 * * * *", AT(0, 0), AT(13, 30), AT(15, 10), AT(15, 0), AT(16, 0) },
+		{ "in the minute of the change", "0 * * * *", AT(0, 0), AT(13, 0), AT(13, 0), -1, AT(14, 0) },
+		{ "there never was a start", "0 * * * *", -1, AT(13, 30), AT(13, 40), -1, AT(14, 0) },
+		{ "many were missed of what never was", "* * * * *", AT(0, 0), AT(13, 30), AT(13, 30), -1, AT(13, 31) },
+		{ "intervals go on from the last start", "@every 1h30m", AT(9, 0), AT(12, 10), AT(12, 20), -1, AT(13, 30) },
+		{ "a change before the last start", "0 * * * *", AT(10, 0), AT(9, 30), AT(11, 0), AT(11, 0), AT(12, 0) },
+		{ "no change that is known", "0 9 * * *", AT(0, 0), -1, AT(13, 30), AT(9, 0), DAY + AT(9, 0) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_world_ struct world w;
+		int64_t start, next;
+
+		make(&w, cases[i].schedule, "", AT(0, 0), cases[i].last, "");
+		w.view.since = cases[i].since < 0 ? 0 : test_time(cases[i].since);
+		decide(&w, cases[i].now);
+		start = w.plan.start ? (w.plan.scheduled - test_time(0)) / NSEC_PER_SEC : -1;
+		next = (w.plan.wait - CRONJOB_DELTA_MS * NSEC_PER_MSEC) / NSEC_PER_SEC + cases[i].now;
+		if (start != cases[i].start || next != cases[i].next || w.plan.n_notes)
+			fail_msg("%s: starts at %lld, next %lld, %zu notes", cases[i].name, (long long)start, (long long)next,
+				 w.plan.n_notes);
+	}
+}
+
 /* A Job that is listed as active under the name of the time that is due is not started again, whatever lastScheduleTime says. */
 static void a_job_of_that_name_is_not_started_again(void **state)
 {
@@ -297,6 +331,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_start_is_due_or_not),
+		cmocka_unit_test(a_changed_schedule_makes_up_for_nothing),
 		cmocka_unit_test(a_job_of_that_name_is_not_started_again),
 		cmocka_unit_test(a_start_is_on_the_clocks_of_its_zone),
 		cmocka_unit_test(its_jobs_are_followed),
