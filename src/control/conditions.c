@@ -72,3 +72,11 @@ void condition_renew(struct arena *a, struct value *status, const char *type, co
 {
 	put(a, status, type, value, reason, message, now, true);
 }
+
+void status_set_count(struct arena *a, struct value *status, const char *key, int64_t n)
+{
+	if (n > 0)
+		value_set_int(a, status, key, n);
+	else
+		value_remove(status, key);
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditions in a status: lists keyed by type, as every kind has them. */
+/* Conditions in a status, lists keyed by type, and counts, as every kind has them. */
 #ifndef PODFS_CONTROL_CONDITIONS_H
 #define PODFS_CONTROL_CONDITIONS_H
 
@@ -23,5 +23,8 @@ void condition_set(struct arena *a, struct value *status, const char *type, cons
 void condition_renew(struct arena *a, struct value *status, const char *type, const char *value, const char *reason,
 		     const char *message, int64_t now);
 void condition_remove(struct value *status, const char *type);
+
+/* A count that is absent when it is 0, as Kubernetes' "omitempty" has it. */
+void status_set_count(struct arena *a, struct value *status, const char *key, int64_t n);
 
 #endif

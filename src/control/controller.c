@@ -206,6 +206,29 @@ int controller_delete(struct controller *c, const struct object *const *objects,
 	return r;
 }
 
+struct status_change {
+	controller_status_fn write;
+	const void *view;
+	int64_t wait;
+};
+
+static int change_status(void *arg, struct arena *a, struct value *root, const struct object *old)
+{
+	struct status_change *s = arg;
+
+	(void)old;
+	return s->write(s->view, a, root, &s->wait);
+}
+
+int64_t controller_write_status(struct controller *c, const struct object *o, controller_status_fn write, const void *view)
+{
+	struct status_change s = { .write = write, .view = view };
+	int r = registry_modify(controller_registry(c), controller_writer(c), object_kind(o), object_namespace(o), object_name(o),
+				object_uid(o), TXN_STATUS, STORE_LAZY, change_status, &s);
+
+	return r == -ENOENT ? 0 : r < 0 ? r : s.wait;
+}
+
 const char *controller_refusal(const struct diag_list *diags, int r, const char **ret_path)
 {
 	const struct diag *error = NULL;

@@ -108,6 +108,12 @@ bool controller_namespace_ends(struct controller *c, const struct object *o);
 int controller_delete(struct controller *c, const struct object *const *objects, size_t n, const char *finalizer,
 		      struct buf *names);
 
+/* Puts the status into a copy of an object as `view` has it; *ret_wait: ns until it is to be looked at again, 0: it need not. */
+typedef int (*controller_status_fn)(const void *view, struct arena *a, struct value *root, int64_t *ret_wait);
+/* Writes an object's status, with its newest version where a race was lost. That wait, or a negative errno; 0 when the object is
+ * gone. Waits. */
+int64_t controller_write_status(struct controller *c, const struct object *o, controller_status_fn write, const void *view);
+
 /* Why an object was refused: the first error (warnings may come before it), or what errno r means. *ret_path (may be NULL) is the
  * field that it is about, or "". Both live as long as the list, which may be NULL. */
 const char *controller_refusal(const struct diag_list *diags, int r, const char **ret_path);

@@ -121,17 +121,9 @@ static struct value *make_pod(void *arg, struct arena *a, size_t i)
 	return daemon_new_pod(a, m->view->set, m->view->hash, m->plan->create[i]);
 }
 
-struct status_change {
-	const struct daemon_view *view;
-	int64_t wait;
-};
-
-static int change_status(void *arg, struct arena *a, struct value *root, const struct object *old)
+static int set_status(const void *view, struct arena *a, struct value *root, int64_t *ret_wait)
 {
-	struct status_change *s = arg;
-
-	(void)old;
-	return daemon_set_status(a, root, s->view, &s->wait);
+	return daemon_set_status(a, root, view, ret_wait);
 }
 
 /* Counts what is there after the changes of this sync. */
@@ -139,7 +131,6 @@ static int64_t write_status(struct controller *c, const struct daemon_view *v)
 {
 	_cleanup_object_list_ struct object_list all = OBJECT_LIST_INIT, pods = OBJECT_LIST_INIT;
 	struct daemon_view now = *v;
-	struct status_change s = { .view = &now };
 	int r = cache_list_controlled(controller_cache(c), object_uid(v->set), &all);
 
 	for (size_t i = 0; i < all.n && r == 0; i++)
@@ -148,9 +139,7 @@ static int64_t write_status(struct controller *c, const struct daemon_view *v)
 	if (r < 0)
 		return r;
 	now.pods = &pods;
-	r = registry_modify(controller_registry(c), controller_writer(c), object_kind(v->set), object_namespace(v->set),
-			    object_name(v->set), object_uid(v->set), TXN_STATUS, STORE_LAZY, change_status, &s);
-	return r == -ENOENT ? 0 : r < 0 ? r : s.wait;
+	return controller_write_status(c, v->set, set_status, &now);
 }
 
 static int apply(struct controller *c, const struct daemon_view *v, const struct daemon_plan *plan, const struct asking *s)

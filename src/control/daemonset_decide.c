@@ -477,14 +477,6 @@ int daemon_decide(const struct daemon_view *v, struct arena *a, struct daemon_pl
 /* --- status --- */
 
 /* Sets a count that is left out when it is 0, as Kubernetes' omitempty does. */
-static void set_count(struct arena *a, struct value *status, const char *key, int64_t n)
-{
-	if (n)
-		value_set_int(a, status, key, n);
-	else
-		value_remove(status, key);
-}
-
 int daemon_set_status(struct arena *a, struct value *root, const struct daemon_view *v, int64_t *ret_wait)
 {
 	struct deciding d = { .v = v, .arena = a };
@@ -512,10 +504,10 @@ int daemon_set_status(struct arena *a, struct value *root, const struct daemon_v
 	value_set_int(a, status, "numberMisscheduled", misplaced);
 	value_set_int(a, status, "desiredNumberScheduled", d.desired);
 	value_set_int(a, status, "numberReady", ready);
-	set_count(a, status, "observedGeneration", value_int(object_path(v->set, "metadata", "generation"), 0));
-	set_count(a, status, "updatedNumberScheduled", updated);
-	set_count(a, status, "numberAvailable", available);
-	set_count(a, status, "numberUnavailable", d.desired - available);
+	status_set_count(a, status, "observedGeneration", value_int(object_path(v->set, "metadata", "generation"), 0));
+	status_set_count(a, status, "updatedNumberScheduled", updated);
+	status_set_count(a, status, "numberAvailable", available);
+	status_set_count(a, status, "numberUnavailable", d.desired - available);
 	*ret_wait = d.plan.wait;
 	return 0;
 }

@@ -149,14 +149,6 @@ static void set_replica_failure(struct arena *a, struct value *status, const str
 		condition_remove(status, "ReplicaFailure");
 }
 
-static void set_count(struct arena *a, struct value *status, const char *key, int64_t n)
-{
-	if (n > 0)
-		value_set_int(a, status, key, n);
-	else
-		value_remove(status, key);
-}
-
 void deployment_set_status(struct arena *a, struct value *root, const struct deployment_view *v,
 			   const struct deployment_news *news, int64_t now, int64_t *ret_wait)
 {
@@ -166,11 +158,11 @@ void deployment_set_status(struct arena *a, struct value *root, const struct dep
 
 	*ret_wait = 0;
 	value_set_int(a, status, "observedGeneration", value_int(object_path(v->deployment, "metadata", "generation"), 0));
-	set_count(a, status, "replicas", c.replicas);
-	set_count(a, status, "updatedReplicas", c.updated);
-	set_count(a, status, "readyReplicas", c.ready);
-	set_count(a, status, "availableReplicas", c.available);
-	set_count(a, status, "unavailableReplicas", c.wanted - c.available);
+	status_set_count(a, status, "replicas", c.replicas);
+	status_set_count(a, status, "updatedReplicas", c.updated);
+	status_set_count(a, status, "readyReplicas", c.ready);
+	status_set_count(a, status, "availableReplicas", c.available);
+	status_set_count(a, status, "unavailableReplicas", c.wanted - c.available);
 	set_available(a, status, v, &c, now);
 	set_milestones(a, status, v, news, now);
 	if (!v->paused)

@@ -56,14 +56,6 @@ static bool set_condition(struct arena *a, struct value *status, const char *typ
 }
 
 /* Sets a count that is left out when it is 0, as Kubernetes' omitempty does. */
-static void set_count(struct arena *a, struct value *status, const char *key, int64_t n)
-{
-	if (n)
-		value_set_int(a, status, key, n);
-	else
-		value_remove(status, key);
-}
-
 static void set_text(struct arena *a, struct value *status, const char *key, const char *text, bool even_empty)
 {
 	if (text && (*text || even_empty))
@@ -108,9 +100,9 @@ void job_set_status(struct arena *a, struct value *root, const struct job_plan *
 	if (plan->manages && !plan->end.type)
 		set_suspended(a, root, status, now, &start);
 	set_text(a, status, "startTime", start ? clock_format_rfc3339(start, time) : NULL, false);
-	set_count(a, status, "active", counts->active);
-	set_count(a, status, "succeeded", plan->succeeded);
-	set_count(a, status, "failed", plan->failed);
+	status_set_count(a, status, "active", counts->active);
+	status_set_count(a, status, "succeeded", plan->succeeded);
+	status_set_count(a, status, "failed", plan->failed);
 	value_set_int(a, status, "ready", counts->ready);
 	value_set_int(a, status, "terminating", counts->deleting);
 	set_text(a, status, "completedIndexes", plan->completed_indexes, false);

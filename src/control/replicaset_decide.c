@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "control/conditions.h"
 
 /* Whether the pod bears every label of the template. */
 static bool has_labels(const struct object *pod, const struct value *want)
@@ -131,14 +132,6 @@ int replicaset_decide(const struct object *rs, const struct object_list *pods, c
 }
 
 /* Sets a count that is left out when it is 0, as Kubernetes' omitempty does. */
-static void set_count(struct arena *a, struct value *status, const char *key, int64_t n)
-{
-	if (n)
-		value_set_int(a, status, key, n);
-	else
-		value_remove(status, key);
-}
-
 static void set_failure(struct arena *a, struct value *status, const char *reason, const char *message, int64_t now)
 {
 	struct value *conditions = value_get(status, "conditions"), *c;
@@ -169,9 +162,9 @@ void replicaset_set_status(struct arena *a, struct value *root, const struct rep
 	struct value *status = value_set_map(a, root, "status");
 
 	value_set_int(a, status, "replicas", plan->replicas);
-	set_count(a, status, "fullyLabeledReplicas", plan->fully_labeled);
-	set_count(a, status, "readyReplicas", plan->ready);
-	set_count(a, status, "availableReplicas", plan->available);
+	status_set_count(a, status, "fullyLabeledReplicas", plan->fully_labeled);
+	status_set_count(a, status, "readyReplicas", plan->ready);
+	status_set_count(a, status, "availableReplicas", plan->available);
 	value_set_int(a, status, "observedGeneration", plan->generation);
 	set_failure(a, status, failure_reason, failure, now);
 }

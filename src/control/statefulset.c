@@ -197,27 +197,10 @@ static int mend_all(const struct rolling *s, const struct object_list *pods)
 
 /* --- status and history --- */
 
-struct status_change {
-	const struct stateful_view *view;
-	int64_t wait;
-};
-
-static int change_status(void *arg, struct arena *a, struct value *root, const struct object *old)
+static int set_status(const void *view, struct arena *a, struct value *root, int64_t *ret_wait)
 {
-	struct status_change *s = arg;
-
-	(void)old;
-	stateful_set_status(a, root, s->view, &s->wait);
+	stateful_set_status(a, root, view, ret_wait);
 	return 0;
-}
-
-static int64_t write_status(const struct rolling *s, struct stateful_view *v)
-{
-	struct status_change change = { .view = v };
-	int r = registry_modify(controller_registry(s->c), controller_writer(s->c), object_kind(s->set), object_namespace(s->set),
-				object_name(s->set), object_uid(s->set), TXN_STATUS, STORE_LAZY, change_status, &change);
-
-	return r == -ENOENT ? 0 : r < 0 ? r : change.wait;
 }
 
 static bool is_borne(const struct rolling *s, const struct object *revision, const struct object_list *pods)
@@ -281,7 +264,7 @@ static int64_t run(struct rolling *s, const struct stateful_view *v, const struc
 	if (r == 0 && plan.n_create)
 		r = mend_all(s, &now);
 	after.pods = &now;
-	wait = write_status(s, &after);
+	wait = controller_write_status(s->c, s->set, set_status, &after);
 	if (r == 0)
 		r = clean_up(s, revisions, &now);
 	return r < 0 ? r : wait < 0 ? wait : plan.wait && (!wait || plan.wait < wait) ? plan.wait : wait;

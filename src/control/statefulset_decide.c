@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "control/conditions.h"
 #include "control/pods.h"
 #include "control/revisions.h"
 
@@ -223,14 +224,6 @@ int stateful_decide(const struct stateful_view *v, struct arena *a, struct state
 /* --- status --- */
 
 /* Sets a count that is left out when it is 0, as Kubernetes' omitempty does. */
-static void set_count(struct arena *a, struct value *status, const char *key, int64_t n)
-{
-	if (n)
-		value_set_int(a, status, key, n);
-	else
-		value_remove(status, key);
-}
-
 void stateful_set_status(struct arena *a, struct value *root, const struct stateful_view *v, int64_t *ret_wait)
 {
 	struct deciding d = { .v = v, .min_ready = value_int(object_path(v->set, "spec", "minReadySeconds"), 0) };
@@ -254,13 +247,13 @@ void stateful_set_status(struct arena *a, struct value *root, const struct state
 		is = v->update;
 	}
 	value_set_int(a, status, "replicas", (int64_t)v->pods->n);
-	set_count(a, status, "readyReplicas", ready);
+	status_set_count(a, status, "readyReplicas", ready);
 	value_set_int(a, status, "availableReplicas", available);
-	set_count(a, status, "currentReplicas", current);
-	set_count(a, status, "updatedReplicas", updated);
+	status_set_count(a, status, "currentReplicas", current);
+	status_set_count(a, status, "updatedReplicas", updated);
 	value_set_str(a, status, "currentRevision", is);
 	value_set_str(a, status, "updateRevision", v->update);
 	value_set_int(a, status, "collisionCount", value_int(value_get(status, "collisionCount"), 0));
-	set_count(a, status, "observedGeneration", value_int(object_path(v->set, "metadata", "generation"), 0));
+	status_set_count(a, status, "observedGeneration", value_int(object_path(v->set, "metadata", "generation"), 0));
 	*ret_wait = d.plan.wait;
 }
