@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's thread and its table of pods. The cache's callback puts the newest object of each changed pod into the
- * inbox and wakes the thread; the thread alone touches pods.
+ * The agent's thread and its table of pods, its start and end. The thread alone touches pods; what it hears of comes by
+ * the inbox.
  */
 #include "node/agent.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -20,163 +18,6 @@
 #include "node/skeleton.h"
 
 enum { EVENTS_MAX = 64 };
-
-static void wake(struct agent *agent)
-{
-	uint64_t one = 1;
-
-	if (write(agent->wake_fd, &one, sizeof(one)) < 0) {
-		/* ignoring: the counter is full, so the thread is awake */
-	}
-}
-
-static void put_item(struct inbox_item *i)
-{
-	struct agent *agent = i->agent;
-
-	pthread_mutex_lock(&agent->lock);
-	TAILQ_INSERT_TAIL(&agent->inbox, i, link);
-	wake(agent);
-	pthread_mutex_unlock(&agent->lock);
-}
-
-static struct inbox_item *new_item(struct agent *agent, enum inbox_type type, const char *uid)
-{
-	struct inbox_item *i = calloc(1, sizeof(*i));
-
-	if (!i)
-		return NULL;
-	i->agent = agent;
-	i->type = type;
-	(void)snprintf(i->uid, sizeof(i->uid), "%s", uid);
-	return i;
-}
-
-static void put_inbox(struct agent *agent, enum inbox_type type, const struct object *object, const char *uid)
-{
-	struct inbox_item *i = new_item(agent, type, uid);
-
-	if (!i) {
-		log_error("node agent: out of memory, news of pod %s are lost", uid);
-		return;
-	}
-	i->object = object ? object_ref(object) : NULL;
-	put_item(i);
-}
-
-int agent_put_exec(struct agent *agent, struct agent_exec_job *job, uint64_t id)
-{
-	struct inbox_item *i = new_item(agent, INBOX_EXEC, "");
-
-	if (!i)
-		return -ENOMEM;
-	i->exec = job;
-	i->exec_id = id;
-	put_item(i);
-	return 0;
-}
-
-/* The store's callback: the item was made when the transaction was. */
-static void on_settled(void *arg, int result, uint64_t rev)
-{
-	struct inbox_item *i = arg;
-	struct agent *agent = i->agent;
-
-	i->result = result;
-	put_item(i);
-	pthread_mutex_lock(&agent->lock);
-	if (--agent->in_flight == 0)
-		pthread_cond_broadcast(&agent->settled);
-	pthread_mutex_unlock(&agent->lock);
-}
-
-int agent_submit(struct agent *agent, struct txn *t, unsigned flags, enum inbox_type type, const char *uid)
-{
-	struct inbox_item *i = new_item(agent, type, uid);
-	int r;
-
-	if (!i)
-		return -ENOMEM;
-	pthread_mutex_lock(&agent->lock);
-	agent->in_flight++;
-	pthread_mutex_unlock(&agent->lock);
-	r = txn_submit(t, flags, on_settled, i);
-	if (r < 0) {
-		pthread_mutex_lock(&agent->lock);
-		agent->in_flight--;
-		pthread_mutex_unlock(&agent->lock);
-		free(i);
-	}
-	return r;
-}
-
-static bool is_ours(struct agent *agent, const struct object *pod)
-{
-	const char *node = pod ? object_str(pod, "spec", "nodeName") : NULL;
-
-	return node && !strcmp(node, agent->node_name);
-}
-
-/* The cache's callback. A pod's own status does not concern it: the agent wrote it. */
-static void on_change(void *arg, const struct cache_event *e)
-{
-	struct agent *agent = arg;
-	const struct object *o = e->now ? e->now : e->old;
-
-	if (!is_ours(agent, o))
-		return;
-	if (e->old && e->now && is_ours(agent, e->old) &&
-	    object_same(e->old, e->now, "spec") && object_same(e->old, e->now, "metadata", "deletionTimestamp") &&
-	    object_same(e->old, e->now, "metadata", "labels") && object_same(e->old, e->now, "metadata", "annotations"))
-		return;
-	put_inbox(agent, e->now ? INBOX_POD : INBOX_GONE, o, object_uid(o));
-}
-
-/*
- * The cache's callback for ConfigMaps, Secrets and ServiceAccounts. A pod that comes to the agent meanwhile counts itself
- * among the users before it looks into the cache, which shows this change already.
- */
-static void on_source(void *arg, const struct cache_event *e)
-{
-	struct agent *agent = arg;
-	const struct object *o = e->now ? e->now : e->old;
-
-	if (atomic_load(&agent->n_pods) && agent_source_concerns(e, atomic_load(&agent->n_source_users) > 0))
-		put_inbox(agent, INBOX_SOURCE, o, object_uid(o));
-}
-
-static void on_node(void *arg, const struct cache_event *e)
-{
-	struct agent *agent = arg;
-
-	if (!e->now && !strcmp(object_name(e->old), agent->node_name))
-		put_inbox(agent, INBOX_NODE_GONE, NULL, "");
-}
-
-void agent_note_cleaned(void *arg, const char *uid)
-{
-	put_inbox(arg, INBOX_CLEANED, NULL, uid);
-}
-
-void agent_note_measured(struct agent *agent)
-{
-	put_inbox(agent, INBOX_MEASURED, NULL, "");
-}
-
-/* From the thread that went through a volume. */
-static void note_owned(void *arg, const char *path)
-{
-	struct inbox_item *i = new_item(arg, INBOX_OWNED, "");
-
-	if (i)
-		i->path = strdup(path);
-	if (i && i->path) {
-		put_item(i);
-		return;
-	}
-	free(i);
-	log_error("node agent: out of memory, pods that wait for %s are tried again later", path);
-}
 
 static void volume_owned(struct agent *agent, const char *path)
 {
@@ -301,9 +142,7 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 		agent_evict_measured(agent);
 	else if (i->type == INBOX_OWNED)
 		volume_owned(agent, i->path);
-	object_unref(i->object);
-	free(i->path);
-	free(i);
+	agent_inbox_free(i);
 }
 
 /* Containers that wait for an image are tried again. */
@@ -510,70 +349,6 @@ static int open_fds(struct agent *agent)
 	return watch_fd(agent, &agent->timer_fd);
 }
 
-/* The log directory NAMESPACE_NAME_UID of a pod of which only the uid is known; NULL: none. */
-static char *find_log_dir(struct agent *agent, const char *uid)
-{
-	_cleanup_closedir_ DIR *dir = opendir(agent->log_dir);
-	struct dirent *d;
-	char *path;
-
-	while (dir && (d = readdir(dir))) {
-		const char *last = strrchr(d->d_name, '_');
-
-		if (last && !strcmp(last + 1, uid))
-			return asprintf(&path, "%s/%s", agent->log_dir, d->d_name) < 0 ? NULL : path;
-	}
-	return NULL;
-}
-
-/* Ends a pod that an earlier daemon left and that is no longer in the store. */
-static void end_leftover(struct agent *agent, const char *uid, const char *cgroup)
-{
-	_cleanup_error_ struct error err = ERROR_INIT;
-	_cleanup_sandbox_ struct sandbox *sb = NULL;
-	_cleanup_free_ char *run_dir = NULL, *dir = NULL, *log_dir = find_log_dir(agent, uid);
-	struct cleaner_job job = { .uid = uid, .cgroup = cgroup, .network = true };
-
-	if (sandbox_connect(agent->run_dir, uid, &sb, &err) == 0 && sandbox_shutdown(sb, &err) < 0)
-		log_warning("pod %s: %s, ignoring", uid, error_text(&err));
-	if (asprintf(&run_dir, "%s/pods/%s", agent->run_dir, uid) < 0 ||
-	    asprintf(&dir, "%s/pods/%s", agent->state_dir, uid) < 0)
-		return;
-	job.run_dir = run_dir;
-	job.dir = dir;
-	job.log_dir = log_dir;
-	if (cleaner_add(agent->cleaner, &job) < 0)
-		log_error("pod %s: out of memory, something of it may be left", uid);
-}
-
-static void check_leftover(void *arg, const char *uid, const char *path)
-{
-	struct agent *agent = arg;
-	_cleanup_object_ struct object *o = cache_get_uid(registry_cache(agent->registry), uid);
-
-	if (!is_ours(agent, o))
-		end_leftover(agent, uid, path);
-}
-
-/* Directories of pods that have no cgroup any more. */
-static void check_directories(struct agent *agent, const char *base)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	_cleanup_free_ char *path = NULL;
-	struct dirent *d;
-
-	if (asprintf(&path, "%s/pods", base) < 0)
-		return;
-	dir = opendir(path);
-	while (dir && (d = readdir(dir))) {
-		char cgroup[CGROUP_PATH_MAX];
-
-		if (d->d_name[0] == '.' || cgroup_path(agent->cgroups, "", d->d_name, NULL, cgroup) < 0)
-			continue;
-		check_leftover(agent, d->d_name, cgroup);
-	}
-}
-
 static int copy_config(struct agent *agent, const struct agent_config *c)
 {
 	const struct {
@@ -627,7 +402,7 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 			  &agent->cleaner);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
-	r = owners_open(note_owned, agent, &agent->owners);
+	r = owners_open(agent_note_owned, agent, &agent->owners);
 	if (r == 0)
 		r = open_ids(agent);
 	if (r < 0)
@@ -639,25 +414,15 @@ static int start(struct agent *agent, const struct agent_config *config, struct 
 	agent->prober = prober_new(config->probe_program);
 	if (!agent->prober)
 		return error_errno(err, -ENOMEM, "node agent");
-	cgroup_each_pod(agent->cgroups, check_leftover, agent);
-	check_directories(agent, agent->run_dir);
-	check_directories(agent, agent->state_dir);
+	agent_end_leftovers(agent);
 	agent_pull_sweep(agent);
-	r = cache_subscribe(registry_cache(agent->registry), schema_kind_by_plural("nodes"), on_node, agent, &agent->nodes);
+	r = agent_watch_node(agent);
 	if (r < 0)
 		return error_errno(err, r, "node agent");
 	r = node_object_write(agent, err);
 	if (r < 0)
 		return r;
-	r = cache_subscribe(registry_cache(agent->registry), schema_kind_by_plural("pods"), on_change, agent,
-			    &agent->subscription);
-	for (size_t i = 0; i < ARRAY_SIZE(agent->sources) && r == 0; i++) {
-		static const char *const plurals[] = { "configmaps", "secrets", "serviceaccounts" };
-		const struct schema_kind *kind = schema_kind_by_plural(plurals[i]);
-
-		if (kind)
-			r = cache_subscribe(registry_cache(agent->registry), kind, on_source, agent, &agent->sources[i]);
-	}
+	r = agent_watch(agent);
 	if (r == 0)
 		r = provisioner_start(agent->registry, agent->node_name, agent->state_dir, &agent->provisioner);
 	if (r == 0) {
@@ -700,14 +465,14 @@ void agent_images_changed(struct agent *agent)
 	pthread_mutex_lock(&agent->lock);
 	agent->images_changed = true;
 	pthread_mutex_unlock(&agent->lock);
-	wake(agent);
+	agent_wake(agent);
 }
 
 void agent_drain(struct agent *agent)
 {
 	pthread_mutex_lock(&agent->lock);
 	agent->drain_wanted = true;
-	wake(agent);
+	agent_wake(agent);
 	while (!agent->is_drained)
 		pthread_cond_wait(&agent->drained, &agent->lock);
 	pthread_mutex_unlock(&agent->lock);
@@ -716,20 +481,16 @@ void agent_drain(struct agent *agent)
 void agent_stop(struct agent *agent)
 {
 	struct agent_pod *p, *next;
-	struct inbox_item *i;
 
 	if (!agent)
 		return;
-	cache_unsubscribe(agent->subscription);
-	cache_unsubscribe(agent->nodes);
-	for (size_t k = 0; k < ARRAY_SIZE(agent->sources); k++)
-		cache_unsubscribe(agent->sources[k]);
+	agent_unwatch(agent);
 	provisioner_stop(agent->provisioner);
 	pthread_mutex_lock(&agent->lock);
 	agent->stopping = true;
 	pthread_mutex_unlock(&agent->lock);
 	if (agent->started) {
-		wake(agent);
+		agent_wake(agent);
 		pthread_join(agent->thread, NULL);
 	}
 	owners_close(agent->owners);
@@ -742,13 +503,7 @@ void agent_stop(struct agent *agent)
 	HASH_ITER(hh, agent->pods, p, next) {
 		forget(agent, p);
 	}
-	while ((i = TAILQ_FIRST(&agent->inbox))) {
-		TAILQ_REMOVE(&agent->inbox, i, link);
-		object_unref(i->object);
-		agent_exec_job_free(i->exec);
-		free(i->path);
-		free(i);
-	}
+	agent_inbox_clear(agent);
 	agent_exec_clear(agent);
 	agent_pull_clear(agent);
 	agent_gc_clear(agent);

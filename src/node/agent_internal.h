@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the rooms of the node agent share: agent.c (thread and table), agent_pod.c (one pod: what is done), agent_event.c
+/* What the rooms of the node agent share: agent.c (thread and table), agent_inbox.c (what comes to the thread), agent_watch.c
+ * (what is watched), agent_leftover.c (what is no longer ours), agent_pod.c (one pod: what is done), agent_event.c
  * (one pod: what podfs-pod says), agent_status.c (what is told to the store), agent_launch.c (what is handed to
  * podfs-pod), cleaner.c (removal). */
 #ifndef PODFS_NODE_AGENT_INTERNAL_H
@@ -179,15 +180,44 @@ struct agent {
 
 /* Puts a pod in the list of those to look at before the thread sleeps. */
 void agent_mark(struct agent *agent, struct agent_pod *p);
-/* From any thread: puts a job, or with NULL the end of that of the id, in the inbox. -ENOMEM. */
+/* --- agent_inbox.c: from any thread --- */
+
+/* Has the thread look into the inbox. */
+void agent_wake(struct agent *agent);
+/* Puts news in the inbox; object may be NULL. Without memory they are lost, which is logged. */
+void agent_put(struct agent *agent, enum inbox_type type, const struct object *object, const char *uid);
+/* Puts a job, or with NULL the end of that of the id, in the inbox. -ENOMEM. */
 int agent_put_exec(struct agent *agent, struct agent_exec_job *job, uint64_t id);
-/* From any thread: the cleaner has finished with a pod; with "": with what cleaner_drop_gone() asked for. */
+/* The cleaner has finished with a pod; with "": with what cleaner_drop_gone() asked for. */
 void agent_note_cleaned(void *arg, const char *uid);
-/* From any thread: a count of what pods take on the disk has ended. */
+/* A count of what pods take on the disk has ended. */
 void agent_note_measured(struct agent *agent);
+/* A volume has been given to a group, or not. */
+void agent_note_owned(void *arg, const char *path);
 
 /* Submits a transaction whose outcome comes to the inbox as `type`. Frees nothing. Returns as txn_submit(). */
 int agent_submit(struct agent *agent, struct txn *t, unsigned flags, enum inbox_type type, const char *uid);
+
+/* Frees what has been taken out of it. */
+void agent_inbox_free(struct inbox_item *i);
+/* Frees what is in it when nobody puts anything there any more. */
+void agent_inbox_clear(struct agent *agent);
+
+/* --- agent_watch.c --- */
+
+/* Whether a pod is bound to this node; NULL is not. */
+bool agent_owns(struct agent *agent, const struct object *pod);
+/* Begins to watch this node's own Node. */
+int agent_watch_node(struct agent *agent);
+/* Begins to watch pods and what they are made of: all there are come to the inbox. */
+int agent_watch(struct agent *agent);
+/* Ends it all. */
+void agent_unwatch(struct agent *agent);
+
+/* --- agent_leftover.c --- */
+
+/* Ends pods that an earlier daemon left and that are no longer in the store, or another node's. */
+void agent_end_leftovers(struct agent *agent);
 
 /* --- agent_pod.c: on the agent's thread --- */
 
