@@ -24,6 +24,8 @@
 
 enum { MODEL_CONTROLLERS = 9, MODEL_NODES = 4 };
 
+#define MODEL_NAMESPACE "work"
+
 struct record;
 
 struct model {

@@ -198,6 +198,7 @@ void model_check_end(struct model *m)
 		      { "statefulsets", check_statefulset },
 		      { "daemonsets", check_daemonset },
 		      { "jobs", check_job },
+		      { "namespaces", check_owners },
 		      { "cronjobs", check_cronjob },
 		      { "controllerrevisions", check_owners },
 		      { "pods", check_pod } };

@@ -31,7 +31,7 @@ static struct object *any_of(struct model *m, const char *plural)
 	_cleanup_object_list_ struct object_list all = OBJECT_LIST_INIT;
 	struct object *o;
 
-	if (cache_list(m->cache, model_kind(plural), strcmp(plural, "nodes") ? "default" : NULL, &all) < 0)
+	if (cache_list(m->cache, model_kind(plural), strcmp(plural, "nodes") ? MODEL_NAMESPACE : NULL, &all) < 0)
 		return NULL;
 	o = any(m, &all);
 	return o ? object_ref(o) : NULL;
@@ -59,7 +59,7 @@ static const char *deployment(struct model *m, struct arena *a, const char *name
 		strategy = arena_printf(a, "{rollingUpdate: {maxSurge: %s, maxUnavailable: %s}}", surge,
 					!strcmp(surge, "0") || !strcmp(surge, "0%") ? "1" : int_or_percent(m, a));
 	return arena_printf(a,
-			    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: %s, namespace: default}\n"
+			    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: %s, namespace: work}\n"
 			    "spec:\n  replicas: %u\n  minReadySeconds: %u\n  revisionHistoryLimit: %u\n  strategy: %s\n"
 			    "  selector: {matchLabels: {app: %s}}\n"
 			    "  template: {metadata: {labels: {app: %s}}, spec: %s}\n",
@@ -70,7 +70,7 @@ static const char *deployment(struct model *m, struct arena *a, const char *name
 static const char *replicaset(struct model *m, struct arena *a, const char *name)
 {
 	return arena_printf(a,
-			    "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: %s, namespace: default}\n"
+			    "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: %s, namespace: work}\n"
 			    "spec:\n  replicas: %u\n  selector: {matchLabels: {app: %s}}\n"
 			    "  template: {metadata: {labels: {app: %s}}, spec: %s}\n",
 			    name, model_below(m, 9), name, name, pod_spec(m, a, NULL));
@@ -84,7 +84,7 @@ static const char *statefulset(struct model *m, struct arena *a, const char *nam
 
 	return arena_printf(
 		a,
-		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: %s, namespace: default}\n"
+		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: %s, namespace: work}\n"
 		"spec:\n  replicas: %u\n  serviceName: %s\n  podManagementPolicy: %s\n  revisionHistoryLimit: 2\n"
 		"  updateStrategy: %s\n  selector: {matchLabels: {app: %s}}\n"
 		"  template: {metadata: {labels: {app: %s}}, spec: %s}\n",
@@ -101,7 +101,7 @@ static const char *daemonset(struct model *m, struct arena *a, const char *name)
 
 	return arena_printf(
 		a,
-		"apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: %s, namespace: default}\n"
+		"apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: %s, namespace: work}\n"
 		"spec:\n  revisionHistoryLimit: 2\n  updateStrategy: %s\n  selector: {matchLabels: {app: %s}}\n"
 		"  template: {metadata: {labels: {app: %s}}, spec: {%scontainers: [{name: c, image: 'i:%u'}]}}\n",
 		name, update, name, name, selector, model_below(m, 5));
@@ -129,7 +129,7 @@ static const char *job_spec(struct model *m, struct arena *a)
 
 static const char *job(struct model *m, struct arena *a, const char *name)
 {
-	return arena_printf(a, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: %s, namespace: default}\nspec: %s\n",
+	return arena_printf(a, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: %s, namespace: work}\nspec: %s\n",
 			    name, job_spec(m, a));
 }
 
@@ -139,7 +139,7 @@ static const char *cronjob(struct model *m, struct arena *a, const char *name)
 
 	return arena_printf(
 		a,
-		"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: %s, namespace: default}\n"
+		"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: %s, namespace: work}\n"
 		"spec:\n  schedule: '*/%u * * * *'\n  concurrencyPolicy: %s\n  successfulJobsHistoryLimit: %u\n"
 		"  failedJobsHistoryLimit: %u\n  jobTemplate: {spec: %s}\n",
 		name, 1 + model_below(m, 3), policies[model_below(m, 4)], model_below(m, 3), model_below(m, 3),
@@ -186,14 +186,22 @@ int model_create(struct model *m, const char *text)
 		r = txn_create(t, docs[0].root, TXN_ADMIT, NULL, &diags);
 	if (r == 0)
 		r = txn_commit(t, 0, NULL);
-	if (r < 0 && r != -EAGAIN) /* one that is being deleted */
+	if (r < 0 && r != -EAGAIN && r != -EPERM) /* it, or its namespace, is being deleted */
 		model_fail(m, "%s: %s", text, diags.n ? diags.items[0].message : strerrordesc_np(-r));
 	return r;
+}
+
+static bool is_there(struct model *m, const char *plural, const char *name)
+{
+	_cleanup_object_ struct object *o = cache_get(m->cache, model_kind(plural), NULL, name);
+
+	return o != NULL;
 }
 
 /* Makes an object that is not there; one that is gets another spec. A Job's cannot change. */
 static void apply(struct model *m)
 {
+	static const char namespace[] = "{apiVersion: v1, kind: Namespace, metadata: {name: " MODEL_NAMESPACE "}}";
 	unsigned k = model_below(m, ARRAY_SIZE(declared));
 	_cleanup_txn_ struct txn *t = txn_new(m->registry, &person);
 	_cleanup_object_ struct object *there = NULL;
@@ -209,7 +217,9 @@ static void apply(struct model *m)
 		model_fail(m, "%s: cannot be read: %s", name, text ? text : "");
 		return;
 	}
-	there = cache_get(m->cache, model_kind(declared[k].plural), "default", name);
+	if (!is_there(m, "namespaces", MODEL_NAMESPACE))
+		(void)model_create(m, namespace);
+	there = cache_get(m->cache, model_kind(declared[k].plural), MODEL_NAMESPACE, name);
 	if (!there)
 		(void)model_create(m, text); /* ignoring: told there */
 	else if (strcmp(declared[k].plural, "jobs") != 0)
@@ -306,6 +316,14 @@ static void delete_object(struct model *m, const struct object *o)
 		printf("#   delete %s %d\n", object_name(o), opts.propagation);
 	if (txn_delete(t, o, &opts) == 0 && !txn_empty(t))
 		(void)txn_commit(t, 0, NULL);
+}
+
+static void delete_namespace(struct model *m)
+{
+	_cleanup_object_ struct object *ns = cache_get(m->cache, model_kind("namespaces"), NULL, MODEL_NAMESPACE);
+
+	if (ns)
+		delete_object(m, ns);
 }
 
 static void delete_any(struct model *m)
@@ -420,14 +438,57 @@ static void set_node(struct model *m, const char *name, bool up)
 	m->actor = "mount";
 }
 
+/* A node that is gone for good; its pods are removed for it, as by the pod garbage collector. */
+static void remove_node(struct model *m, const char *name)
+{
+	static const struct delete_options now = { .grace_seconds = 0 };
+	_cleanup_object_list_ struct object_list pods = OBJECT_LIST_INIT;
+	_cleanup_object_ struct object *node = NULL;
+	_cleanup_txn_ struct txn *t = txn_new(m->registry, &person);
+
+	set_node(m, name, false);
+	node = cache_get(m->cache, model_kind("nodes"), NULL, name);
+	if (node && txn_delete(t, node, NULL) == 0)
+		(void)txn_commit(t, 0, NULL);
+	m->actor = "node";
+	(void)cache_list(m->cache, model_kind("pods"), NULL, &pods);
+	for (size_t i = 0; i < pods.n; i++) {
+		_cleanup_txn_ struct txn *gone = txn_new(m->registry, &person);
+		_cleanup_object_ struct object *live = NULL;
+
+		if (strcmp(value_str_or(object_path(pods.items[i], "spec", "nodeName"), ""), name) != 0)
+			continue;
+		(void)fake_nodes_end_pod(m->nodes, pods.items[i], true);
+		live = cache_get_uid(m->cache, object_uid(pods.items[i]));
+		if (live && txn_delete(gone, live, &now) == 0 && !txn_empty(gone))
+			(void)txn_commit(gone, 0, NULL);
+	}
+	m->actor = "mount";
+}
+
+static void make_nodes(struct model *m)
+{
+	for (unsigned i = 0; i < MODEL_NODES; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "n%u", i);
+		if (!is_there(m, "nodes", name))
+			(void)fake_node_create(m->registry, name, 1000, i % 2 ? "{disk: ssd}" : "{disk: hdd}");
+	}
+}
+
 static void disturb_node(struct model *m)
 {
 	_cleanup_object_ struct object *node = any_of(m, "nodes");
 	bool cordon = model_chance(m, 50);
 
+	make_nodes(m);
 	if (!node)
 		return;
-	if (model_chance(m, 50)) {
+	if (model_chance(m, 10)) {
+		tell(m, "remove node", object_name(node));
+		remove_node(m, object_name(node));
+	} else if (model_chance(m, 50)) {
 		tell(m, cordon ? "cordon" : "uncordon", object_name(node));
 		(void)edit(m, node, set_unschedulable, &cordon);
 	} else {
@@ -464,8 +525,10 @@ void model_operate(struct model *m)
 		disturb_node(m);
 	else if (what < 95)
 		jump(m);
-	else
+	else if (what < 99)
 		model_restart(m);
+	else
+		delete_namespace(m);
 }
 
 void model_interfere(struct model *m)
@@ -552,6 +615,7 @@ void model_heal(struct model *m)
 	bool no = false;
 
 	m->actor = "mount";
+	make_nodes(m);
 	(void)cache_list(m->cache, model_kind("nodes"), NULL, &nodes);
 	for (size_t i = 0; i < nodes.n; i++) {
 		(void)edit(m, nodes.items[i], set_unschedulable, &no);

@@ -45,7 +45,7 @@ static bool is_skipped(unsigned op)
 /* Runs one episode; the operation that it failed at, or -1. */
 static int run_episode(struct model *m, uint64_t seed, unsigned ops)
 {
-	static const unsigned levels[] = { 0, 50, 300 };
+	static const unsigned levels[] = { 0, 50, 300 }, paces[] = { 40, 10, 150 };
 
 	assert_int_equal(model_open(m, seed * UINT64_C(0xd1342543de82ef95)), 0);
 	m->trace = number_of("PODFS_MODEL_TRACE", 0) != 0;
@@ -59,7 +59,7 @@ static int run_episode(struct model *m, uint64_t seed, unsigned ops)
 			printf("# %u%s\n", i, is_skipped(i) ? " (left out)" : "");
 		if (!is_skipped(i)) {
 			model_operate(m);
-			model_run(m, model_below(m, 40));
+			model_run(m, model_below(m, paces[seed / 9 % 3]));
 		}
 		if (!*m->failure && (i + 1) % SETTLE_EVERY == 0)
 			model_settle(m);
