@@ -134,6 +134,14 @@ const struct sched_column *sched_column(struct sched_world *w, const char *label
 	return col;
 }
 
+uint32_t sched_column_find(const struct sched_column *col, const char *text)
+{
+	const struct label_value *v;
+
+	HASH_FIND_STR(col->values, text, v);
+	return v ? v->number : 0;
+}
+
 int sched_counts_set_labels(struct sched_world *w, size_t slot, const struct value *labels)
 {
 	struct sched_column *col, *next;

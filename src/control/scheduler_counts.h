@@ -47,6 +47,9 @@ void sched_counts_trim(struct sched_world *w);
 /* NULL when memory is out. */
 const struct sched_column *sched_column(struct sched_world *w, const char *label);
 
+/* The number of a value; 0: no node has it, or had it lately. */
+uint32_t sched_column_find(const struct sched_column *col, const char *text);
+
 /* By slot, how many pods all of the terms select; `living`: without those that are being deleted. NULL when memory is out. */
 const int32_t *sched_count(struct sched_world *w, const struct sched_term *terms, size_t n, bool living);
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "control/scheduler_try.h"
-#include "store/node_selector.h"
 
 void sched_add_reason(struct sched_reasons *why, const char *text, size_t nodes)
 {
@@ -143,8 +142,6 @@ int sched_try_read(struct sched_world *w, const struct sched_request *request, s
 	t->priority = value_int(value_get(spec, "priority"), 0);
 	t->bears_unschedulable = tolerates_key(t->pod, "node.kubernetes.io/unschedulable", a);
 	t->bears_not_ready = tolerates_key(t->pod, "node.kubernetes.io/not-ready", a);
-	t->chooses_nodes = value_len(value_get(spec, "nodeSelector")) ||
-			   value_path(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution");
 	t->fit = arena_alloc(a, w->n_slots + 1);
 	r = t->fit ? sched_ports_read(t->pod, &t->ports, &t->n_ports) : -ENOMEM;
 	if (r == 0)
@@ -152,7 +149,9 @@ int sched_try_read(struct sched_world *w, const struct sched_request *request, s
 	if (r == 0)
 		r = sched_affinity_read(w, t->pod, a, &t->affinity);
 	if (r == 0)
-		r = sched_spread_read(w, t->pod, a, &t->spread);
+		r = sched_choice_read(w, t->pod, a, &t->choice);
+	if (r == 0)
+		r = sched_spread_read(w, t->pod, t->choice, a, &t->spread);
 	return r;
 }
 
@@ -238,7 +237,7 @@ static enum sched_fit filter(const struct sched_try *t, const struct sched_node 
 	const char *reason = filter_node_state(t, node);
 	enum sched_fit fit;
 
-	if (!reason && t->chooses_nodes && !node_selector_allows(object_path(t->pod, "spec"), node->object))
+	if (!reason && !sched_choice_allows(t->choice, node))
 		reason = "node(s) didn't match Pod's node affinity/selector";
 	if (reason)
 		return refuse(why, reason, SCHED_NEVER, 0);

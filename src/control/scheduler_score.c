@@ -223,7 +223,8 @@ int sched_score(struct sched_try *t, struct sched_node *const *nodes, size_t n, 
 		add(ret, score, n, NODE_AFFINITY);
 	}
 	if (r == 0)
-		r = sched_spread_score(t->world, t->pod, t->request->default_selector, nodes, n, t->arena, score, &scored);
+		r = sched_spread_score(t->world, t->pod, t->choice, t->request->default_selector, nodes, n, t->arena, score,
+				       &scored);
 	if (scored)
 		add(ret, score, n, SPREAD);
 	if (r == 0)

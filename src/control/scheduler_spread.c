@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "control/scheduler_decide.h"
-#include "store/node_selector.h"
 
 static const char hostname_label[] = "kubernetes.io/hostname", zone_label[] = "topology.kubernetes.io/zone";
 
@@ -32,6 +31,7 @@ struct constraint {
 struct sched_spread {
 	struct sched_world *world;
 	const struct object *pod;
+	const struct sched_choice *choice;
 	struct constraint *list;
 	size_t n;
 };
@@ -84,9 +84,10 @@ static bool has_labels(const struct constraint *list, size_t n, size_t slot)
 }
 
 /* Whether a constraint's policies let the node in. */
-static bool lets_in(const struct constraint *c, const struct object *pod, const struct sched_node *node)
+static bool lets_in(const struct constraint *c, const struct object *pod, const struct sched_choice *choice,
+		    const struct sched_node *node)
 {
-	if (c->honor_affinity && !node_selector_allows(object_path(pod, "spec"), node->object))
+	if (c->honor_affinity && !sched_choice_allows(choice, node))
 		return false;
 	return !c->honor_taints || !node->taints || !sched_untolerated(pod, node->taints);
 }
@@ -126,7 +127,7 @@ static int count_domains(struct sched_spread *s, struct constraint *c, struct ar
 		const struct sched_node *node = s->world->slots[i];
 		int64_t *pods = &c->pods[c->column->value[i]];
 
-		if (!node || !node->object || !has_labels(s->list, s->n, i) || !lets_in(c, s->pod, node))
+		if (!node || !node->object || !has_labels(s->list, s->n, i) || !lets_in(c, s->pod, s->choice, node))
 			continue;
 		if (*pods < 0) {
 			*pods = 0;
@@ -138,7 +139,8 @@ static int count_domains(struct sched_spread *s, struct constraint *c, struct ar
 	return 0;
 }
 
-int sched_spread_read(struct sched_world *w, const struct object *pod, struct arena *a, struct sched_spread **ret)
+int sched_spread_read(struct sched_world *w, const struct object *pod, const struct sched_choice *choice, struct arena *a,
+		      struct sched_spread **ret)
 {
 	const struct value *list = object_path(pod, "spec", "topologySpreadConstraints");
 	struct sched_spread *s;
@@ -150,7 +152,7 @@ int sched_spread_read(struct sched_world *w, const struct object *pod, struct ar
 	s = arena_alloc(a, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	*s = (struct sched_spread){ .world = w, .pod = pod };
+	*s = (struct sched_spread){ .world = w, .pod = pod, .choice = choice };
 	r = read_list(w, pod, list, "DoNotSchedule", a, &s->list, &s->n);
 	for (size_t i = 0; i < s->n && r == 0; i++)
 		r = count_domains(s, &s->list[i], a);
@@ -192,7 +194,7 @@ void sched_spread_move(struct sched_spread *s, const struct object *other, size_
 		int64_t *pods = &c->pods[c->column->value[slot]];
 
 		if (*pods >= 0 && !selector_is_empty(c->term.of_pods) && sched_term_selects(s->world, &c->term, other) &&
-		    lets_in(c, s->pod, s->world->slots[slot]))
+		    lets_in(c, s->pod, s->choice, s->world->slots[slot]))
 			*pods += sign;
 	}
 }
@@ -223,6 +225,7 @@ static struct value *system_defaults(struct arena *a, const struct value *select
 struct scoring {
 	struct sched_world *world;
 	const struct object *pod;
+	const struct sched_choice *choice;
 	struct constraint *list;
 	size_t n;
 	bool all_labels; /* a node without one of them is not scored */
@@ -254,7 +257,7 @@ static double weigh(const struct scoring *s, struct constraint *c)
 		const struct sched_node *node = s->world->slots[i];
 		int64_t *pods = &c->pods[c->column->value[i]];
 
-		if (*pods >= 0 && node && node->object && !is_ignored(s, node) && c->count[i] && lets_in(c, s->pod, node))
+		if (*pods >= 0 && node && node->object && !is_ignored(s, node) && c->count[i] && lets_in(c, s->pod, s->choice, node))
 			*pods += count_at(c, i);
 	}
 	if (c->by_name)
@@ -294,11 +297,13 @@ static void normalise(const struct scoring *s, const double *sums, int64_t *scor
 	}
 }
 
-int sched_spread_score(struct sched_world *w, const struct object *pod, const struct value *default_selector,
-		       struct sched_node *const *nodes, size_t n, struct arena *a, int64_t *score, bool *ret_scored)
+int sched_spread_score(struct sched_world *w, const struct object *pod, const struct sched_choice *choice,
+		       const struct value *default_selector, struct sched_node *const *nodes, size_t n, struct arena *a,
+		       int64_t *score, bool *ret_scored)
 {
 	const struct value *list = object_path(pod, "spec", "topologySpreadConstraints");
-	struct scoring s = { .world = w, .pod = pod, .all_labels = value_len(list) > 0, .nodes = nodes, .n_nodes = n };
+	struct scoring s = { .world = w, .pod = pod, .choice = choice, .all_labels = value_len(list) > 0, .nodes = nodes,
+			     .n_nodes = n };
 	double *sums;
 	int r;
 

@@ -3,12 +3,13 @@
 #ifndef PODFS_CONTROL_SCHEDULER_SPREAD_H
 #define PODFS_CONTROL_SCHEDULER_SPREAD_H
 
-#include "control/scheduler_counts.h"
+#include "control/scheduler_choice.h"
 
 struct sched_spread;
 
-/* The constraints that must hold. *ret (in `a`) is NULL when there are none. -ENOMEM. */
-int sched_spread_read(struct sched_world *w, const struct object *pod, struct arena *a, struct sched_spread **ret);
+/* The constraints that must hold; `choice`: of nodes, as the pod has it. *ret (in `a`) is NULL when there are none. -ENOMEM. */
+int sched_spread_read(struct sched_world *w, const struct object *pod, const struct sched_choice *choice, struct arena *a,
+		      struct sched_spread **ret);
 
 /* Why a node is refused; NULL: it is not. *ret_final: no other pod's going would help. */
 const char *sched_spread_filter(const struct sched_spread *s, size_t slot, bool *ret_final);
@@ -21,7 +22,8 @@ void sched_spread_move(struct sched_spread *s, const struct object *other, size_
  * has none of either sort, by those that Kubernetes has for all, among the pods that `default_selector` (a LabelSelector;
  * NULL: none) matches. *ret_scored: there was something to score by. -ENOMEM.
  */
-int sched_spread_score(struct sched_world *w, const struct object *pod, const struct value *default_selector,
-		       struct sched_node *const *nodes, size_t n, struct arena *a, int64_t *score, bool *ret_scored);
+int sched_spread_score(struct sched_world *w, const struct object *pod, const struct sched_choice *choice,
+		       const struct value *default_selector, struct sched_node *const *nodes, size_t n, struct arena *a,
+		       int64_t *score, bool *ret_scored);
 
 #endif

@@ -4,6 +4,7 @@
 #define PODFS_CONTROL_SCHEDULER_TRY_H
 
 #include "control/scheduler_affinity.h"
+#include "control/scheduler_choice.h"
 #include "control/scheduler_decide.h"
 #include "control/scheduler_ports.h"
 #include "control/scheduler_spread.h"
@@ -26,7 +27,7 @@ struct sched_try {
 	struct sched_port *ports; /* owned */
 	size_t n_ports;
 	bool bears_unschedulable, bears_not_ready; /* tolerates these taints, be they set yet or not */
-	bool chooses_nodes;			   /* has a nodeSelector or a required node affinity */
+	struct sched_choice *choice;		   /* of nodes; NULL: all */
 	const char **names; /* the only nodes that its affinity names; NULL: any */
 	size_t n_names;
 	struct sched_affinity *affinity;

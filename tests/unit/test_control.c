@@ -224,6 +224,40 @@ static void a_free_place_goes_to_the_highest_priority(void **state)
 	assert_true(is_bound(w, (void *)"high"));
 }
 
+static bool has_been_preempted(struct world *w, void *arg)
+{
+	_cleanup_object_ struct object *p = cache_get(w->cache, kind("pods"), "default", "low");
+
+	return !p;
+}
+
+/* Two of one sort, each of which takes the place of a lower one: neither waits for the other. */
+static void the_higher_take_the_places_of_the_lower(void **state)
+{
+	static const char *const pods[][3] = { { "low", "4", "low" }, { "lower", "4", "low" }, { "h1", "4", "high" }, { "h2", "4", "high" } };
+	struct world *w = *state;
+	char text[512];
+
+	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(text, sizeof(text), "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: %s}\n"
+			       "value: %d\n", i ? "high" : "low", i ? 1000 : 0);
+		assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pods); i++) {
+		if (i == 2)
+			assert_true(wait_for(w, counts_are, &(struct count){ 2, 0 }));
+		(void)snprintf(text, sizeof(text), "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: default}\n"
+			       "spec: {priorityClassName: %s, containers: [{name: c, image: i, resources: {requests: {cpu: '%s'}}}]}\n",
+			       pods[i][0], pods[i][2], pods[i][1]);
+		assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+	}
+	assert_true(wait_for(w, counts_are, &(struct count){ 2, 0 }));
+	assert_true(wait_for(w, has_been_preempted, NULL));
+	assert_true(wait_for(w, is_bound, (void *)"h1"));
+	assert_true(wait_for(w, is_bound, (void *)"h2"));
+}
+
 static size_t count_events(struct world *w, const char *pod, const char *reason)
 {
 	_cleanup_object_list_ struct object_list events = OBJECT_LIST_INIT;
@@ -304,6 +338,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pod_that_fits_nowhere_waits_for_a_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_pods_get_the_places_of_those_that_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_free_place_goes_to_the_highest_priority, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_higher_take_the_places_of_the_lower, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_for_the_same_says_it_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deleted_namespace_is_emptied_first, setup, teardown),
 	};

@@ -38,6 +38,8 @@ static void taints_are_tolerated(void **state)
 #define CAN(cpu, memory, pods) "allocatable: {cpu: '" cpu "', memory: " memory ", pods: '" pods "'}, "
 #define IS_READY "conditions: [{type: Ready, status: 'True'}]"
 #define BIG CAN("8", "8Gi", "110") IS_READY
+#define REQUIRED(terms) \
+	"affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [" terms "]}}}, " ASK("1", "1Gi")
 #define ASK(cpu, memory) "containers: [{name: c, resources: {requests: {cpu: '" cpu "', memory: " memory "}}}]"
 
 enum { NODES_MAX = 3 };
@@ -92,6 +94,28 @@ static void pods_go_where_they_fit(void **state)
 		{ "not ready", ASK("1", "1Gi"), { { "", "", CAN("8", "8Gi", "9") "conditions: [{type: Ready, status: Unknown}]" } },
 		  "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }." },
 		{ "selector", "nodeSelector: {disk: ssd}, " ASK("1", "1Gi"), { { "disk: hdd", "", BIG }, { "disk: ssd", "", BIG } }, "n1" },
+		{ "two labels of one selector", "nodeSelector: {disk: ssd, z: a}, " ASK("1", "1Gi"),
+		  { { "disk: ssd, z: b", "", BIG }, { "z: a", "", BIG }, { "disk: ssd, z: a", "", BIG } }, "n2" },
+		{ "required affinity", REQUIRED("{matchExpressions: [{key: z, operator: In, values: [a, b]}, {key: d, operator: Exists}]}"),
+		  { { "z: a", "", BIG }, { "d: x", "", BIG }, { "z: b, d: x", "", BIG } }, "n2" },
+		{ "either term of two", REQUIRED("{matchExpressions: [{key: z, operator: In, values: [c]}]}, {matchExpressions: [{key: d, "
+		  "operator: Gt, values: ['5']}]}"), { { "z: a, d: '5'", "", BIG }, { "d: '6'", "", BIG } }, "n1" },
+		{ "a term without a requirement matches nothing", REQUIRED("{}"), { { "z: a", "", BIG } },
+		  "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector." },
+		{ "a selector and an affinity", "nodeSelector: {z: a}, " REQUIRED("{matchExpressions: [{key: d, operator: DoesNotExist}]}"),
+		  { { "z: a, d: x", "", BIG }, { "z: b", "", BIG }, { "z: a", "", BIG } }, "n2" },
+		{ "by name", REQUIRED("{matchFields: [{key: metadata.name, operator: In, values: [n1]}]}"),
+		  { { "", "", BIG }, { "", "", BIG }, { "", "", BIG } }, "n1" },
+		{ "by a name that is not there", REQUIRED("{matchFields: [{key: metadata.name, operator: In, values: [n7]}]}"),
+		  { { "", "", BIG }, { "", "", BIG } }, "0/2 nodes are available: 2 node(s) didn't satisfy plugin(s) [NodeAffinity]." },
+		{ "by a name where it does not fit", REQUIRED("{matchFields: [{key: metadata.name, operator: In, values: [n1]}]}"),
+		  { { "", "", BIG }, { "", "", BIG, 8000, 0, 1 }, { "", "", BIG } },
+		  "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]." },
+		{ "by names that contradict each other", REQUIRED("{matchFields: [{key: metadata.name, operator: In, values: [n1]}, {key: "
+		  "metadata.name, operator: In, values: [n0]}]}"), { { "", "", BIG }, { "", "", BIG } },
+		  "0/2 nodes are available: pod affinity terms conflict." },
+		{ "by not being called so", REQUIRED("{matchFields: [{key: metadata.name, operator: NotIn, values: [n0]}]}"),
+		  { { "", "", BIG }, { "", "", BIG } }, "n1" },
 		{ "selector nowhere", "nodeSelector: {disk: ssd}, " ASK("1", "1Gi"), { { "", "", BIG } },
 		  "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector." },
 		{ "the emptier", ASK("1", "1Gi"), { { "", "", BIG, 4000, 4096, 4 }, { "", "", BIG, 1000, 1024, 9 } }, "n1" },

@@ -98,6 +98,29 @@ static void what_waits_for_a_time_can_be_hurried(void **state)
 	expect_pop(q, 0, NULL, WORKQUEUE_BACKOFF_FIRST); /* its time has nothing to do with the hour */
 }
 
+static void the_higher_rank_comes_first(void **state)
+{
+	static const struct {
+		const char *key;
+		int64_t rank;
+	} keys[] = { { "low", -1 }, { "a", 0 }, { "high", 5 }, { "b", 0 }, { "higher", 9 }, { "high too", 5 }, { "a", 7 } };
+	static const char *const want[] = { "higher", "a", "high", "high too", "b", "c", "low", NULL };
+	struct workqueue *q = *state;
+	int64_t next;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_int_equal(workqueue_add_ranked(q, keys[i].key, keys[i].rank), 0);
+	assert_int_equal(workqueue_add(q, "c"), 0);
+	assert_int_equal(workqueue_add(q, "high"), 0); /* it keeps its rank and its place */
+	for (size_t i = 0; want[i]; i++) {
+		char *key = workqueue_pop(q, 0, &next);
+
+		assert_string_equal(key, want[i]);
+		free(key);
+	}
+	assert_null(workqueue_pop(q, 0, &next));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +128,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_earlier_time_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(failures_back_off_and_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_for_a_time_can_be_hurried, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_higher_rank_comes_first, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
