@@ -24,7 +24,6 @@ static int read_meter(void *arg, const struct object *pod, const char *container
 	struct meter *m = arg;
 	int64_t memory = atomic_load(&m->memory);
 
-
 	atomic_fetch_add(&m->asked, 1);
 	if (memory < 0)
 		return -ENOENT;
