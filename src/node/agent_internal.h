@@ -18,6 +18,7 @@
 #include "node/image_gc.h"
 #include "node/idrange.h"
 #include "node/lifecycle.h"
+#include "node/owners.h"
 #include "node/prober.h"
 #include "node/sandbox.h"
 #include "node/source.h"
@@ -47,7 +48,7 @@ struct agent_pod {
 	bool has_limits;       /* of what it may take of the disk */
 	bool uses_sources;     /* ConfigMaps or Secrets, in its environment or volumes */
 	int64_t write_at;      /* real time before which none is tried, after a failure */
-	int64_t owning_since;  /* real time: a volume of it is being given to a group; 0: none is */
+	struct owners_wait owning_wait; /* for a volume of it that is being given to a group; real time */
 	char *owning;	       /* that volume's path; owned; NULL: not known */
 	struct pod_run run;
 	struct sandbox *sandbox;

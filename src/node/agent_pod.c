@@ -10,7 +10,6 @@
 #include "node/volume.h"
 
 static const int64_t sandbox_retry = 10 * NSEC_PER_SEC;
-static const int64_t owning_told = 30 * NSEC_PER_SEC; /* how long that takes before it is told, and told again */
 
 enum { STEPS_MAX = 64 }; /* decisions in a row before others get their turn */
 
@@ -86,21 +85,17 @@ static void mount_failed(struct agent *agent, struct agent_pod *p, const char *w
 /* A volume is being given to a group, whose end has it tried again; K8S:pkg/volume/volume_linux.go, monitorProgress. */
 static void owning(struct agent *agent, struct agent_pod *p, const char *why)
 {
-	int64_t now = registry_now(agent->registry);
 	const char *text = strstr(why, "Setting volume ownership");
 
 	free(p->owning);
 	p->owning = steal_ptr(agent->owning);
-	if (!p->owning_since)
-		p->owning_since = now;
-	else if (now - p->owning_since >= owning_told)
+	if (owners_tells(&p->owning_wait, registry_now(agent->registry), &p->run.sandbox_not_before))
 		agent_tell(agent, p, EVENT_WARNING, "VolumePermissionChangeInProgress", "%s", text ? text : why);
-	p->run.sandbox_not_before = now + owning_told;
 }
 
 void agent_pod_owned(struct agent *agent, struct agent_pod *p, const char *path)
 {
-	if (!p->owning_since || (p->owning && strcmp(p->owning, path) != 0))
+	if (!p->owning_wait.since || (p->owning && strcmp(p->owning, path) != 0))
 		return;
 	p->run.sandbox_not_before = 0;
 	agent_mark(agent, p);
@@ -121,7 +116,7 @@ static void start_sandbox(struct agent *agent, struct agent_pod *p)
 			error_errno(&err, r, "watch podfs-pod");
 	}
 	if (r != -EINPROGRESS)
-		p->owning_since = 0;
+		p->owning_wait = (struct owners_wait){ 0 };
 	if (r < 0) {
 		if (mount && r == -EINPROGRESS)
 			owning(agent, p, error_text(&err));

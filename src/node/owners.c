@@ -183,6 +183,21 @@ int owners_want(struct owners *o, const char *path, gid_t group)
 	return wait_for_end(o, own) ? finish(o, own) : -EINPROGRESS;
 }
 
+bool owners_tells(struct owners_wait *w, int64_t now, int64_t *ret_next)
+{
+	int64_t due;
+	bool tells;
+
+	if (!w->since || now < w->since) /* a clock that was set back begins anew */
+		*w = (struct owners_wait){ .since = now };
+	due = w->told ? w->told + OWNERS_TOLD_AGAIN : w->since + OWNERS_TOLD_FIRST;
+	tells = now >= due;
+	if (tells)
+		w->told = now;
+	*ret_next = tells ? now + OWNERS_TOLD_AGAIN : due;
+	return tells;
+}
+
 void owners_close(struct owners *o)
 {
 	struct walk *w;

@@ -6,6 +6,7 @@
 #ifndef PODFS_NODE_OWNERS_H
 #define PODFS_NODE_OWNERS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/clock.h"
@@ -27,6 +28,18 @@ void owners_round(struct owners *o);
  */
 int owners_want(struct owners *o, const char *path, gid_t group);
 
+/* A wait for such a volume: when it began, and when it was told; 0: it has not. */
+struct owners_wait {
+	int64_t since, told;
+};
+
+/* Counts a look at `now`, in ns of one clock; the first begins the wait. Whether it is to be told now, which is after
+ * OWNERS_TOLD_FIRST and then each OWNERS_TOLD_AGAIN; *ret_next is when to look again. */
+bool owners_tells(struct owners_wait *w, int64_t now, int64_t *ret_next);
+
+/* K8S:pkg/volume/volume_linux.go, firstEventReportDuration and progressReportDuration */
+#define OWNERS_TOLD_FIRST (30 * NSEC_PER_SEC)
+#define OWNERS_TOLD_AGAIN (60 * NSEC_PER_SEC)
 #define OWNERS_PATIENCE (20 * NSEC_PER_MSEC)  /* what a small volume takes, rather than another try of its pod */
 #define OWNERS_UNCLAIMED (60 * NSEC_PER_SEC) /* a pod that is there still asks at once */
 

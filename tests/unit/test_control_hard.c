@@ -554,9 +554,83 @@ static void a_cronjob_makes_up_for_nothing_when_its_schedule_changes(void **stat
 	registry_free(reg);
 }
 
+/* --- a pod that is deleted while it is bound --- */
+
+static struct world *deleting_world;
+static _Atomic bool deletes; /* the scheduler's next look at the clock, which comes after its look at the pod, deletes it */
+
+static int64_t deleting_clock(void)
+{
+	struct object *pod;
+
+	if (deletes && (pod = cache_get(deleting_world->cache, kind("pods"), "default", "late"))) {
+		_cleanup_txn_ struct txn *t = txn_new(deleting_world->registry, &tester);
+
+		deletes = false;
+		assert_non_null(t);
+		assert_int_equal(txn_delete(t, pod, NULL), 0);
+		assert_int_equal(txn_commit(t, 0, NULL), 0);
+		object_unref(pod);
+	}
+	return clock_realtime();
+}
+
+static bool is_scheduled(struct world *w, void *arg)
+{
+	_cleanup_object_ struct object *pod = cache_get(w->cache, kind("pods"), "default", arg);
+
+	return value_len(object_path(pod, "spec", "nodeName")) > 0;
+}
+
+static void bind_a_deleted_one(struct world *w, const char *finalizers)
+{
+	struct registry *reg = NULL;
+	struct controller *c = NULL;
+	_cleanup_object_ struct object *pod = NULL;
+	char text[400];
+
+	deleting_world = w;
+	assert_int_equal(create(w, &agent, node_yaml, 0), 0);
+	assert_int_equal(registry_new(w->store, w->cache, deleting_clock, &reg), 0);
+	controller_stop(w->controllers[2]);
+	w->controllers[2] = NULL;
+	(void)snprintf(text, sizeof(text), "{apiVersion: v1, kind: Pod, metadata: {name: late, namespace: default, finalizers: [%s]},"
+		       " spec: {containers: [{name: c, image: i}]}}", finalizers);
+	assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+	deletes = true;
+	assert_int_equal(controller_start(&scheduler, reg, &c, NULL), 0);
+	assert_int_equal(create(w, &tester, "{apiVersion: v1, kind: Pod, metadata: {name: next, namespace: default}, spec:"
+					    " {containers: [{name: c, image: i}]}}", TXN_ADMIT), 0);
+	assert_true(wait_for(w, is_scheduled, (void *)"next"));
+	assert_false(deletes);
+	pod = cache_get(w->cache, kind("pods"), "default", "late");
+	if (*finalizers) {
+		assert_non_null(pod);
+		assert_true(object_is_deleting(pod));
+		assert_null(object_path(pod, "spec", "nodeName"));
+	} else {
+		assert_null(pod);
+	}
+	controller_stop(c);
+	registry_free(reg);
+}
+
+/* K8S:pkg/registry/core/pod/storage, setPodNodeAndMetadata(): what is being deleted is not assigned to a node. */
+static void what_is_being_deleted_is_not_bound(void **state)
+{
+	bind_a_deleted_one(*state, "example.com/held");
+}
+
+static void what_has_gone_is_not_bound(void **state)
+{
+	bind_a_deleted_one(*state, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_is_being_deleted_is_not_bound, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_has_gone_is_not_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_old_template_is_reused_and_renumbered, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_template_that_changes_in_mid_rollout_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(recreate_never_mixes, setup, teardown),

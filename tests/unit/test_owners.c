@@ -231,6 +231,28 @@ static void closing_stops_what_is_under_way(void **state)
 	assert_int_not_equal(volumes[1].group, GROUP);
 }
 
+/* kubelet's event: after 30 s, and then once a minute, however often the pod is looked at. */
+static void a_long_wait_is_told(void **state)
+{
+	static const struct {
+		int64_t at, next; /* seconds */
+		bool tells;
+	} looks[] = {
+		{ 100, 130, false }, { 100, 130, false }, { 129, 130, false }, { 130, 190, true },   { 131, 190, false },
+		{ 189, 190, false }, { 195, 255, true },  { 254, 255, false }, { 1000, 1060, true }, { 50, 80, false },
+		{ 80, 140, true },
+	};
+	struct owners_wait w = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+		int64_t next = 0;
+		bool tells = owners_tells(&w, looks[i].at * NSEC_PER_SEC, &next);
+
+		if (tells != looks[i].tells || next != looks[i].next * NSEC_PER_SEC)
+			fail_msg("at %lld: told %d, next %lld", (long long)looks[i].at, tells, (long long)(next / NSEC_PER_SEC));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +261,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_failure_is_told_to_who_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_groups_take_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(closing_stops_what_is_under_way, setup, teardown),
+		cmocka_unit_test(a_long_wait_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
