@@ -79,6 +79,7 @@ int remote_attach(struct remote *s, struct error *err)
 	r = attach(&a, err);
 	if (r == 0)
 		serve(&a);
+	r = r < 0 ? r : !a.pump.out.refused;
 	pump_clear(&a.pump);
 	close_fdp(&a.sizes);
 	return r;

@@ -30,9 +30,7 @@ static const char help[] =
 	"      --run-dir PATH    the daemon's runtime directory (" DEFAULT_RUN_DIR ")\n";
 
 static const struct option long_options[] = {
-	{ "archive", no_argument, NULL, 'a' },	 { "container", required_argument, NULL, 'c' },
-	{ "recursive", no_argument, NULL, 'r' }, { "run-dir", required_argument, NULL, 'd' },
-	{ "help", no_argument, NULL, 'h' },	 { NULL, 0, NULL, 0 },
+	{ "archive", no_argument, NULL, 'a' }, { "recursive", no_argument, NULL, 'r' }, REMOTE_LONG_OPTIONS
 };
 
 /* What is to be copied. */
@@ -199,29 +197,16 @@ static int download(struct request *q, struct error *err)
 
 static int parse(int argc, char **argv, struct request *q)
 {
-	int c;
+	int c, r = -1;
 
-	while ((c = getopt_long(argc, argv, "ac:rRh", long_options, NULL)) != -1) {
-		switch (c) {
-		case 'a':
+	while (r < 0 && (c = getopt_long(argc, argv, "ac:rRh", long_options, NULL)) != -1) {
+		if (c == 'a')
 			q->owners = true;
-			break;
-		case 'c':
-			q->session.remote.container = optarg;
-			break;
-		case 'r':
-		case 'R':
-			break;
-		case 'd':
-			q->session.remote.run_dir = optarg;
-			break;
-		case 'h':
-			(void)fputs(help, stdout);
-			return 0;
-		default:
-			return 2;
-		}
+		else if (c != 'r' && c != 'R')
+			r = remote_option(&q->session.remote, c, help);
 	}
+	if (r >= 0)
+		return r;
 	if (optind == argc - 2)
 		return -1;
 	(void)fprintf(stderr, "podfs cp: want what to copy, and where to; see podfs cp --help\n");

@@ -31,7 +31,7 @@ static const char help[] =
 	"      --image IMAGE            what it runs\n"
 	"      --target CONTAINER       the container whose processes it sees\n"
 	"  -c, --container NAME         its name; else debugger- and five characters\n"
-	"  -i, --stdin                  attach to it, with standard input\n"
+	"  -i, --stdin                  attach to it, with standard input; its exit status is this command's\n"
 	"  -t, --tty                    give it a terminal\n"
 	"      --image-pull-policy WHEN Always, IfNotPresent or Never\n"
 	"      --run-dir PATH           the daemon's runtime directory (" DEFAULT_RUN_DIR ")\n";
@@ -47,48 +47,28 @@ struct debug {
 };
 
 static const struct option long_options[] = {
-	{ "container", required_argument, NULL, 'c' }, { "image", required_argument, NULL, 'm' },
-	{ "image-pull-policy", required_argument, NULL, 'p' }, { "run-dir", required_argument, NULL, 'r' },
-	{ "stdin", no_argument, NULL, 'i' },	       { "target", required_argument, NULL, 'T' },
-	{ "tty", no_argument, NULL, 't' },	       { "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "image", required_argument, NULL, 'm' },  { "image-pull-policy", required_argument, NULL, 'p' },
+	{ "stdin", no_argument, NULL, 'i' },	    { "target", required_argument, NULL, 'T' },
+	{ "tty", no_argument, NULL, 't' },	    REMOTE_LONG_OPTIONS
 };
 
 /* -1: go on; else the exit status. */
 static int read_options(struct debug *d, int argc, char **argv)
 {
-	int c;
+	int c, r = -1;
 
-	while ((c = getopt_long(argc, argv, "c:ith", long_options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			d->remote.container = optarg;
-			break;
-		case 'i':
-			d->remote.input = true;
-			break;
-		case 't':
-			d->remote.tty = true;
-			break;
-		case 'm':
+	while (r < 0 && (c = getopt_long(argc, argv, "c:ith", long_options, NULL)) != -1) {
+		if (c == 'm')
 			d->image = optarg;
-			break;
-		case 'p':
+		else if (c == 'p')
 			d->policy = optarg;
-			break;
-		case 'r':
-			d->remote.run_dir = optarg;
-			break;
-		case 'T':
+		else if (c == 'T')
 			d->target = optarg;
-			break;
-		case 'h':
-			(void)fputs(help, stdout);
-			return 0;
-		default:
-			return 2;
-		}
+		else
+			r = remote_option(&d->remote, c, help);
 	}
+	if (r >= 0)
+		return r;
 	if (optind < argc && d->image)
 		return -1;
 	(void)fprintf(stderr, "podfs debug: want %s; see podfs debug --help\n", d->image ? "a pod" : "an --image");
@@ -242,8 +222,8 @@ static void tell_waiting(struct debug *d, const struct value *waiting)
 	(void)fprintf(stderr, "podfs debug: container %s: %s: %s\n", d->remote.container, reason, message);
 }
 
-/* 1: it runs; 0: it has ended. */
-static int wait_until_it_runs(struct debug *d, struct error *err)
+/* Until it runs, which is 1, or has ended: 0, and its exit status. With `ended` until that. */
+static int wait_for_it(struct debug *d, bool ended, int *ret_status, struct error *err)
 {
 	for (;;) {
 		_cleanup_arena_ struct arena *a = arena_new(0);
@@ -255,10 +235,12 @@ static int wait_until_it_runs(struct debug *d, struct error *err)
 			return r;
 		state = value_get(value_find(value_path(root, "status", "ephemeralContainerStatuses"), "name",
 					     d->remote.container), "state");
-		if (value_get(state, "running"))
+		if (!ended && value_get(state, "running"))
 			return 1;
-		if (value_get(state, "terminated"))
+		if (value_get(state, "terminated")) {
+			*ret_status = (int)value_int(value_path(state, "terminated", "exitCode"), 0);
 			return 0;
+		}
 		if (!strcmp(value_str_or(value_path(root, "status", "phase"), ""), "Succeeded") ||
 		    !strcmp(value_str_or(value_path(root, "status", "phase"), ""), "Failed"))
 			return error_set(err, -ESRCH, "the pod has ended");
@@ -282,6 +264,25 @@ static int show_log(const struct debug *d, struct error *err)
 		       error_errno(err, -EIO, "standard output");
 }
 
+/* Of the container that was added: the exit status, which is its own when it is seen to end. */
+static int join(struct debug *d, struct error *err)
+{
+	int status = 0, r = wait_for_it(d, false, &status, err);
+	bool attached = false;
+
+	if (r > 0) {
+		r = remote_attach(&d->remote, err);
+		if (r == 0 || (r < 0 && r != -ESRCH))
+			return r;
+		attached = r > 0;
+		error_clear(err); /* that it does not run: it has ended before anybody could attach */
+		r = wait_for_it(d, true, &status, err);
+	}
+	if (r == 0 && !attached)
+		r = show_log(d, err);
+	return r < 0 ? r : status;
+}
+
 static int run(struct debug *d, const char *pod, struct error *err)
 {
 	const struct remote *s = &d->remote;
@@ -295,12 +296,7 @@ static int run(struct debug *d, const char *pod, struct error *err)
 	if (r < 0)
 		return error_errno(err, r, "a name");
 	r = add(d, err);
-	if (r < 0 || !s->input)
-		return r;
-	r = wait_until_it_runs(d, err);
-	if (r == 0)
-		return show_log(d, err);
-	return r < 0 ? r : remote_attach(&d->remote, err);
+	return r < 0 || !s->input ? r : join(d, err);
 }
 
 int cmd_debug(int argc, char **argv)
@@ -320,5 +316,5 @@ int cmd_debug(int argc, char **argv)
 	if (r < 0)
 		(void)fprintf(stderr, "podfs debug: %s\n", error_text(&err));
 	remote_clear(&d.remote);
-	return r < 0 ? REMOTE_FAILED : 0;
+	return r < 0 ? REMOTE_FAILED : r;
 }

@@ -16,38 +16,39 @@
 
 /* --- options --- */
 
-static const struct option long_options[] = {
-	{ "container", required_argument, NULL, 'c' }, { "stdin", no_argument, NULL, 'i' },
-	{ "tty", no_argument, NULL, 't' },	       { "run-dir", required_argument, NULL, 'r' },
-	{ "help", no_argument, NULL, 'h' },	       { NULL, 0, NULL, 0 },
-};
+int remote_option(struct remote *s, int c, const char *help)
+{
+	switch (c) {
+	case 'c':
+		s->container = optarg;
+		return -1;
+	case 'i':
+		s->input = true;
+		return -1;
+	case 't':
+		s->tty = true;
+		return -1;
+	case REMOTE_RUN_DIR:
+		s->run_dir = optarg;
+		return -1;
+	case 'h':
+		(void)fputs(help, stdout);
+		return 0;
+	default:
+		return 2;
+	}
+}
 
 int remote_options(struct remote *s, int argc, char **argv, const char *help, bool mixed)
 {
-	int c;
+	static const struct option long_options[] = { { "stdin", no_argument, NULL, 'i' },
+						      { "tty", no_argument, NULL, 't' },
+						      REMOTE_LONG_OPTIONS };
+	int c, r = -1;
 
-	while ((c = getopt_long(argc, argv, mixed ? "c:ith" : "+c:ith", long_options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			s->container = optarg;
-			break;
-		case 'i':
-			s->input = true;
-			break;
-		case 't':
-			s->tty = true;
-			break;
-		case 'r':
-			s->run_dir = optarg;
-			break;
-		case 'h':
-			(void)fputs(help, stdout);
-			return 0;
-		default:
-			return 2;
-		}
-	}
-	return -1;
+	while (r < 0 && (c = getopt_long(argc, argv, mixed ? "c:ith" : "+c:ith", long_options, NULL)) != -1)
+		r = remote_option(s, c, help);
+	return r;
 }
 
 /* --- which pod --- */

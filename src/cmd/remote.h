@@ -24,6 +24,15 @@ enum {
 	REMOTE_FAILED = 125, /* the exit status when it is not the program's own, as container engines have it */
 };
 
+/* The options that each has, for the end of a table of long ones, and what they are told by; -i and -t have letters. */
+enum { REMOTE_RUN_DIR = 256 };
+#define REMOTE_LONG_OPTIONS                                                                                     \
+	{ "container", required_argument, NULL, 'c' }, { "run-dir", required_argument, NULL, REMOTE_RUN_DIR },  \
+	{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+
+/* Takes the option c that getopt_long(3) found and `optarg`. -1: go on; else the exit status, with `help` shown if it was
+ * asked for; 2 also for one that is not among them. */
+int remote_option(struct remote *s, int c, const char *help);
 /* The options that these commands share, up to `optind`; `mixed`: also such as follow other arguments. -1: go on; else the
  * exit status, with `help` shown if it was asked for. */
 int remote_options(struct remote *s, int argc, char **argv, const char *help, bool mixed);
@@ -37,8 +46,8 @@ int remote_receive(struct remote *s, struct control_answer *ret, char text[stati
 /* What to say of an answer of failure. */
 const char *remote_reason(const struct control_answer *a, const char *text);
 void remote_clear(struct remote *s);
-/* cmd/attach.c: joins this process' streams to the container's, as -i and -t say, until that ends. The caller ignores
- * SIGPIPE. Once in a process. */
+/* cmd/attach.c: joins this process' streams to the container's, as -i and -t say, until that ends: 1; or until nobody takes
+ * what it writes: 0. The caller ignores SIGPIPE. Once in a process. */
 int remote_attach(struct remote *s, struct error *err);
 
 /* Makes the terminal on standard input, if it is one, raw until the process ends. */
