@@ -228,8 +228,8 @@ static void forget(struct agent *agent, struct agent_pod *p)
 	if (p->uses_sources)
 		atomic_fetch_sub(&agent->n_source_users, 1);
 	atomic_store(&agent->n_pods, HASH_COUNT(agent->pods));
+	agent_gc_forget(agent, p);
 	agent_pod_free(p);
-	agent_gc_expect(agent, false);
 }
 
 static void work_dirty(struct agent *agent)

@@ -92,30 +92,47 @@ static int note_volumes(struct agent *agent, const struct agent_pod *p, int64_t 
 	return any ? volume_images_each(p->dir, note_mounted, &m) : 0;
 }
 
-/* Images of containers that run, of those that are to run on this node, and of their volumes. False: not all are known. */
+/* Images of a pod's containers that run, of those that are to run, and of their volumes. As volume_images_each(). */
+static int note_pod(struct agent *agent, const struct agent_pod *p, int64_t now)
+{
+	for (size_t i = 0; i < p->run.n; i++) {
+		const struct container_run *c = &p->run.containers[i];
+		_cleanup_image_ struct image *image = NULL;
+
+		if (c->image_id)
+			note_use(agent, c->image_id, now);
+		if (image_find(agent->images, value_str_or(value_get(c->spec, "image"), ""), &image, NULL) == 0)
+			note_use(agent, image->digest, now);
+	}
+	return note_volumes(agent, p, now);
+}
+
+/* What pods on this node use. False: not all is known. */
 static bool note_uses(struct agent *agent, int64_t now)
 {
-	bool all = true;
 	struct agent_pod *p, *next;
+	bool all = true;
 
 	HASH_ITER(hh, agent->pods, p, next) {
-		int r = note_volumes(agent, p, now);
+		int r = note_pod(agent, p, now);
 
 		if (r < 0)
 			log_warning("pod %s: which images its volumes are made of cannot be read: %s, no image is removed", p->uid,
 				    strerrordesc_np(-r));
 		all = all && r == 0;
-		for (size_t i = 0; i < p->run.n; i++) {
-			const struct container_run *c = &p->run.containers[i];
-			_cleanup_image_ struct image *image = NULL;
-
-			if (c->image_id)
-				note_use(agent, c->image_id, now);
-			if (image_find(agent->images, value_str_or(value_get(c->spec, "image"), ""), &image, NULL) == 0)
-				note_use(agent, image->digest, now);
-		}
 	}
 	return all;
+}
+
+void agent_gc_forget(struct agent *agent, const struct agent_pod *p)
+{
+	struct agent_image *e, *next;
+
+	(void)note_pod(agent, p, registry_now(agent->registry)); /* ignoring: its files have gone, and what was in them */
+	HASH_ITER(hh, agent->gc.images, e, next) {
+		e->in_use = false; /* each look finds out anew */
+	}
+	agent_gc_expect(agent, false);
 }
 
 /* An image that has no name any more and never came from a registry was brought by an archive. */

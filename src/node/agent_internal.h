@@ -344,6 +344,8 @@ void agent_gc_work(struct agent *agent);
 void agent_gc_removed(struct agent *agent);
 /* Images have come or are no longer used, or, with `now`, the disk is full: has a look later, or at once. */
 void agent_gc_expect(struct agent *agent, bool now);
+/* A pod is over: what it used was used until now, also when no look has seen that. */
+void agent_gc_forget(struct agent *agent, const struct agent_pod *p);
 /* Whether that image is just being removed: the container then waits until it has gone. */
 bool agent_gc_removes(const struct agent *agent, struct container_run *c, const char *digest);
 /* Has every unused image removed that may be, whatever its age and the disk's use; agent_evict_reclaimed() when done. */
