@@ -23,7 +23,7 @@
 static const struct controller_type *const controller_types[] = {
 	&deployment_controller, &replicaset_controller, &replication_controller, &statefulset_controller, &daemonset_controller,
 	&job_controller, &cronjob_controller, &garbage_collector, &namespace_controller, &quota_controller, &volume_controller,
-	&disruption_controller, &drain_controller, &podgc_controller, &autoscaler_controller, &scheduler,
+	&disruption_controller, &drain_controller, &podgc_controller, &taint_eviction_controller, &autoscaler_controller, &scheduler,
 };
 
 struct cluster {

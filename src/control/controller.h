@@ -137,6 +137,7 @@ extern const struct controller_type podgc_controller;
 extern const struct controller_type namespace_controller;
 extern const struct controller_type quota_controller;
 extern const struct controller_type statefulset_controller;
+extern const struct controller_type taint_eviction_controller;
 extern const struct controller_type volume_controller;
 extern const struct controller_type scheduler;
 
