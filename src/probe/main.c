@@ -174,7 +174,7 @@ static int go_on(struct job *j, enum plain_progress p, const struct verdict *v, 
 
 static int begin(struct job *j, int64_t now)
 {
-	struct verdict v;
+	struct verdict v = { 0 };
 	enum plain_progress p;
 
 	if (!j->plain)
@@ -189,7 +189,7 @@ static int begin(struct job *j, int64_t now)
 
 static int time_out(struct job *j, int64_t now)
 {
-	struct verdict v;
+	struct verdict v = { 0 };
 
 	if (j->state == PASSED_ON)
 		return fail(j, "podfs-probe-curl does not answer", now);
@@ -295,8 +295,8 @@ static int take_requests(void)
 static int take_answers(void)
 {
 	int64_t now = clock_monotonic();
-	struct probe_reply reply;
-	struct verdict v;
+	struct probe_reply reply = { 0 };
+	struct verdict v = { 0 };
 	struct job *j, *next;
 	int got, r = 0;
 
@@ -324,7 +324,7 @@ static int take_events(const struct epoll_event *events, int n)
 
 	for (int i = 0; i < n && r == 0; i++) {
 		struct job *j = events[i].data.ptr;
-		struct verdict v;
+		struct verdict v = { 0 };
 
 		asked |= events[i].data.ptr == &control;
 		answered |= events[i].data.ptr == &curl;
