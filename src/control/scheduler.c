@@ -114,11 +114,15 @@ static void add_key(void *arg, const char *key)
 		controller_add(arg, key);
 }
 
-/* Has some pods tried again. Others' work, and new pods, come between this turn and the next. */
+/* Tells what was noted, which is kept while nothing is to be scheduled, and has some pods tried again. Others' work, and new pods,
+ * come between this turn and the next. */
 static int64_t sync_turn(struct controller *c)
 {
 	struct scheduler *s = controller_data(c);
+	int r = sched_feed_tell(s->feed, controller_cache(c), s->world);
 
+	if (r < 0)
+		return r;
 	if (!sched_queue_take(s->waiting, TURN_PODS, add_key, c))
 		return 0;
 	if (store_is_pressed(registry_store(controller_registry(c))))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Preemption done: K8S:pkg/scheduler/framework/preemption, executor.go. */
 #include <errno.h>
+#include <string.h>
 
 #include "control/scheduler_acts.h"
 
@@ -22,7 +23,7 @@ static int modify_status(struct controller *c, const struct object *pod, registr
 	return r == -ENOENT ? 0 : r;
 }
 
-/* The newest of the victims that are not being deleted yet. */
+/* The newest of the victims that are not being deleted yet. One that has gone may have been made anew elsewhere by its name. */
 static int read_victims(struct controller *c, const struct sched_outcome *o, struct object_list *ret)
 {
 	int r = 0;
@@ -30,7 +31,7 @@ static int read_victims(struct controller *c, const struct sched_outcome *o, str
 	for (size_t i = 0; i < o->n_victims && r == 0; i++) {
 		_cleanup_object_ struct object *pod = cache_get_key(controller_cache(c), o->victims[i]->key);
 
-		if (pod && !object_is_deleting(pod))
+		if (pod && !object_is_deleting(pod) && !strcmp(sched_bound_node(pod), o->nominated->name))
 			r = object_list_add(ret, pod);
 	}
 	return r;
