@@ -32,7 +32,7 @@ struct attachment {
 static int attach(struct attachment *a, struct error *err)
 {
 	int fds[CONTROL_FDS_MAX];
-	struct control_answer answer;
+	struct control_answer answer = { 0 };
 	char text[REMOTE_TEXT_SIZE];
 	int r = remote_ask(a->remote, CONTROL_ATTACH, NULL, 0, err);
 

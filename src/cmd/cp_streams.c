@@ -147,7 +147,7 @@ int cp_begin(struct cp_session *s, char **args, size_t n_args, struct error *err
 {
 	char text[REMOTE_TEXT_SIZE] = "";
 	int fds[CONTROL_FDS_MAX], r;
-	struct control_answer a;
+	struct control_answer a = { 0 };
 
 	s->remote.input = true;
 	r = remote_ask(&s->remote, CONTROL_COPY, args, n_args, err);

@@ -92,7 +92,7 @@ static const struct option long_options[] = {
 
 char *mountpoint_path(const char *dir)
 {
-	_cleanup_free_ char *copy = strdup(dir), *parent = NULL;
+	_cleanup_free_ char *copy = dir ? strdup(dir) : NULL, *parent = NULL;
 	char *slash, *path = NULL;
 	size_t len = copy ? strlen(copy) : 0;
 

@@ -121,7 +121,7 @@ static void take_item(struct agent *agent, struct inbox_item *i)
 	if (i->type == INBOX_SOURCE)
 		agent_source_changed(agent, i->object);
 	else if (i->type == INBOX_EXEC)
-		agent_exec_take(agent, i->exec, i->exec_id);
+		agent_exec_take(agent, steal_ptr(i->exec), i->exec_id);
 	else if (!p && i->type == INBOX_POD && !add_pod(agent, i->object))
 		log_error("pod %s/%s: not run: no memory", object_namespace(i->object), object_name(i->object));
 	else if (p && i->type == INBOX_POD)
