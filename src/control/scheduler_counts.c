@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pod remembers which groups it is counted in, by number, so that its going needs no look at what it was; a group's number
- * is never given again.
+ * is never given again. One that comes is looked at by those groups only that require one of its labels, and by those that
+ * require none: each group hangs on a label and value that it requires, of several on that with the fewest groups.
  */
 #include "control/scheduler_counts.h"
 
@@ -12,7 +13,8 @@
 enum {
 	COLUMNS_MAX = 64,	 /* kept; a decision may ask for more */
 	CELLS_MAX = 2 * 1024 * 1024, /* counts of all groups together: 8 MiB */
-	GROUPS_MIN = 16,	 /* are kept whatever the number of nodes */
+	GROUPS_MIN = 16,	 /* are kept whatever the number of nodes, */
+	GROUPS_MAX = 1024,	 /* and so many at most: each has some 2 KiB besides its counts */
 	VALUES_SPARE = 1024,	 /* values of a label that no node has any more */
 };
 
@@ -22,9 +24,21 @@ struct label_value {
 	char text[];
 };
 
+TAILQ_HEAD(group_list, group);
+
+/* The groups that require a label to have a value. */
+struct hook {
+	UT_hash_handle hh;
+	struct group_list groups; /* never empty */
+	size_t n;
+	char text[]; /* "LABEL=VALUE" */
+};
+
 struct group {
 	UT_hash_handle by_key, by_id;
 	TAILQ_ENTRY(group) in_use; /* the longest unused first */
+	TAILQ_ENTRY(group) in_hook;
+	struct hook *hook; /* NULL: it is among the unhooked */
 	uint32_t id;
 	bool living;
 	const char *namespace; /* the only one; NULL: several */
@@ -35,12 +49,11 @@ struct group {
 	char key[];
 };
 
-TAILQ_HEAD(group_list, group);
-
 struct sched_counts {
 	struct sched_column *columns;
 	struct group *by_key, *by_id;
-	struct group_list in_use;
+	struct hook *hooks;
+	struct group_list in_use, unhooked;
 	size_t n_groups;
 	uint32_t last_id;
 	uint64_t clock; /* of columns' use */
@@ -50,8 +63,10 @@ struct sched_counts *sched_counts_new(void)
 {
 	struct sched_counts *c = calloc(1, sizeof(*c));
 
-	if (c)
+	if (c) {
 		TAILQ_INIT(&c->in_use);
+		TAILQ_INIT(&c->unhooked);
+	}
 	return c;
 }
 
@@ -153,10 +168,114 @@ int sched_counts_set_labels(struct sched_world *w, size_t slot, const struct val
 	return r;
 }
 
+/* --- what groups hang on --- */
+
+static bool format_hook(struct buf *b, const char *label, const char *value)
+{
+	b->len = 0;
+	buf_printf(b, "%s=%s", label, value);
+	return !buf_failed(b);
+}
+
+static struct hook *find_hook(const struct sched_counts *c, const char *text)
+{
+	struct hook *h;
+
+	HASH_FIND_STR(c->hooks, text, h);
+	return h;
+}
+
+/* Whether the label is a better one than `best` has. */
+static bool is_better(const struct sched_counts *c, struct buf *text, const char *label, const struct value *value,
+		      const struct buf *best)
+{
+	const struct hook *h, *other;
+
+	if (!value_str(value) || !format_hook(text, label, value_str(value)))
+		return false;
+	h = find_hook(c, buf_str(text));
+	other = best->len ? find_hook(c, buf_str(best)) : NULL;
+	return !best->len || (h ? h->n : 0) < (other ? other->n : 0);
+}
+
+/* Of the labels that the group requires to have one value, the one with the fewest groups; "": none. */
+static bool choose_hook(const struct sched_counts *c, const struct group *g, struct buf *best)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	for (size_t i = 0; i < g->n_terms; i++) {
+		const struct value *labels = value_get(g->terms[i].pod_selector, "matchLabels");
+		const struct value *list = value_get(g->terms[i].pod_selector, "matchExpressions");
+
+		for (size_t k = 0; k < value_len(labels); k++)
+			if (is_better(c, &text, value_key_at(labels, k), value_at(labels, k), best))
+				format_hook(best, value_key_at(labels, k), value_str(value_at(labels, k)));
+		for (size_t k = 0; k < value_len(list); k++) {
+			const struct value *e = value_at(list, k), *values = value_get(e, "values");
+			const char *label = value_str_or(value_get(e, "key"), "");
+
+			if (!strcmp(value_str_or(value_get(e, "operator"), ""), "In") && value_len(values) == 1 &&
+			    is_better(c, &text, label, value_at(values, 0), best))
+				format_hook(best, label, value_str(value_at(values, 0)));
+		}
+	}
+	return !buf_failed(&text) && !buf_failed(best);
+}
+
+static struct hook *get_hook(struct sched_counts *c, const char *text)
+{
+	struct hook *h = find_hook(c, text);
+
+	if (h)
+		return h;
+	h = calloc(1, sizeof(*h) + strlen(text) + 1);
+	if (!h)
+		return NULL;
+	memcpy(h->text, text, strlen(text) + 1);
+	TAILQ_INIT(&h->groups);
+	HASH_ADD_STR(c->hooks, text, h);
+	if (!h->hh.tbl) {
+		free(h);
+		return NULL;
+	}
+	return h;
+}
+
+/* Where memory is out it is among those that look at each pod. */
+static void hang(struct sched_counts *c, struct group *g)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (choose_hook(c, g, &text) && text.len)
+		g->hook = get_hook(c, buf_str(&text));
+	if (g->hook) {
+		TAILQ_INSERT_TAIL(&g->hook->groups, g, in_hook);
+		g->hook->n++;
+	} else {
+		TAILQ_INSERT_TAIL(&c->unhooked, g, in_hook);
+	}
+}
+
+static void unhook(struct sched_counts *c, struct group *g)
+{
+	struct hook *h = g->hook;
+
+	if (!h) {
+		TAILQ_REMOVE(&c->unhooked, g, in_hook);
+		return;
+	}
+	TAILQ_REMOVE(&h->groups, g, in_hook);
+	if (--h->n)
+		return;
+	HASH_DEL(c->hooks, h);
+	free(h);
+}
+
 /* --- groups --- */
 
 static void free_group(struct sched_counts *c, struct group *g)
 {
+	unhook(c, g);
 	HASH_DELETE(by_key, c->by_key, g);
 	HASH_DELETE(by_id, c->by_id, g);
 	TAILQ_REMOVE(&c->in_use, g, in_use);
@@ -301,6 +420,7 @@ static struct group *new_group(struct sched_world *w, const char *key, const str
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&c->in_use, g, in_use);
+	hang(c, g);
 	c->n_groups++;
 	if (count_all(w, g) < 0) {
 		free_group(c, g);
@@ -329,22 +449,25 @@ const int32_t *sched_count(struct sched_world *w, const struct sched_term *terms
 	return g->count;
 }
 
+static bool has_too_many(const struct sched_world *w)
+{
+	size_t n = w->counts->n_groups;
+
+	return n > GROUPS_MAX || (n > GROUPS_MIN && n * (w->slots_cap + 1) > CELLS_MAX);
+}
+
 void sched_counts_trim(struct sched_world *w)
 {
 	struct sched_counts *c = w->counts;
-	struct sched_column *col, *next, *oldest = NULL;
+	bool many = HASH_COUNT(c->columns) > COLUMNS_MAX;
+	struct sched_column *col, *next;
 	struct group *g;
 
-	while (c->n_groups > GROUPS_MIN && c->n_groups * (w->slots_cap + 1) > CELLS_MAX && (g = TAILQ_FIRST(&c->in_use)))
+	while (has_too_many(w) && (g = TAILQ_FIRST(&c->in_use)))
 		free_group(c, g);
-	HASH_ITER(hh, c->columns, col, next) {
-		if (col->n_values > 2 * w->n_slots + VALUES_SPARE)
+	HASH_ITER(hh, c->columns, col, next) /* each use has a number of its own, so that at most so many were used since */
+		if (col->n_values > 2 * w->n_slots + VALUES_SPARE || (many && c->clock - col->used >= COLUMNS_MAX))
 			free_column(c, col);
-		else if (!oldest || col->used < oldest->used)
-			oldest = col;
-	}
-	if (HASH_COUNT(c->columns) > COLUMNS_MAX && oldest)
-		free_column(c, oldest);
 }
 
 void sched_counts_namespace(struct sched_world *w)
@@ -391,14 +514,32 @@ int sched_counts_grow(struct sched_world *w, size_t slots)
 	return 0;
 }
 
-int sched_counts_add_pod(struct sched_world *w, struct sched_pod *p, const struct object *pod)
+static int count_in_list(struct sched_world *w, const struct group_list *list, struct sched_pod *p, const struct object *pod)
 {
 	struct group *g;
 	int r = 0;
 
-	TAILQ_FOREACH(g, &w->counts->in_use, in_use)
+	TAILQ_FOREACH(g, list, in_hook)
 		if (r == 0 && counts_in(w, g, p, pod))
 			r = count_in(g, p);
+	return r;
+}
+
+int sched_counts_add_pod(struct sched_world *w, struct sched_pod *p, const struct object *pod)
+{
+	const struct value *labels = object_labels(pod);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r = count_in_list(w, &w->counts->unhooked, p, pod);
+
+	for (size_t i = 0; w->counts->hooks && i < value_len(labels) && r == 0; i++) {
+		const struct hook *h;
+
+		if (!format_hook(&text, value_key_at(labels, i), value_str_or(value_at(labels, i), "")))
+			return -ENOMEM;
+		h = find_hook(w->counts, buf_str(&text));
+		if (h)
+			r = count_in_list(w, &h->groups, p, pod);
+	}
 	return r;
 }
 

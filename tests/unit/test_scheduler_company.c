@@ -277,6 +277,122 @@ static void counts_follow_the_pods(void **state)
 	assert_int_equal(c.world->n_slots, 0);
 }
 
+static size_t asked; /* for objects */
+static sched_get_fn ask_really;
+
+static struct object *count_asked(void *arg, const char *key)
+{
+	asked++;
+	return ask_really(arg, key);
+}
+
+/* How many pods of any namespace a label selector matches in slot 0. */
+static int32_t count_anywhere(struct cluster *c, const char *selector)
+{
+	_cleanup_object_ struct object *pod = test_object("{apiVersion: v1, kind: Pod, metadata: {name: t, namespace: ns}, spec: {affinity: "
+							  "{podAffinity: {" REQUIRED "{labelSelector: %s, namespaceSelector: {}, "
+							  "topologyKey: h}]}}, containers: [{name: c}]}}", selector);
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct sched_term *t;
+	const int32_t *count;
+	size_t n;
+
+	assert_int_equal(sched_terms_read(a, pod, SCHED_NEAR, &t, &n), 0);
+	assert_int_equal(n, 1);
+	count = sched_count(c->world, t, 1, false);
+	assert_non_null(count);
+	return count[0];
+}
+
+static int32_t count_app(struct cluster *c, int i)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "{matchLabels: {all: same, app: x%d}}", i);
+	return count_anywhere(c, text);
+}
+
+static void start_counting(struct cluster *c)
+{
+	cluster_add(c, "{apiVersion: v1, kind: Namespace, metadata: {name: ns}}");
+	cluster_add(c, "{apiVersion: v1, kind: Node, metadata: {name: n0, labels: {k50: a}}, status: {}}");
+	ask_really = c->world->get;
+	c->world->get = count_asked;
+}
+
+static const char labelled[] = "{apiVersion: v1, kind: Pod, metadata: {name: b%d, namespace: ns, labels: {%s}}, spec: {nodeName: n0, "
+			       "containers: [{name: c}]}}";
+
+/* A pod that comes is looked at by those alone who count pods of its labels; each asks for its namespace here. */
+static void a_pod_meets_few_counts(void **state)
+{
+	_cleanup_cluster_ struct cluster c = CLUSTER_INIT;
+
+	start_counting(&c);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(count_app(&c, i), 0);
+	assert_int_equal(count_anywhere(&c, "{matchExpressions: [{key: app, operator: In, values: [x7]}]}"), 0);
+	assert_int_equal(count_anywhere(&c, "{matchExpressions: [{key: app, operator: In, values: [x7, x8]}]}"), 0);
+	assert_int_equal(count_anywhere(&c, "{matchExpressions: [{key: app, operator: Exists}]}"), 0);
+	asked = 0;
+	cluster_add(&c, labelled, 1, "all: same, app: x7");
+	assert_in_range(asked, 4, 8);
+	cluster_add(&c, labelled, 2, "all: same, app: x8");
+	cluster_add(&c, labelled, 3, "app: x7");
+	cluster_add(&c, labelled, 4, "other: x7");
+	assert_int_equal(count_app(&c, 7), 1);
+	assert_int_equal(count_app(&c, 8), 1);
+	assert_int_equal(count_app(&c, 9), 0);
+	assert_int_equal(count_anywhere(&c, "{matchExpressions: [{key: app, operator: In, values: [x7]}]}"), 2);
+	assert_int_equal(count_anywhere(&c, "{matchExpressions: [{key: app, operator: In, values: [x7, x8]}]}"), 3);
+	assert_int_equal(count_anywhere(&c, "{matchExpressions: [{key: app, operator: Exists}]}"), 3);
+	cluster_remove(&c, "/objects/pods/ns/b3");
+	assert_int_equal(count_anywhere(&c, "{matchExpressions: [{key: app, operator: In, values: [x7]}]}"), 1);
+}
+
+/* However few the nodes, what nobody has asked for in a while makes way. */
+static void counts_make_way(void **state)
+{
+	_cleanup_cluster_ struct cluster c = CLUSTER_INIT;
+
+	start_counting(&c);
+	cluster_add(&c, labelled, 1, "all: same, app: x0");
+	for (int i = 0; i < 1500; i++)
+		assert_int_equal(count_app(&c, i), i == 0);
+	sched_counts_trim(c.world);
+	asked = 0;
+	assert_int_equal(count_app(&c, 1499), 0);
+	assert_int_equal(asked, 0); /* it was kept */
+	assert_int_equal(count_app(&c, 0), 1);
+	assert_true(asked > 0);
+}
+
+static size_t values_of(struct cluster *c, const char *key)
+{
+	const struct sched_column *col = sched_column(c->world, key);
+
+	assert_non_null(col);
+	return col->n_values;
+}
+
+/* One decision may ask for many labels; the next is not to pay for them. */
+static void columns_make_way(void **state)
+{
+	_cleanup_cluster_ struct cluster c = CLUSTER_INIT;
+	char key[16];
+
+	start_counting(&c);
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		assert_in_range(values_of(&c, key), 1, 2);
+	}
+	sched_counts_trim(c.world);
+	cluster_add(&c, "{apiVersion: v1, kind: Node, metadata: {name: n0, labels: {k50: b, k199: b}}, status: {}}");
+	cluster_add(&c, "{apiVersion: v1, kind: Node, metadata: {name: n0, labels: {k50: c, k199: c}}, status: {}}");
+	assert_int_equal(values_of(&c, "k199"), 3); /* it was kept, and knows both */
+	assert_int_equal(values_of(&c, "k50"), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +401,9 @@ int main(void)
 		cmocka_unit_test(pods_are_spread),
 		cmocka_unit_test(pods_of_one_kind_are_spread_unasked),
 		cmocka_unit_test(counts_follow_the_pods),
+		cmocka_unit_test(a_pod_meets_few_counts),
+		cmocka_unit_test(counts_make_way),
+		cmocka_unit_test(columns_make_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
