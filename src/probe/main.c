@@ -243,7 +243,7 @@ static int take(const char *message, size_t size, int64_t now)
 	memcpy(j->message, message, size);
 	j->size = size;
 	j->at = j->due = now;
-	if (j->request.method == PROBE_FORGET || job_of(j->request.id, false) ||
+	if (j->request.method < PROBE_TCP || j->request.method >= PROBE_FORGET || job_of(j->request.id, false) ||
 	    (j->request.count > 1 && !j->request.period_ms))
 		r = -EBADMSG;
 	else

@@ -19,8 +19,10 @@ enum {
 	PROBE_TEXT_MAX = 1024, /* bytes of a reply's text, its NUL included */
 };
 
+/* The numbers are those of this form of messages alone: raised with each change of it, so that a program of another version,
+ * which an upgrade may bring before the agent is replaced, refuses what it would misread, and no probe fails by that. */
 enum probe_method {
-	PROBE_TCP = 1, /* a connection can be made */
+	PROBE_TCP = 17, /* a connection can be made */
 	PROBE_HTTP,    /* GET: 200 to 399; redirections to the same host are followed */
 	PROBE_HTTPS,   /* the same; the certificate is not verified */
 	PROBE_GRPC,    /* grpc.health.v1.Health/Check answers SERVING; over plain text */

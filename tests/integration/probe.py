@@ -2,7 +2,7 @@
 """Talks to podfs-probe as the node agent does, and to servers of its own on loopback: probe.py PROGRAM DIR."""
 import os, select, signal, socket, ssl, struct, subprocess, sys, threading, time
 
-TCP, HTTP, HTTPS, GRPC, FORGET = 1, 2, 3, 4, 5
+TCP, HTTP, HTTPS, GRPC, FORGET = range(17, 22)
 SUCCESS, FAILURE, ERROR = 1, 2, 3
 
 
@@ -144,6 +144,11 @@ def main():
     check("a header that would be two is refused", got[0] == ERROR, got)
     got = p.ask(HTTP, port, "/", host="127.0.0.1:1/@x")
     check("a host that is none is no success", got[0] != SUCCESS, got)
+    for method in range(1, 5):  # the daemon of the version before, whose requests had no count and period
+        p.id += 1
+        p.ours.send(struct.pack("=QIIHHI", p.id, method, 500, port, 0, 0) + b"127.0.0.1\0/\0")
+        got = p.receive()
+        check(f"an old request {method} comes to nothing, and is no failure", got[:2] == (p.id, ERROR), got)
     first = p.send(HTTP, hang, "/", timeout=1500)
     second = p.send(HTTP, port, "/")
     got = p.receive(), p.receive()
