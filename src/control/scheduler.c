@@ -66,6 +66,25 @@ static int init(struct controller *c, void **ret_data)
 
 /* --- pods that wait --- */
 
+static void add_pod(struct controller *c, const struct object *pod)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(pod), object_name(pod));
+	controller_add_ranked(c, key, value_int(object_path(pod, "spec", "priority"), 0));
+}
+
+/* Also one that has been looked at before comes in the order of its priority. */
+static void add_key(void *arg, const char *key)
+{
+	_cleanup_object_ struct object *pod = controller_get(arg, schema_kind_by_plural("pods"), key);
+
+	if (pod)
+		add_pod(arg, pod);
+	else
+		controller_add(arg, key);
+}
+
 static enum sched_put note_waiting(struct controller *c, const char *key, const struct sched_finding *f)
 {
 	struct scheduler *s = controller_data(c);
@@ -73,7 +92,7 @@ static enum sched_put note_waiting(struct controller *c, const char *key, const 
 	enum sched_put r = sched_queue_put(s->waiting, key, f, next);
 
 	if (*next)
-		controller_add(c, next);
+		add_key(c, next);
 	return r;
 }
 
@@ -84,7 +103,7 @@ static void forget_waiting(struct controller *c, const char *key)
 
 	sched_queue_remove(s->waiting, key, next);
 	if (*next)
-		controller_add(c, next);
+		add_key(c, next);
 }
 
 /* Something has happened that may let pods fit: their turns begin. As this runs on the store's thread, it looks at none. */
@@ -94,24 +113,6 @@ static void retry_waiting(struct controller *c, enum sched_cure what)
 
 	if (sched_queue_happened(s->waiting, what))
 		controller_add(c, turn_key);
-}
-
-static void add_pod(struct controller *c, const struct object *pod)
-{
-	char key[STORE_KEY_MAX + 1];
-
-	(void)snprintf(key, sizeof(key), "%s/%s", object_namespace(pod), object_name(pod));
-	controller_add_ranked(c, key, value_int(object_path(pod, "spec", "priority"), 0));
-}
-
-static void add_key(void *arg, const char *key)
-{
-	_cleanup_object_ struct object *pod = controller_get(arg, schema_kind_by_plural("pods"), key);
-
-	if (pod)
-		add_pod(arg, pod);
-	else
-		controller_add(arg, key);
 }
 
 /* Tells what was noted, which is kept while nothing is to be scheduled, and has some pods tried again. Others' work, and new pods,
@@ -215,7 +216,7 @@ static int64_t refuse(struct controller *c, const struct object *pod, const char
 	int r;
 
 	if (put == SCHED_PUT_STALE) {
-		controller_add(c, key);
+		add_key(c, key);
 		return 0;
 	}
 	r = mark(c, pod, b);
@@ -274,7 +275,7 @@ static int64_t bind_claims(struct controller *c, const struct deciding *d, const
 		return r;
 	f->cures = any_cure;
 	if (note_waiting(c, key, f) == SCHED_PUT_STALE)
-		controller_add(c, key);
+		add_key(c, key);
 	return 0;
 }
 
@@ -307,7 +308,7 @@ static int64_t preempt(struct controller *c, const struct object *pod, const cha
 		controller_event(c, pod, EVENT_WARNING, "FailedScheduling", "%s", b->message);
 	f->cures = SCHED_POD_GONE | SCHED_NODE | SCHED_STORAGE;
 	if (note_waiting(c, key, f) == SCHED_PUT_STALE)
-		controller_add(c, key);
+		add_key(c, key);
 	return retry_unschedulable;
 }
 

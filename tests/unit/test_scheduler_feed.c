@@ -68,6 +68,65 @@ static void notes_do_not_gather_while_nothing_is_scheduled(void **state)
 	controller_stop(c);
 }
 
+static void create_pod(struct world *w, const char *name, const char *on, int priority)
+{
+	char text[400];
+
+	(void)snprintf(text, sizeof(text), "{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: default}, spec: {nodeName: '%s', "
+		       "priorityClassName: p%d, containers: [{name: c, image: i}]}}", name, on, priority);
+	assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+}
+
+static void remove_pod(struct world *w, const char *name)
+{
+	_cleanup_object_ struct object *pod = cache_get(w->cache, kind("pods"), "default", name);
+	const struct delete_options now = { .grace_seconds = 0 };
+	_cleanup_txn_ struct txn *t = txn_new(w->registry, &agent);
+
+	assert_non_null(pod);
+	assert_int_equal(txn_delete(t, pod, &now), 0);
+	assert_int_equal(txn_commit(t, 0, NULL), 0);
+}
+
+static void check_bound(struct world *w, const char *name, bool want)
+{
+	_cleanup_object_ struct object *pod = cache_get(w->cache, kind("pods"), "default", name);
+
+	if (!pod || object_is_deleting(pod) || !!*sched_bound_node(pod) != want)
+		fail_msg("%s", name);
+}
+
+/* Of pods that are judged alike one is tried after another; those of less priority that have come since wait for them all. */
+static void pods_that_waited_keep_their_rank(void **state)
+{
+	struct world *w = *state;
+	struct controller *c = new_scheduler(w);
+	char text[160];
+
+	assert_int_equal(create(w, &agent, "{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {allocatable: {cpu: '8', memory: 8Gi, "
+					   "pods: '2'}, conditions: [{type: Ready, status: 'True'}]}}", 0), 0);
+	for (int i = 0; i < 3; i++) {
+		(void)snprintf(text, sizeof(text), "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: p%d}, value: %d}",
+			       10 * i, 10 * i);
+		assert_int_equal(create(w, &tester, text, TXN_ADMIT), 0);
+	}
+	create_pod(w, "there1", "n1", 20);
+	create_pod(w, "there2", "n1", 20);
+	create_pod(w, "first", "", 10);
+	create_pod(w, "second", "", 10);
+	run(c);
+	check_bound(w, "first", false);
+	check_bound(w, "second", false);
+	remove_pod(w, "there1");
+	remove_pod(w, "there2");
+	create_pod(w, "least", "", 0);
+	run(c);
+	check_bound(w, "first", true);
+	check_bound(w, "second", true);
+	check_bound(w, "least", false);
+	controller_stop(c);
+}
+
 static struct sched_pod *new_victim(const struct object *pod)
 {
 	struct sched_pod *p = calloc(1, sizeof(*p) + strlen(object_key(pod)) + 1);
@@ -142,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(notes_do_not_gather_while_nothing_is_scheduled, setup_alone, teardown),
+		cmocka_unit_test_setup_teardown(pods_that_waited_keep_their_rank, setup_alone, teardown),
 		cmocka_unit_test_setup_teardown(a_pod_elsewhere_is_no_victim, setup_alone, teardown),
 	};
 
