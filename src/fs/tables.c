@@ -6,12 +6,14 @@
 #include "base/clock.h"
 #include "fs/drift.h"
 #include "fs/region.h"
+#include "fs/siphash.h"
 #include "fs/tablerows.h"
 
-/* Ages run on: what stat(2) told of is shown to whoever opens the file within a second. */
+/* Ages run on: what stat(2) told of is shown to whoever opens the file within a second. Its time is that of the last change
+ * of the text, so that who looks again after reading, as tar does, finds it as it was. */
 struct memo {
-	uint64_t rev, size;
-	int64_t now;
+	uint64_t rev, size, hash;
+	int64_t now, changed;
 	bool valid;
 };
 
@@ -84,8 +86,19 @@ static int64_t settle(struct fs_node *n)
 	if (!m)
 		return now;
 	if (!m->valid || m->rev != rev || now - m->now >= NSEC_PER_SEC || now < m->now)
-		*m = (struct memo){ .rev = rev, .now = now };
+		*m = (struct memo){ .rev = rev, .now = now, .size = m->size, .hash = m->hash, .changed = m->changed };
 	return m->now;
+}
+
+static void note_text(const struct fs_node *n, struct memo *m, const struct buf *text)
+{
+	uint64_t hash = fs_siphash(n->fs->seed, buf_str(text), text->len);
+
+	if (!m->changed || m->size != text->len || m->hash != hash)
+		m->changed = m->now;
+	m->size = text->len;
+	m->hash = hash;
+	m->valid = true;
 }
 
 static int file_render(struct fs_node *n, struct buf *out)
@@ -104,15 +117,15 @@ static int file_getattr(struct fs_node *n, struct fs_attr *a)
 
 		if (r < 0)
 			return r;
+		if (buf_failed(&text))
+			return -ENOMEM;
 		a->size = text.len;
-		if (m) {
-			m->size = text.len;
-			m->valid = true;
-		}
+		if (m)
+			note_text(n, m, &text);
 	} else {
 		a->size = m->size;
 	}
-	fs_attr_file(n, a, S_IFREG | (shows_ns(n) ? 0400 : 0444), now);
+	fs_attr_file(n, a, S_IFREG | (shows_ns(n) ? 0400 : 0444), m ? m->changed : now);
 	a->ttl = FS_TTL_NONE;
 	return 0;
 }
