@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "fs/actions.h"
 #include "fs/edit.h"
 #include "store/drain.h"
@@ -47,6 +48,7 @@ static void change(struct cordon *c, struct arena *a, struct value *root, int64_
 	}
 	if (!c->drain)
 		return;
+	c->opts.since = now / NSEC_PER_SEC;
 	value_set_str(a, value_make_path(a, root, "metadata", "annotations"), NODE_DRAIN, drain_format(&c->opts, text));
 	drain_set_condition(a, root, "False", "Draining", "", now);
 }

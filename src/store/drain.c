@@ -7,6 +7,13 @@
 
 #include "base/clock.h"
 
+enum { SINCE_DIGITS = 10 };
+
+static bool is_number(const char *s, size_t digits)
+{
+	return *s && strlen(s) <= digits && strspn(s, "0123456789") == strlen(s);
+}
+
 static bool parse_word(const char *w, struct drain_options *o)
 {
 	const char *grace = NULL;
@@ -24,7 +31,11 @@ static bool parse_word(const char *w, struct drain_options *o)
 		grace = w + 6;
 	else if (strncmp(w, "grace-period=", 13) == 0)
 		grace = w + 13;
-	if (!grace || !*grace || strlen(grace) > 9 || strspn(grace, "0123456789") != strlen(grace))
+	if (strncmp(w, "since=", 6) == 0 && is_number(w + 6, SINCE_DIGITS)) {
+		o->since = strtoll(w + 6, NULL, 10);
+		return true;
+	}
+	if (!grace || !is_number(grace, 9))
 		return strcmp(w, "ignore-daemonsets") == 0; /* as it does anyway */
 	o->grace_seconds = strtol(grace, NULL, 10);
 	return true;
@@ -47,13 +58,18 @@ int drain_parse(const char *text, struct drain_options *ret)
 
 char *drain_format(const struct drain_options *o, char out[static DRAIN_TEXT_MAX])
 {
-	char grace[32] = "";
+	char grace[32] = "", since[32] = "";
+	const char *const words[] = { o->force ? "force" : "", o->delete_emptydir_data ? "delete-emptydir-data" : "", grace, since };
+	size_t len = 0;
 
 	if (o->grace_seconds >= 0)
 		(void)snprintf(grace, sizeof(grace), "grace=%" PRId64, o->grace_seconds);
-	(void)snprintf(out, DRAIN_TEXT_MAX, "%s%s%s%s%s", o->force ? "force" : "", o->force && o->delete_emptydir_data ? " " : "",
-		       o->delete_emptydir_data ? "delete-emptydir-data" : "",
-		       (o->force || o->delete_emptydir_data) && *grace ? " " : "", grace);
+	if (o->since > 0)
+		(void)snprintf(since, sizeof(since), "since=%" PRId64, o->since);
+	*out = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(words) && len < DRAIN_TEXT_MAX; i++)
+		if (*words[i])
+			len += (size_t)snprintf(out + len, DRAIN_TEXT_MAX - len, "%s%s", len ? " " : "", words[i]);
 	return out;
 }
 
@@ -89,6 +105,34 @@ static bool has_local_storage(const struct object *pod)
 	return false;
 }
 
+static bool tolerates_cordon(const struct object *pod)
+{
+	const struct value *list = object_path(pod, "spec", "tolerations");
+
+	for (size_t i = 0; i < value_len(list); i++) {
+		const struct value *t = value_at(list, i);
+		const char *key = value_str_or(value_get(t, "key"), ""), *effect = value_str_or(value_get(t, "effect"), "");
+		bool exists = strcmp(value_str_or(value_get(t, "operator"), ""), "Exists") == 0;
+
+		if (*effect && strcmp(effect, "NoSchedule") != 0)
+			continue;
+		if (strcmp(key, "node.kubernetes.io/unschedulable") == 0 ?
+			    exists || !*value_str_or(value_get(t, "value"), "") : !*key && exists)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it has come since the drain began, and would again. */
+static bool comes_again(const struct object *pod, const struct drain_options *o)
+{
+	const char *text = object_str(pod, "metadata", "creationTimestamp");
+	int64_t made;
+
+	return o->since && text && clock_parse_rfc3339(text, &made) == 0 && made / NSEC_PER_SEC > o->since && *object_controller_uid(pod) &&
+	       tolerates_cordon(pod);
+}
+
 static enum verdict judge(const struct object *pod, const struct drain_options *o, drain_has_set_fn has_set, void *arg)
 {
 	if (is_of_daemonset(pod) && !has_ended(pod)) {
@@ -101,6 +145,8 @@ static enum verdict judge(const struct object *pod, const struct drain_options *
 		return SKIP;
 	if (has_ended(pod) || object_is_deleting(pod))
 		return EVICT;
+	if (comes_again(pod, o))
+		return SKIP;
 	if (has_local_storage(pod) && !o->delete_emptydir_data)
 		return LOCAL;
 	return *object_controller_uid(pod) || o->force ? EVICT : UNMANAGED;

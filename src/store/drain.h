@@ -3,6 +3,9 @@
  * Draining a node: which of its pods are evicted, which stay, and which nobody should lose unasked, as `kubectl drain
  * --ignore-daemonsets` has it (K8S:kubectl/pkg/drain/filters.go).
  *
+ * A pod that has come since is evicted too, unless its controller would only have it come again, as it tolerates that the node
+ * is cordoned: kubectl looks at those alone that it finds, so that a drain of it ends then.
+ *
  * That a node is being drained is in its annotation NODE_DRAIN, whose value is the options; how far it is, in its condition
  * NODE_DRAINED. It is drained while it is cordoned, so that uncordoning ends the drain.
  */
@@ -19,11 +22,13 @@ struct drain_options {
 	bool force;		   /* pods without a controller too */
 	bool delete_emptydir_data; /* and those with an emptyDir */
 	int64_t grace_seconds;	   /* of all pods; -1: each pod's own */
+	int64_t since;		   /* when the drain was asked for, real seconds; 0: it is not known */
 };
 
 enum { DRAIN_TEXT_MAX = 64 };
 
-/* "force", "delete-emptydir-data" and "grace=SECONDS", in any order, with or without kubectl's dashes. -EINVAL. */
+/* "force", "delete-emptydir-data" and "grace=SECONDS", in any order, with or without kubectl's dashes; in the annotation also
+ * "since=SECONDS". -EINVAL. */
 int drain_parse(const char *text, struct drain_options *ret);
 char *drain_format(const struct drain_options *o, char out[static DRAIN_TEXT_MAX]);
 

@@ -15,6 +15,8 @@
 #define OF(kind) ", ownerReferences: [{apiVersion: apps/v1, kind: " kind ", name: o, uid: o, controller: true}]"
 #define GONE ", ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: x, uid: gone, controller: true}]"
 #define GOING ", deletionTimestamp: '2026-01-01T00:00:00Z'"
+#define MADE(second) ", creationTimestamp: '2026-01-01T00:00:" second "Z'"
+#define BEARS(tolerations) "spec: {tolerations: [" tolerations "]}\n"
 #define MIRROR ", annotations: {kubernetes.io/config.mirror: x}"
 #define LOCAL "spec: {volumes: [{name: v, emptyDir: {}}]}\n"
 #define ENDED "status: {phase: Succeeded}"
@@ -30,6 +32,7 @@ static void pods_are_judged_as_kubectl_does(void **state)
 {
 	static const struct drain_options none = { .grace_seconds = -1 }, force = { .force = true, .grace_seconds = -1 },
 					  local = { .delete_emptydir_data = true, .grace_seconds = -1 },
+					  begun = { .grace_seconds = -1, .since = 1767225600 },
 					  both = { .force = true, .delete_emptydir_data = true, .grace_seconds = -1 };
 	static const struct {
 		const char *name, *meta, *more;
@@ -58,6 +61,16 @@ static void pods_are_judged_as_kubectl_does(void **state)
 		{ "nobody's with an emptyDir, both", "", LOCAL, &both, 1, 0, "" },
 		{ "nobody's that failed", "", FAILED, &none, 1, 0, "" },
 		{ "one on its way", OF("ReplicaSet") GOING, "", &none, 0, 1, "" },
+		{ "one from before that tolerates cordons", OF("ReplicaSet") MADE("00"), BEARS("{operator: Exists}"), &begun, 1, 0, "" },
+		{ "one since", OF("ReplicaSet") MADE("01"), "", &begun, 1, 0, "" },
+		{ "one since that would come again", OF("ReplicaSet") MADE("01"), BEARS("{operator: Exists}"), &begun, 0, 0, "" },
+		{ "the same by key", OF("ReplicaSet") MADE("01"),
+		  BEARS("{key: x}, {key: node.kubernetes.io/unschedulable, operator: Exists, effect: NoSchedule}"), &begun, 0, 0, "" },
+		{ "one that tolerates something else", OF("ReplicaSet") MADE("01"),
+		  BEARS("{key: x, operator: Exists}, {operator: Exists, effect: NoExecute}"), &begun, 1, 0, "" },
+		{ "one since, when that is not known", OF("ReplicaSet") MADE("01"), BEARS("{operator: Exists}"), &none, 1, 0, "" },
+		{ "nobody's since", MADE("01"), BEARS("{operator: Exists}"), &begun, 0, 0,
+		  "cannot delete Pods that declare no controller (write force to override): ns/p" },
 		{ "nobody's on its way", GOING, LOCAL, &none, 0, 1, "" },
 	};
 	bool failed = false;
@@ -108,6 +121,10 @@ static void options_are_read_and_written(void **state)
 		{ "grace=-1", NULL },
 		{ "grace=1000000000", NULL },
 		{ "force 1", NULL },
+		{ "since=1767225600 force", "force since=1767225600" },
+		{ "force delete-emptydir-data grace=999999999 since=9999999999", "force delete-emptydir-data grace=999999999 since=9999999999" },
+		{ "since=99999999999", NULL },
+		{ "since=x", NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
