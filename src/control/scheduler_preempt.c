@@ -75,6 +75,7 @@ static int read_budgets(struct preempting *x)
 static bool violates(struct preempting *x, const struct sched_pod *p)
 {
 	_cleanup_object_ struct object *pod = NULL;
+	bool violated = false;
 
 	if (x->n_budgets)
 		pod = x->t->world->get(x->t->world->get_arg, p->key);
@@ -84,10 +85,9 @@ static bool violates(struct preempting *x, const struct sched_pod *p)
 		if (strcmp(object_namespace(b->object), object_namespace(pod)) != 0 || !value_len(object_labels(pod)) ||
 		    !object_matches(pod, b->selector) || object_path(b->object, "status", "disruptedPods", object_name(pod)))
 			continue;
-		if (--b->left < 0)
-			return true;
+		violated |= --b->left < 0;
 	}
-	return false;
+	return violated;
 }
 
 /* The most important first. */
