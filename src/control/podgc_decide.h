@@ -22,11 +22,13 @@ enum podgc_verdict {
 	PODGC_DELETE_ORPHAN, /* the same, and its condition DisruptionTarget says that its node is gone */
 };
 
+/* What is to become of a pod whose node stands so. Pure; any thread. */
 enum podgc_verdict podgc_judge(const struct object *pod, enum podgc_node node);
 
 /* How a node that exists counts. */
 enum podgc_node podgc_node_of(const struct object *node);
 
+/* Whether its phase is Succeeded or Failed, so that it counts towards the threshold. */
 bool podgc_has_ended(const struct object *pod);
 
 /*

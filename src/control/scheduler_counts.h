@@ -30,6 +30,7 @@ struct sched_carried {
 	char key[];
 };
 
+/* Without groups and columns, which come as decisions ask for them. NULL when memory is out. The scheduler's thread. */
 struct sched_counts *sched_counts_new(void);
 void sched_counts_free(struct sched_counts *c); /* NULL is fine */
 

@@ -59,6 +59,7 @@ enum sched_fit sched_try_node(struct sched_try *t, struct sched_node *node, stru
 void sched_try_lift(struct sched_try *t, struct sched_pod *p);
 void sched_try_put_back(struct sched_try *t, struct sched_pod *p);
 
+/* Counts `nodes` more for a reason, whose text must live as long as `why`; beyond SCHED_REASONS_MAX others are left out. */
 void sched_add_reason(struct sched_reasons *why, const char *text, size_t nodes);
 /* "0/5 nodes are available: 2 Insufficient cpu, 3 …."; the reasons sorted as texts with their counts. NULL when memory is
  * out. */

@@ -30,6 +30,7 @@ enum { DRAIN_TEXT_MAX = 64 };
 /* "force", "delete-emptydir-data" and "grace=SECONDS", in any order, with or without kubectl's dashes; in the annotation also
  * "since=SECONDS". -EINVAL. */
 int drain_parse(const char *text, struct drain_options *ret);
+/* The same as text, which drain_parse() reads back; returns out. */
 char *drain_format(const struct drain_options *o, char out[static DRAIN_TEXT_MAX]);
 
 struct drain_plan {
