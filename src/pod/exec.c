@@ -181,8 +181,11 @@ int pod_exec(struct pod *p, int client, struct pod_message *m)
 	return r < 0 ? r : 1;
 }
 
+/* Once, though two tell of it: the report's end, and the program's where that comes first. */
 static void started(struct pod *p, struct exec *x)
 {
+	if (x->told)
+		return;
 	x->started_at = clock_realtime();
 	tell(p, x, POD_EXEC_STARTED, 0);
 	x->told = true;
@@ -275,7 +278,7 @@ bool pod_exec_reaped(struct pod *p, pid_t pid, int status)
 	if (x->pid != pid && x->pid != 0)
 		return true;
 	/* It got as far as its exec, and ended before the first one let go of the report. */
-	if (!x->told && x->code == 0 && x->pid == pid && x->ready)
+	if (x->code == 0 && x->pid == pid && x->ready)
 		started(p, x);
 	if (!x->told && x->code == 0) {
 		x->code = -ECHILD;

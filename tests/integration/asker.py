@@ -21,6 +21,7 @@ import time
 RUN, ATTACH, COPY = 0, 1, 2
 TTY, INPUT = 1, 2
 STARTED, EXITED, FAILED = 1, 2, 3
+EXEC_STARTED, EXEC_EXITED, ERROR = 71, 72, 75  # src/pod/protocol.h
 
 
 def request(pod, what=RUN, flags=0, args=(), container="", magic=0x70667332, n_args=None):
@@ -232,12 +233,14 @@ def spec_of(*args):
     return fd
 
 
-def run_at(path, number, *args):
+def run_at(path, number, *args, stdio=None):
     """Asks podfs-pod itself for a program under a number, to be killed when the connection is closed."""
     EXEC, KILL_ON_CLOSE, SIZE = 4, 4, 40 + 64 + 1024
-    s, null = connect(path), os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    s, null, spec = connect(path), os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC), spec_of(*args)
     data = struct.pack("=HHIQIIIIiI64s1024s", 1, EXEC, SIZE, number, KILL_ON_CLOSE, 0, 0, 0, 0, 0, b"c", b"")
-    assert give(s, data, [spec_of(*args), null, null, null])
+    assert give(s, data, [spec, *(stdio or [null] * 3)])
+    os.close(null)
+    os.close(spec)
     return s
 
 
@@ -250,7 +253,6 @@ def event(s):
 
 def collide(path, pod):
     """Two who chose one number, as a daemon and the one before it may."""
-    EXEC_STARTED, EXEC_EXITED, ERROR = 71, 72, 75
     first = run_at(path, 77, "sleep", "321")
     assert event(first)[:2] == (EXEC_STARTED, 77)
     kind, number, _, code = event(run_at(path, 77, "true"))
@@ -262,9 +264,20 @@ def collide(path, pod):
     first.close()
 
 
+def brief(path, pod):
+    """Programs that end before the process that began them is seen to: each is told of once, and then its end."""
+    a, b = socket.socketpair()
+    for n in range(1, 500, 5):
+        several = [(i, run_at(path, i, "true", stdio=[b.fileno()] * 3)) for i in range(n, n + 5)]
+        for i, s in several:
+            told = [event(s)[:2], event(s)[:2]]
+            assert told == [(EXEC_STARTED, i), (EXEC_EXITED, i)], "%s" % told
+            s.close()
+
+
 def main():
     try:
-        {f.__name__: f for f in (descriptors, noise, crowd, streams, hold, attach, absent, collide)}[sys.argv[1]](*sys.argv[2:4])
+        {f.__name__: f for f in (descriptors, noise, crowd, streams, hold, attach, absent, collide, brief)}[sys.argv[1]](*sys.argv[2:4])
     except (AssertionError, OSError) as e:
         sys.exit("%s: %r" % (sys.argv[1], e))
 
