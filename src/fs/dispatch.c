@@ -13,8 +13,6 @@
 #include "fs/objdir.h"
 #include "fs/remnant.h"
 
-enum { MAX_WRITE = 256 * 1024 }; /* one request's data: it bounds the loop's only buffer */
-
 struct fs *fs_dispatch_fs(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
@@ -49,7 +47,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 			      FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_HANDLE_KILLPRIV;
 
 	conn->want = conn->capable & keep;
-	conn->max_write = MAX_WRITE;
+	conn->max_write = FS_MAX_WRITE;
 	fs_keep_set_ready(fs->keep);
 	if (fs->config.ready)
 		fs->config.ready(fs->config.ready_arg);

@@ -56,6 +56,7 @@ struct fs_keep_header {
 };
 
 #define AT_BUFFER (UINT64_C(64) << 10)
+#define BUFFER (FS_MAX_WRITE + 8192) /* a request of the largest write, with its headers */
 #define AT_REQUESTS (4 * MIB)
 #define AT_HANDLES (5 * MIB)
 #define AT_NODES (AT_HANDLES + sizeof(struct fs_kept) * HANDLES)

@@ -175,6 +175,7 @@ int fs_keep_open(int fd, struct fs_keep **ret, struct error *err)
 		free(k);
 		return error_errno(err, r, "cannot map what is kept for the next daemon");
 	}
+	(void)madvise(k->area + AT_BUFFER, BUFFER, MADV_POPULATE_WRITE); /* ignoring: before Linux 5.14, where nothing is sent again */
 	k->h = (struct fs_keep_header *)(void *)k->area;
 	k->requests = (struct fs_keep_request *)(void *)(k->area + AT_REQUESTS);
 	k->handles = (struct fs_kept *)(void *)(k->area + AT_HANDLES);

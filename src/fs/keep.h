@@ -27,6 +27,7 @@ enum {
 	FS_KEEP_STATE = 48,  /* bytes that a region may keep of a handle */
 	FS_KEEP_DEATHS = 2,  /* a request in flight at so many is answered EIO */
 	FS_KEEP_NAME = 256,
+	FS_MAX_WRITE = 256 * 1024, /* one request's data: it bounds the loop's only buffer */
 };
 
 /* What a handle has written, and what its region says of it; see fs_keep_change(). */
@@ -59,8 +60,12 @@ struct fs_kept {
 enum fs_kept_region { FS_KEPT_PLAIN, FS_KEPT_MANIFEST, FS_KEPT_FIELD, FS_KEPT_SCRATCH, FS_KEPT_ARCHIVE, FS_KEPT_STREAM,
 		      FS_KEPT_LOG };
 
-/* Maps the memfd and takes up what lies in it; what another version of podfs wrote is dropped. The descriptor is the
- * caller's and must outlive the keep. */
+/*
+ * Maps the memfd and takes up what lies in it; what another version of podfs wrote is dropped. The descriptor is the
+ * caller's and must outlive the keep. The buffer's pages are there from now on: the kernel copies a request into it in
+ * read(2), and where it met a page that is to be made while a SIGKILL waits, it would give the request up and answer EIO
+ * itself (fuse_dev_do_read() in fs/fuse/dev.c, __get_user_pages() in mm/gup.c), which nobody sends again.
+ */
 int fs_keep_open(int fd, struct fs_keep **ret, struct error *err);
 void fs_keep_free(struct fs_keep *k);
 
