@@ -48,7 +48,8 @@ static void remove_cgroup(struct agent *agent, struct agent_pod *p, const struct
 
 static void note_exit(struct agent *agent, struct agent_pod *p, struct container_run *c, const struct sandbox_event *ev)
 {
-	bool failed_start = ev->type == SANDBOX_START_FAILED || ev->state == POD_STATE_START_FAILED;
+	/* One that was killed on the way, so that all begin anew, has not failed. */
+	bool failed_start = (ev->type == SANDBOX_START_FAILED || ev->state == POD_STATE_START_FAILED) && !c->restarting;
 	const char *reason = failed_start ? "StartError" : exit_reason(agent, p, c, ev->exit_code);
 	const char *policy = value_str_or(object_path(p->object, "spec", "restartPolicy"), "Always");
 
