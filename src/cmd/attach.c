@@ -80,6 +80,7 @@ int remote_attach(struct remote *s, struct error *err)
 	if (r == 0)
 		serve(&a);
 	r = r < 0 ? r : !a.pump.out.refused;
+	s->said = a.pump.out.came || a.pump.err.came;
 	pump_clear(&a.pump);
 	close_fdp(&a.sizes);
 	return r;

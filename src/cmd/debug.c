@@ -249,7 +249,7 @@ static int wait_for_it(struct debug *d, bool ended, int *ret_status, struct erro
 	}
 }
 
-/* It has ended before anybody could attach: what it wrote. */
+/* It has ended, and before that somebody was attached too late or never: what it wrote. */
 static int show_log(const struct debug *d, struct error *err)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -268,17 +268,17 @@ static int show_log(const struct debug *d, struct error *err)
 static int join(struct debug *d, struct error *err)
 {
 	int status = 0, r = wait_for_it(d, false, &status, err);
-	bool attached = false;
+	bool heard = false;
 
 	if (r > 0) {
 		r = remote_attach(&d->remote, err);
 		if (r == 0 || (r < 0 && r != -ESRCH))
 			return r;
-		attached = r > 0;
+		heard = r > 0 && d->remote.said;
 		error_clear(err); /* that it does not run: it has ended before anybody could attach */
 		r = wait_for_it(d, true, &status, err);
 	}
-	if (r == 0 && !attached)
+	if (r == 0 && !heard)
 		r = show_log(d, err);
 	return r < 0 ? r : status;
 }

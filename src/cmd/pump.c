@@ -27,7 +27,7 @@ void pump_init(struct pump *p)
 
 	for (size_t i = 0; i < FLOWS; i++) {
 		flows[i]->from = flows[i]->to = -1;
-		flows[i]->owns_from = flows[i]->owns_to = flows[i]->refused = false;
+		flows[i]->owns_from = flows[i]->owns_to = flows[i]->refused = flows[i]->came = false;
 		flows[i]->at = flows[i]->len = 0;
 		flows[i]->chunk = PUMP_BUFFER;
 	}
@@ -102,6 +102,7 @@ static void fill(struct pump_flow *f)
 	if (n > 0) {
 		f->at = 0;
 		f->len = (size_t)n;
+		f->came = true;
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		end(f);
 	}

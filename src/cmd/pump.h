@@ -17,6 +17,7 @@ struct pump_flow {
 	int from, to; /* -1: there is nothing more to do */
 	bool owns_from, owns_to;
 	bool refused; /* it has ended since nobody takes any more */
+	bool came;    /* something, be it copied yet or not */
 	size_t chunk; /* that can be written without waiting, where poll(2) says so */
 	size_t at, len;
 	char buffer[PUMP_BUFFER];

@@ -15,6 +15,7 @@ struct remote {
 	bool input, tty;		 /* -i, -t */
 	char *mountpoint, *namespace, *pod; /* owned */
 	int sock;
+	bool said; /* remote_attach(): something came from the container */
 };
 
 #define REMOTE_INIT (struct remote){ .run_dir = DEFAULT_RUN_DIR, .container = "", .sock = -1 }

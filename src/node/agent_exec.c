@@ -179,6 +179,14 @@ static const char *why(const struct agent_exec_job *job, const struct sandbox_ev
 	}
 }
 
+/* That the container has ended is told alike whoever sees it first, podfs-pod or the agent. */
+static int code_of(const struct sandbox_event *ev)
+{
+	if (ev->type == SANDBOX_ERROR && ev->code == -ENOENT)
+		return -ESRCH;
+	return ev->code < 0 ? ev->code : -EIO;
+}
+
 bool agent_exec_event(struct agent *agent, struct agent_pod *p, struct sandbox_event *ev)
 {
 	struct agent_exec_job *job, *next;
@@ -199,7 +207,7 @@ bool agent_exec_event(struct agent *agent, struct agent_pod *p, struct sandbox_e
 		}
 		HASH_DEL(agent->execs, job);
 		if (ev->type == SANDBOX_ERROR || ev->code < 0) {
-			fail(job, ev->code < 0 ? ev->code : -EIO, why(job, ev));
+			fail(job, code_of(ev), why(job, ev));
 			return true;
 		}
 		r.type = AGENT_EXEC_EXITED;
