@@ -83,7 +83,8 @@ bool agent_hook_stop(struct agent *agent, struct agent_pod *p, struct container_
 	int64_t end = registry_now(agent->registry) + grace;
 	bool first = !c->stop_by;
 
-	if (!first && end >= c->stop_by)
+	/* Graces have whole seconds: one that ends earlier by less is the same, worked out with less delay. */
+	if (!first && end >= c->stop_by - (grace > 0 ? NSEC_PER_SEC - 1 : 0))
 		return false;
 	if (c->pre_stop == HOOK_PENDING)
 		agent_hook_pre_stop(agent, p, c, grace);
